@@ -1,0 +1,4 @@
+"""Composition: which roles this process serves, their settings, addresses and workers.
+
+The only package that knows all four roles. No role imports it.
+"""

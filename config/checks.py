@@ -1,0 +1,24 @@
+"""Weak settings, as numbered messages of ``manage.py check --deploy``."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def check_environment(**_kwargs: Any) -> list[CheckMessage]:
+    """``paraph.E001`` development settings; ``paraph.E002`` plain HTTP; ``paraph.W001`` SQLite."""
+    found: list[CheckMessage] = []
+    if settings.DEVELOPMENT:
+        found.append(
+            Error("ENVIRONMENT=development makes its own secrets.", hint="Set ENVIRONMENT=production.", id="paraph.E001")
+        )
+    if not settings.HTTPS:
+        found.append(Error("A role is served without TLS.", hint="Give https:// addresses.", id="paraph.E002"))
+    for alias, database in settings.DATABASES.items():
+        if database["ENGINE"].endswith("sqlite3"):
+            found.append(
+                Warning(f"The database {alias!r} is a SQLite file: one machine only.", id="paraph.W001")
+            )
+    return found

@@ -1,0 +1,319 @@
+"""One flat settings file. Every variable that it reads is described in `.env.example`."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from celery.schedules import schedule
+from csp.constants import NONE, SELF
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from config.env import ConfigurationError, database, env_int, env_list, env_secret, env_str
+from config.roles import alias_of, parse_roles
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+
+# --- What this process is -----------------------------------------------------------------------------------
+ENVIRONMENT = env_str("ENVIRONMENT")
+if ENVIRONMENT not in {"development", "production"}:
+    raise ConfigurationError("ENVIRONMENT must be 'development' or 'production'")
+DEVELOPMENT = ENVIRONMENT == "development"
+DEBUG = False
+ROLES = parse_roles(env_str("ROLES", "all"))
+# "web" serves requests and may call a role it serves in-process; "worker" always goes over HTTP, because
+# only a web process that serves rssp may open the HSM token.
+PROCESS = env_str("PROCESS", "web")
+
+_DEVELOPMENT_SECRETS = VAR_DIR / "secrets" if DEVELOPMENT else None
+
+
+def _fernet_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def _rsa_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _pin() -> str:
+    return "".join(str(byte % 10) for byte in os.urandom(12))
+
+
+# --- Addresses: everything derives from BASE_URL (docs/protocols.md, section 1) -------------------------------
+BASE_URL = env_str("BASE_URL", "http://localhost:8000" if DEVELOPMENT else None).rstrip("/")
+AUTHZ_URL = env_str("AUTHZ_URL", BASE_URL).rstrip("/")
+RSSP_URL = env_str("RSSP_URL", BASE_URL).rstrip("/")
+GATEWAY_URL = env_str("GATEWAY_URL", BASE_URL).rstrip("/")
+SIGNAPP_URL = env_str("SIGNAPP_URL", BASE_URL).rstrip("/")
+ISSUER = f"{AUTHZ_URL}/authz"
+CSC_BASE_URL = f"{RSSP_URL}/csc"
+RSSP_RESOURCE = f"{RSSP_URL}/csc"
+GATEWAY_API_URL = f"{GATEWAY_URL}/gateway/v1"
+GATEWAY_RESOURCE = f"{GATEWAY_URL}/gateway"
+LOGIN_REDIRECT_URI = f"{SIGNAPP_URL}/login/callback"
+APPROVAL_REDIRECT_URI = f"{SIGNAPP_URL}/approval/callback"
+_ROLE_URLS = {"signapp": SIGNAPP_URL, "authz": AUTHZ_URL, "gateway": GATEWAY_URL, "rssp": RSSP_URL}
+ALLOWED_HOSTS = sorted({urlsplit(_ROLE_URLS[role]).hostname or "" for role in ROLES})
+if DEVELOPMENT:
+    ALLOWED_HOSTS += ["127.0.0.1"]
+HTTPS = all(_ROLE_URLS[role].startswith("https://") for role in ROLES)
+
+# --- Django -------------------------------------------------------------------------------------------------
+SECRET_KEY = env_secret("SECRET_KEY", development=_DEVELOPMENT_SECRETS)
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+INSTALLED_APPS = [
+    "config.apps.ComposedConfig",
+    *(f"{role}.apps.{role.capitalize()}Config" for role in ROLES),
+    *(["oauth2_provider"] if "authz" in ROLES else ["django.contrib.sessions"]),
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+]
+MIDDLEWARE = [
+    "config.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "config.middleware.RoleSessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Databases: one a role ----------------------------------------------------------------------------------
+DATABASES = {
+    alias_of(role, ROLES): database(
+        env_secret(
+            f"DATABASE_URL_{role.upper()}",
+            development=_DEVELOPMENT_SECRETS,
+            make=lambda role=role: f"sqlite://{VAR_DIR}/{role}.sqlite3",  # type: ignore[misc]
+        )
+    )
+    for role in ROLES
+}
+DATABASE_ROUTERS = ["config.roles.RoleRouter"]
+
+# --- Users and operators --------------------------------------------------------------------------------------
+# Where authz is not served, operators are Django's own users, made when they log in at ISSUER.
+AUTH_USER_MODEL = "authz.User" if "authz" in ROLES else "auth.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- Sessions: a cookie and a store for authz (with the admin) and another for signapp ---------------------------
+# The first prefix that fits decides. No entry: no session (the APIs take bearer tokens alone).
+_OPERATOR_STORE = "authz.sessions" if "authz" in ROLES else "django.contrib.sessions.backends.db"
+_COOKIE_PREFIX = "__Host-" if HTTPS else ""
+SESSION_REALMS = [
+    ("/authz/", f"{_COOKIE_PREFIX}paraph_authz", _OPERATOR_STORE),
+    ("/admin/", f"{_COOKIE_PREFIX}paraph_authz", _OPERATOR_STORE),
+    ("/csc/", None, None),
+    ("/gateway/", None, None),
+    ("/pki/", None, None),
+    ("/.well-known/", None, None),
+    ("/static/", None, None),
+    ("/", f"{_COOKIE_PREFIX}paraph_signapp", "signapp.sessions") if "signapp" in ROLES else ("/", None, None),
+]
+SESSION_ENGINE = _OPERATOR_STORE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_USE_SESSIONS = True
+CSRF_FAILURE_VIEW = "config.views.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- Browser-side defences ------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if env_list("TRUSTED_PROXIES"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "worker-src": [SELF],
+        "manifest-src": [SELF],
+        # A form that is answered by a redirect to another role's host needs that host named here too.
+        "form-action": sorted({SELF, *(_ROLE_URLS[role] for role in ("signapp", "authz"))}),
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- Static files ---------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MIMETYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+# --- Calls between roles --------------------------------------------------------------------------------------
+# A callable (address) -> httpx.BaseTransport | None; None is httpx's own, over the network.
+CLIENT_TRANSPORT = "config.transport.transport_for"
+IN_PROCESS_URLS = [_ROLE_URLS[role] for role in ROLES] if PROCESS == "web" else []
+CLIENT_TIMEOUT_SECONDS = env_int("CLIENT_TIMEOUT_SECONDS", 30)
+
+# --- authz ----------------------------------------------------------------------------------------------------
+SIGNAPP_CLIENT_ID = "paraph-signapp"
+GATEWAY_CLIENT_ID = "paraph-gateway"
+RSSP_CLIENT_ID = "paraph-rssp"
+if {"signapp", "authz"} & set(ROLES):
+    SIGNAPP_CLIENT_SECRET = env_secret("SIGNAPP_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
+if {"gateway", "authz"} & set(ROLES):
+    GATEWAY_CLIENT_SECRET = env_secret("GATEWAY_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
+if {"rssp", "authz"} & set(ROLES):
+    RSSP_CLIENT_SECRET = env_secret("RSSP_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
+WEBAUTHN_RP_ID = env_str("WEBAUTHN_RP_ID", urlsplit(AUTHZ_URL).hostname)
+WEBAUTHN_ORIGIN = AUTHZ_URL
+LOGIN_URL = f"{ISSUER}/login"
+if "authz" in ROLES:
+    OAUTH2_PROVIDER_APPLICATION_MODEL = "authz.Application"
+    OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authz.AccessToken"
+    OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authz.RefreshToken"
+    OAUTH2_PROVIDER_ID_TOKEN_MODEL = "authz.IDToken"
+    OAUTH2_PROVIDER_GRANT_MODEL = "authz.Grant"
+    OAUTH2_PROVIDER = {
+        "OIDC_ENABLED": True,
+        "OIDC_ISS_ENDPOINT": ISSUER,
+        "OIDC_RSA_PRIVATE_KEY": env_secret("OIDC_RSA_PRIVATE_KEY", development=_DEVELOPMENT_SECRETS, make=_rsa_key),
+        "OAUTH2_VALIDATOR_CLASS": "authz.oauth_validator.OAuthValidator",
+        "PKCE_REQUIRED": True,
+        "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+        "ACCESS_TOKEN_EXPIRE_SECONDS": 15 * 60,
+        "REFRESH_TOKEN_EXPIRE_SECONDS": 12 * 60 * 60,
+        "ROTATE_REFRESH_TOKEN": True,
+        "REFRESH_TOKEN_REUSE_PROTECTION": True,
+        "ALLOWED_REDIRECT_URI_SCHEMES": ["https", "http"] if DEVELOPMENT else ["https"],
+        "SCOPES": {
+            "openid": "Know who you are",
+            "email": "Know your e-mail address",
+            "profile": "Know your name",
+            "service": "Use your signing certificates' descriptions",
+            "credential": "Sign with one certificate",
+            "credential-creation": "Create a certificate",
+        },
+        "DEFAULT_SCOPES": ["service"],
+    }
+
+# --- rssp -----------------------------------------------------------------------------------------------------
+APPROVAL_RP_ID = WEBAUTHN_RP_ID
+APPROVAL_ORIGIN = WEBAUTHN_ORIGIN
+if "rssp" in ROLES:
+    PKCS11_MODULE = env_str("PKCS11_MODULE", "/usr/lib/softhsm/libsofthsm2.so")
+    PKCS11_TOKEN_LABEL = env_str("PKCS11_TOKEN_LABEL", "paraph")
+    PKCS11_PIN = env_secret("PKCS11_PIN", development=_DEVELOPMENT_SECRETS, make=_pin)
+    # Where a SoftHSM token lives; read by SoftHSM itself when its library is loaded, ignored by any other HSM.
+    SOFTHSM2_DIR = VAR_DIR / "softhsm"
+    os.environ.setdefault("SOFTHSM2_CONF", str(SOFTHSM2_DIR / "softhsm2.conf"))
+    RSSP_NAME = env_str("RSSP_NAME", "Paraph")
+    RSSP_REGION = env_str("RSSP_REGION", "FR")
+
+# --- gateway --------------------------------------------------------------------------------------------------
+MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50 * 1024 * 1024)
+MAX_DOCUMENT_PAGES = env_int("MAX_DOCUMENT_PAGES", 5000)
+FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "tmp")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+if "gateway" in ROLES:
+    # Comma-separated Fernet keys, the first one wraps, all unwrap.
+    GATEWAY_DOCUMENT_KEYS = env_secret(
+        "GATEWAY_DOCUMENT_KEYS", development=_DEVELOPMENT_SECRETS, make=_fernet_key
+    ).split(",")
+    GATEWAY_DOCUMENTS_DIR = VAR_DIR / "gateway-documents"
+    JOB_RETENTION = timedelta(days=env_int("JOB_RETENTION_DAYS", 7))
+    TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")
+
+# --- signapp --------------------------------------------------------------------------------------------------
+if "signapp" in ROLES:
+    SIGNAPP_DOCUMENT_KEYS = env_secret(
+        "SIGNAPP_DOCUMENT_KEYS", development=_DEVELOPMENT_SECRETS, make=_fernet_key
+    ).split(",")
+    SIGNAPP_DOCUMENTS_DIR = VAR_DIR / "signapp-documents"
+
+# --- Jobs -----------------------------------------------------------------------------------------------------
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if os.environ.get("REDIS_URL"):
+    CELERY_BROKER_URL = env_secret("REDIS_URL")
+else:
+    _BROKER = VAR_DIR / "broker"
+    for _folder in ("queue", "control"):
+        (_BROKER / _folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_BROKER / "queue"),
+        "data_folder_out": str(_BROKER / "queue"),
+        "control_folder": str(_BROKER / "control"),
+        "polling_interval": 0.05,
+    }
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {}
+if "gateway" in ROLES:
+    CELERY_BEAT_SCHEDULE["sweep jobs"] = {
+        "task": "gateway.sweep_jobs",
+        "schedule": schedule(timedelta(seconds=env_int("JOB_SWEEP_SECONDS", 10))),
+    }
+
+# --- Logs -----------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.LineFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}
+(VAR_DIR / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)

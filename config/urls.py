@@ -1,0 +1,17 @@
+"""Addresses: each served role brings its own, from the root, because they are part of a published protocol."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from config import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", views.health),
+    path("admin/", admin.site.urls),
+    *(path("", include(f"{role}.urls")) for role in settings.ROLES),
+]
+handler400 = "config.views.bad_request"
+handler403 = "config.views.permission_denied"
+handler404 = "config.views.not_found"
+handler500 = "config.views.server_error"

@@ -1,0 +1,56 @@
+"""Answers that belong to no role: health, and what is said when no view answered."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+_API_PREFIXES = ("/csc/", "/gateway/", "/authz/oauth2/token", "/authz/oauth2/introspect", "/authz/oauth2/pushed_authorize")
+
+
+def health(_request: HttpRequest) -> JsonResponse:
+    """Alive: this process answers. Each role's readiness stands at the role's own address."""
+    return JsonResponse({"status": "alive"})
+
+
+def _answer(request: HttpRequest, status: int, error: str, title: str, sentence: str) -> HttpResponse:
+    reference = getattr(request, "request_id", "-")
+    if request.path.startswith(_API_PREFIXES):
+        body = {"error": error, "error_description": sentence, "request_id": reference}
+        return JsonResponse(body, status=status)
+    context = {"title": title, "sentence": sentence, "reference": reference}
+    return render(request, "problem.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "invalid_request", "That did not arrive whole", "The request could not be understood.")
+
+
+def permission_denied(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "access_denied", "Not for this account", "This account may not do that.")
+
+
+def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return _answer(
+        request, 404, "not_found", "There is no page here", "The address may be mistyped, or what was here is gone."
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(
+        request,
+        500,
+        "server_error",
+        "Something went wrong on our side",
+        "Nothing was signed by this step. Try again; if it happens again, tell the operator the reference below.",
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "", **_kwargs: Any) -> HttpResponse:
+    return _answer(
+        request,
+        403,
+        "access_denied",
+        "This page was open too long",
+        "Go back, reload the page and try again. Nothing was changed.",
+    )

@@ -1,0 +1,25 @@
+"""The test run's own installation: everything that a process would keep under ``var/`` lies in a temporary folder."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_var = Path(tempfile.mkdtemp(prefix="paraph-tests-"))
+os.environ.setdefault("ENVIRONMENT", "development")
+os.environ["VAR_DIR"] = str(_var)
+
+
+@pytest.fixture(scope="session")
+def var_dir() -> Path:
+    """This run's ``var/``."""
+    return _var
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _remove_var_dir() -> Iterator[None]:
+    yield
+    shutil.rmtree(_var, ignore_errors=True)
