@@ -1,4 +1,5 @@
-"""The test run's own installation: everything that a process would keep under ``var/`` lies in a temporary folder."""
+"""A pytest plugin, loaded before Django's settings are: everything that a process would keep under ``var/`` lies in a
+temporary folder of this test process (each parallel worker has its own)."""
 
 import os
 import shutil
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 _var = Path(tempfile.mkdtemp(prefix="paraph-tests-"))
-os.environ.setdefault("ENVIRONMENT", "development")
+os.environ["ENVIRONMENT"] = "development"
 os.environ["VAR_DIR"] = str(_var)
+os.environ.pop("ROLES", None)
 
 
 @pytest.fixture(scope="session")
