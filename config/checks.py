@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
 
 
 @register(Tags.security, deploy=True)
@@ -12,13 +13,15 @@ def check_environment(**_kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.DEVELOPMENT:
         found.append(
-            Error("ENVIRONMENT=development makes its own secrets.", hint="Set ENVIRONMENT=production.", id="paraph.E001")
+            checks.Error(
+                "ENVIRONMENT=development makes its own secrets.", hint="Set ENVIRONMENT=production.", id="paraph.E001"
+            )
         )
     if not settings.HTTPS:
-        found.append(Error("A role is served without TLS.", hint="Give https:// addresses.", id="paraph.E002"))
+        found.append(checks.Error("A role is served without TLS.", hint="Give https:// addresses.", id="paraph.E002"))
     for alias, database in settings.DATABASES.items():
         if database["ENGINE"].endswith("sqlite3"):
             found.append(
-                Warning(f"The database {alias!r} is a SQLite file: one machine only.", id="paraph.W001")
+                checks.Warning(f"The database {alias!r} is a SQLite file: one machine only.", id="paraph.W001")
             )
     return found

@@ -96,5 +96,3 @@ class RoleSessionMiddleware:
             httponly=True,
             samesite="Lax",
         )
-
-

@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import schedule
-from csp.constants import NONE, SELF
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from csp.constants import NONE, SELF
 
 from config.env import ConfigurationError, database, env_int, env_list, env_secret, env_str
 from config.roles import alias_of, parse_roles
@@ -128,6 +128,9 @@ DATABASE_ROUTERS = ["config.roles.RoleRouter"]
 # --- Users and operators --------------------------------------------------------------------------------------
 # Where authz is not served, operators are Django's own users, made when they log in at ISSUER.
 AUTH_USER_MODEL = "authz.User" if "authz" in ROLES else "auth.User"
+AUTHENTICATION_BACKENDS = (
+    ["django.contrib.auth.backends.ModelBackend"] if "authz" in ROLES else ["config.operators.OperatorBackend"]
+)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -205,6 +208,10 @@ CLIENT_TIMEOUT_SECONDS = env_int("CLIENT_TIMEOUT_SECONDS", 30)
 SIGNAPP_CLIENT_ID = "paraph-signapp"
 GATEWAY_CLIENT_ID = "paraph-gateway"
 RSSP_CLIENT_ID = "paraph-rssp"
+# The admin of a process that does not serve authz logs its operators in at the issuer.
+OPERATORS_CLIENT_ID = "paraph-operators"
+OPERATORS_CLIENT_SECRET = env_secret("OPERATORS_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
+OPERATORS_REDIRECT_URIS = sorted({f"{url}/admin/callback" for url in _ROLE_URLS.values() if url != AUTHZ_URL})
 if {"signapp", "authz"} & set(ROLES):
     SIGNAPP_CLIENT_SECRET = env_secret("SIGNAPP_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
 if {"gateway", "authz"} & set(ROLES):

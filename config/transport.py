@@ -72,9 +72,7 @@ class InProcessTransport(httpx.BaseTransport):
         body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
         started: dict[str, Any] = {}
 
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: object = None, /
-        ) -> Any:
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None, /) -> Any:
             started.update(status=int(status.split(" ", 1)[0]), headers=headers)
             return body.write
 

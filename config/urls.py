@@ -4,10 +4,15 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import views
+from config import operators, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.health),
+    *(
+        []
+        if "authz" in settings.ROLES
+        else [path("admin/login/", operators.begin), path("admin/callback", operators.callback)]
+    ),
     path("admin/", admin.site.urls),
     *(path("", include(f"{role}.urls")) for role in settings.ROLES),
 ]

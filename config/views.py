@@ -5,7 +5,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-_API_PREFIXES = ("/csc/", "/gateway/", "/authz/oauth2/token", "/authz/oauth2/introspect", "/authz/oauth2/pushed_authorize")
+_API_PREFIXES = (
+    "/csc/",
+    "/gateway/",
+    "/authz/oauth2/token",
+    "/authz/oauth2/introspect",
+    "/authz/oauth2/pushed_authorize",
+)
 
 
 def health(_request: HttpRequest) -> JsonResponse:
