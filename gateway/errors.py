@@ -1,0 +1,178 @@
+"""What can go wrong in signature creation, told apart by what the caller can do about it.
+
+``code`` is the published name of docs/protocols.md, section 6; it also stands in a failed job. ``str(error)`` is a sentence for a
+person: it never holds a secret, a path or anything a stranger typed.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Root of this role's errors."""
+
+    code: ClassVar[str] = "server_error"
+    sentence: ClassVar[str] = "Something went wrong on our side."
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+
+
+# --- The document must be another one -----------------------------------------------------------------------
+
+
+class DocumentError(GatewayError):
+    """This file cannot be signed as it is."""
+
+
+class NotAPdfError(DocumentError):
+    code = "not_a_pdf"
+    sentence = "This file is not a PDF."
+
+
+class EmptyDocumentError(DocumentError):
+    code = "empty_document"
+    sentence = "This file is empty or has no pages."
+
+
+class PasswordRequiredError(DocumentError):
+    code = "password_required"
+    sentence = "This PDF is protected by a password. Remove the protection and upload it again."
+
+
+class CertifiedNoChangesError(DocumentError):
+    code = "certified_no_changes"
+    sentence = "The author certified this PDF and allows no further changes, not even a signature."
+
+
+class DamagedPdfError(DocumentError):
+    code = "damaged_pdf"
+    sentence = "This PDF is damaged or unusually built, so what you read might not be what you sign. Save it anew from the program that made it."
+
+
+class HostilePdfError(DocumentError):
+    code = "hostile_pdf"
+    sentence = "This PDF takes far more time or memory to read than its size explains. It was not accepted."
+
+
+class TooManyPagesError(DocumentError):
+    code = "too_many_pages"
+    sentence = "This PDF has more pages than can be signed here."
+
+
+class DocumentTooLargeError(DocumentError):
+    code = "document_too_large"
+    sentence = "This file is larger than can be signed here."
+
+
+DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
+    error.code: error
+    for error in (
+        NotAPdfError,
+        EmptyDocumentError,
+        PasswordRequiredError,
+        CertifiedNoChangesError,
+        DamagedPdfError,
+        HostilePdfError,
+        TooManyPagesError,
+        DocumentTooLargeError,
+    )
+}
+
+# --- The request must be another one ------------------------------------------------------------------------
+
+
+class InvalidRequestError(GatewayError):
+    code = "invalid_request"
+    sentence = "The request could not be understood."
+
+
+class InvalidTokenError(GatewayError):
+    code = "invalid_token"
+    sentence = "The access token is missing, has ended or is not meant for this service."
+
+
+class JobNotFoundError(GatewayError):
+    """There is none, or it is somebody else's: the answer is the same."""
+
+    code = "job_not_found"
+    sentence = "There is no such job."
+
+
+class WrongStateError(GatewayError):
+    code = "wrong_state"
+    sentence = "The job is not in a state that allows this."
+
+
+class NotSignedYetError(WrongStateError):
+    code = "not_signed_yet"
+    sentence = "The document is not signed yet."
+
+
+class DocumentBusyError(GatewayError):
+    code = "document_busy"
+    sentence = "This document is being signed by another job."
+
+
+class CredentialNotUsableError(GatewayError):
+    code = "credential_not_usable"
+    sentence = "This certificate cannot sign now: it is disabled, expired or revoked, or not yours."
+
+
+# --- The signer must approve again --------------------------------------------------------------------------
+
+
+class ApprovalError(GatewayError):
+    """Nothing was signed; the document is still there."""
+
+
+class ApprovalDeniedError(ApprovalError):
+    code = "approval_denied"
+    sentence = "The approval was denied. Nothing was signed."
+
+
+class ApprovalExpiredError(ApprovalError):
+    code = "approval_expired"
+    sentence = "The approval came too late or was used already. Nothing was signed; approve again."
+
+
+class ApprovalRefusedError(ApprovalError):
+    code = "approval_refused"
+    sentence = "The approval does not fit this document, certificate and signer. Nothing was signed."
+
+
+# --- Another service: try later -----------------------------------------------------------------------------
+
+
+class SigningServiceUnavailableError(GatewayError):
+    """The signing service did nothing with the request, so it may be sent again."""
+
+    code = "signing_service_unavailable"
+    sentence = "The signing service does not answer now. Try again in a moment."
+
+
+class AuthorizationServerUnavailableError(GatewayError):
+    code = "authorization_server_unavailable"
+    sentence = "The approval service does not answer now. Try again in a moment."
+
+
+class AuthorizationServerNotReachedError(AuthorizationServerUnavailableError):
+    """No byte of the request left: what it would have spent is not spent."""
+
+
+# --- A job's end --------------------------------------------------------------------------------------------
+
+
+class OutcomeUnknownError(GatewayError):
+    """The signing call's answer was lost; it is never sent again."""
+
+    code = "outcome_unknown"
+    sentence = "The signing service's answer was lost. No signed document was made; approve again."
+
+
+class InvalidSignatureError(GatewayError):
+    code = "invalid_signature"
+    sentence = "The signature that came back does not verify, so nothing was handed out."
+
+
+class StorageError(GatewayError):
+    """A stored document cannot be read back: its file or key is gone or altered."""

@@ -1,0 +1,94 @@
+"""Can this PDF be signed as it is? Runs in the child process."""
+
+import hashlib
+from typing import IO
+
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, append_signature_field, enumerate_sig_fields
+from pyhanko.sign.validation import read_certification_data
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+
+from gateway.errors import (
+    CertifiedNoChangesError,
+    DamagedPdfError,
+    EmptyDocumentError,
+    HostilePdfError,
+    TooManyPagesError,
+)
+from gateway.pades.reading import read_document
+from gateway.pades.values import InspectedDocument
+
+_TREE_NODES_PER_PAGE = 4
+
+
+def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
+    """The document's facts; raises a document error if it cannot be signed."""
+    reader = read_document(stream)
+    pages = _count_pages(reader, max_pages)
+    signatures = _read_signatures(reader)
+    _try_to_add_a_field(stream)
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
+    return InspectedDocument(pages, stream.tell(), digest.hexdigest(), signatures)
+
+
+def _count_pages(reader: PdfFileReader, max_pages: int) -> int:
+    """Walks the page tree instead of believing ``/Count``: a loop is hostile, a missing page is damage."""
+    waiting: list[PdfObject] = [reader.root.raw_get("/Pages")]
+    seen: set[int] = set()
+    pages = 0
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, IndirectObject):
+            if item.idnum in seen:
+                raise HostilePdfError
+            seen.add(item.idnum)
+            if len(seen) > _TREE_NODES_PER_PAGE * max_pages + 16:
+                raise TooManyPagesError
+            item = item.get_object()
+        if not isinstance(item, DictionaryObject):
+            raise DamagedPdfError
+        if "/Kids" in item:
+            kids = item["/Kids"]
+            if not isinstance(kids, ArrayObject):
+                raise DamagedPdfError
+            waiting += [kids.raw_get(index) for index in range(len(kids))]
+        else:
+            pages += 1
+        if pages > max_pages:
+            raise TooManyPagesError
+    if not pages:
+        raise EmptyDocumentError
+    if int(reader.root["/Pages"]["/Count"]) != pages:
+        raise DamagedPdfError
+    return pages
+
+
+def _read_signatures(reader: PdfFileReader) -> int:
+    """Counts the signatures already there; one that forbids every change (DocMDP level 1, ISO 32000-1, 12.8.2.2) is honoured.
+
+    One that cannot be read is counted all the same: it must not hide the others.
+    """
+    certification = read_certification_data(reader)
+    if certification is not None and certification.permission is MDPPerm.NO_CHANGES:
+        raise CertifiedNoChangesError
+    count = 0
+    for name, _value, field_reference in enumerate_sig_fields(reader, filled_status=True):
+        count += 1
+        try:
+            level = EmbeddedPdfSignature(reader, field_reference.get_object(), name).docmdp_level
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001, S112  (a malformed signature raises anything)
+            continue
+        if level is MDPPerm.NO_CHANGES:
+            raise CertifiedNoChangesError
+    return count
+
+
+def _try_to_add_a_field(stream: IO[bytes]) -> None:
+    """Does to the document in memory what preparing will do to it, so that a refusal comes now and not after the approval."""
+    writer = IncrementalPdfFileWriter(stream, strict=True)
+    append_signature_field(writer, SigFieldSpec("Paraph-trial", on_page=0))

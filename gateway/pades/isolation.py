@@ -1,0 +1,81 @@
+"""Runs `child` for one document: one process a task, with its own limits and without our environment."""
+
+import base64
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from gateway.errors import DOCUMENT_ERRORS, GatewayError, HostilePdfError, InvalidSignatureError
+from gateway.pades.values import (
+    InspectedDocument,
+    PreparedSignature,
+    SignatureRequest,
+    VerifiedSignedDocument,
+    prepared_from_json,
+    request_to_json,
+)
+
+log = logging.getLogger(__name__)
+
+WALL_SECONDS = 10
+_ROOT = Path(__file__).resolve().parent.parent.parent
+_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+_REFUSALS: dict[str, type[GatewayError]] = {**DOCUMENT_ERRORS, InvalidSignatureError.code: InvalidSignatureError}
+
+
+def inspect_document(document: IO[bytes], *, max_pages: int) -> InspectedDocument:
+    """The facts of a PDF that can be signed; raises a document error otherwise. ``document`` is a real file."""
+    return InspectedDocument(**_call("inspect", [document], {"max_pages": max_pages}))
+
+
+def prepare_document(document: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
+    """Writes the prepared PDF to ``output``; raises a document error if that cannot be done. Both are real files."""
+    return prepared_from_json(_call("prepare", [document, output], {"request": request_to_json(request)}))
+
+
+def verify_document(
+    document: IO[bytes], *, chain: Sequence[bytes], anchors: Sequence[bytes], field_name: str, size: int, sha256: str
+) -> VerifiedSignedDocument:
+    """See `gateway.pades.verify`. Raises `InvalidSignatureError`."""
+    arguments = {
+        "chain": [base64.b64encode(item).decode() for item in chain],
+        "anchors": [base64.b64encode(item).decode() for item in anchors],
+        "field_name": field_name,
+        "size": size,
+        "sha256": sha256,
+    }
+    return VerifiedSignedDocument(**_call("verify", [document], arguments))
+
+
+def _call(task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    for file in files:
+        file.flush()
+        file.seek(0)
+    descriptors = [file.fileno() for file in files]
+    try:
+        finished = subprocess.run(  # noqa: S603  (our own interpreter and module)
+            [sys.executable, "-m", "gateway.pades.child", task, *map(str, descriptors)],
+            input=json.dumps(arguments).encode(),
+            capture_output=True,
+            pass_fds=descriptors,
+            cwd=_ROOT,
+            env=_ENVIRONMENT,
+            timeout=WALL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise HostilePdfError from None
+    if finished.stderr:
+        log.info("%s", finished.stderr[-200:].decode("utf-8", "replace"))
+    if finished.returncode != 0:
+        # Killed by a limit, or out of memory where Python could no longer say so.
+        raise HostilePdfError
+    answer = json.loads(finished.stdout)
+    if code := answer.get("error"):
+        raise _REFUSALS.get(code, GatewayError)
+    value: dict[str, Any] = answer["value"]
+    return value

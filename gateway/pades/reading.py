@@ -1,0 +1,70 @@
+"""Opening a stranger's PDF: strictly, and whole. Runs in the child process.
+
+Strict reading refuses what would make the shown and the signed document differ: duplicate dictionary keys in any object that
+signing rewrites, hybrid references, objects outside the declared range.
+"""
+
+import re
+from typing import IO
+
+from pyhanko.pdf_utils.generic import DictionaryObject, TrailerReference
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import XRefSectionType
+
+from gateway.errors import DamagedPdfError, EmptyDocumentError, NotAPdfError, PasswordRequiredError
+
+_HEADER_WINDOW = 1024
+_TAIL_LIMIT = 64 * 1024
+# After the file's physically last cross-reference section only these may stand (ISO 32000-1, 7.5.5): white space,
+# comments such as a producer's name, the offset and the end marker.
+_TAIL = re.compile(
+    rb"(?:[\x00\t\n\x0c\r ]|endobj|%(?!%EOF)[^\r\n]*[\r\n])*startxref[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+%%EOF[\x00\t\n\x0c\r ]*"
+)
+
+
+def read_document(stream: IO[bytes]) -> PdfFileReader:
+    """The document, readable, not encrypted, with nothing behind its last revision.
+
+    Raises the role's document errors, and whatever pyHanko raises on broken input: the caller's net catches that.
+    """
+    head = stream.read(_HEADER_WINDOW)
+    if not head:
+        raise EmptyDocumentError
+    if b"%PDF-" not in head:
+        raise NotAPdfError
+    if not head.startswith(b"%PDF-"):
+        # Bytes before the header shift every offset, and readers disagree on what they mean.
+        raise DamagedPdfError
+    reader = PdfFileReader(stream, strict=True)
+    if "/Encrypt" in reader.trailer:
+        raise PasswordRequiredError
+    _refuse_hybrid_references(reader)
+    _refuse_bytes_after_last_revision(reader, stream)
+    _refuse_numbers_beyond_size(reader)
+    return reader
+
+
+def _refuse_hybrid_references(reader: PdfFileReader) -> None:
+    if reader.xrefs.hybrid_xrefs_present:
+        raise DamagedPdfError
+
+
+def _refuse_bytes_after_last_revision(reader: PdfFileReader, stream: IO[bytes]) -> None:
+    """An update without its end marker is shown by viewers before signing and by none after it."""
+    sections = [reader.xrefs.get_xref_container_info(number) for number in range(reader.total_revisions)]
+    last = max(sections, key=lambda section: section.start_location)
+    stream.seek(last.end_location)
+    if last.xref_section_type is not XRefSectionType.STREAM:
+        DictionaryObject.read_from_stream(stream, TrailerReference(reader))
+    tail = stream.read(_TAIL_LIMIT)
+    if len(tail) == _TAIL_LIMIT or not _TAIL.fullmatch(tail):
+        raise DamagedPdfError
+
+
+def _refuse_numbers_beyond_size(reader: PdfFileReader) -> None:
+    """New objects are numbered from the trailer's ``/Size`` on: one that is too small would overwrite live objects."""
+    size = int(reader.trailer["/Size"])
+    for revision in range(reader.total_revisions):
+        numbers = (reference.idnum for reference in reader.xrefs.explicit_refs_in_revision(revision))
+        if max(numbers, default=0) >= size:
+            raise DamagedPdfError

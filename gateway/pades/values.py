@@ -1,0 +1,76 @@
+"""What travels between the process that parses a PDF and the one that asked: small, frozen, JSON-shaped."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class InspectedDocument:
+    """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already there."""
+
+    pages: int
+    size: int
+    sha256: str
+    signatures: int
+
+
+@dataclass(frozen=True)
+class SignatureRequest:
+    """What the signature dictionary and the signed attributes will say.
+
+    ``chain`` is DER, the signer's certificate first; ``field_name`` must be new to the document.
+    """
+
+    chain: tuple[bytes, ...]
+    sign_algo: str
+    field_name: str
+    reason: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class PreparedSignature:
+    """A prepared file's other half: ``signed_attributes`` is the DER that will be signed and embedded byte for byte;
+    the reserved region (offsets in the prepared file) is where the CMS will stand."""
+
+    signed_attributes: bytes
+    reserved_start: int
+    reserved_end: int
+
+
+@dataclass(frozen=True)
+class VerifiedSignedDocument:
+    """A signed PDF that was verified whole. ``sha256`` is lower-case hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+def request_to_json(request: SignatureRequest) -> dict[str, Any]:
+    return {
+        "chain": [base64.b64encode(certificate).decode() for certificate in request.chain],
+        "sign_algo": request.sign_algo,
+        "field_name": request.field_name,
+        "reason": request.reason,
+        "location": request.location,
+    }
+
+
+def request_from_json(value: dict[str, Any]) -> SignatureRequest:
+    chain = tuple(base64.b64decode(certificate) for certificate in value["chain"])
+    return SignatureRequest(chain, value["sign_algo"], value["field_name"], value["reason"], value["location"])
+
+
+def prepared_to_json(prepared: PreparedSignature) -> dict[str, Any]:
+    return {
+        "signed_attributes": base64.b64encode(prepared.signed_attributes).decode(),
+        "reserved_start": prepared.reserved_start,
+        "reserved_end": prepared.reserved_end,
+    }
+
+
+def prepared_from_json(value: dict[str, Any]) -> PreparedSignature:
+    return PreparedSignature(
+        base64.b64decode(value["signed_attributes"]), int(value["reserved_start"]), int(value["reserved_end"])
+    )
