@@ -1,0 +1,32 @@
+"""This role's weak settings, as numbered messages of ``manage.py check``."""
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
+
+
+@register(Tags.security)
+def check_document_keys(**_kwargs: Any) -> list[CheckMessage]:
+    """``gateway.E001``: a document key is not a Fernet key."""
+    for key in settings.GATEWAY_DOCUMENT_KEYS:
+        try:
+            Fernet(key)
+        except ValueError:
+            return [Error("GATEWAY_DOCUMENT_KEYS holds something that is not a Fernet key.", id="gateway.E001")]
+    return []
+
+
+@register(Tags.security)
+def check_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """``gateway.E002`` unreadable trust anchors; ``gateway.W001`` documents so large that reading them may be refused as hostile."""
+    found: list[CheckMessage] = []
+    if settings.TRUST_ANCHORS_FILE and not Path(settings.TRUST_ANCHORS_FILE).is_file():
+        found.append(Error("TRUST_ANCHORS_FILE names no file.", id="gateway.E002"))
+    if settings.MAX_DOCUMENT_BYTES > 256 * 1024 * 1024:
+        found.append(
+            Warning("MAX_DOCUMENT_BYTES is above 256 MiB: reading has 1 GiB and ten seconds.", id="gateway.W001")
+        )
+    return found

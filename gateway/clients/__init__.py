@@ -1,0 +1,1 @@
+"""What this role asks of others: introspection and approvals of the authorization server, the CSC API of a signing service."""

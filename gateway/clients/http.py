@@ -1,0 +1,38 @@
+"""One HTTP client an address, kept with its connections; made anew in a forked process or under another transport."""
+
+import os
+from functools import lru_cache
+from urllib.parse import quote_plus
+
+import httpx
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+# Nothing of the request left this process.
+NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def client_for(address: str) -> httpx.Client:
+    """The client for ``address``, over the transport that the settings name."""
+    return _client(address, settings.CLIENT_TRANSPORT, settings.CLIENT_TIMEOUT_SECONDS, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _client(address: str, transport: str, timeout: float, _process: int) -> httpx.Client:
+    return httpx.Client(
+        transport=import_string(transport)(address), timeout=timeout, trust_env=False, follow_redirects=False
+    )
+
+
+def own_credentials() -> httpx.BasicAuth:
+    """This role's client authentication (RFC 6749, 2.3.1: both halves form-encoded)."""
+    return httpx.BasicAuth(quote_plus(settings.GATEWAY_CLIENT_ID), quote_plus(settings.GATEWAY_CLIENT_SECRET))
+
+
+def json_object(response: httpx.Response) -> dict[str, object]:
+    """The answer's JSON object; an empty one where there is none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

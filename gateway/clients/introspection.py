@@ -1,0 +1,58 @@
+"""Who calls: RFC 7662 introspection of a bearer token."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import httpx
+from django.conf import settings
+
+from gateway.clients.http import client_for, json_object, own_credentials
+from gateway.errors import AuthorizationServerUnavailableError, InvalidTokenError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VerifiedCaller:
+    """The user behind a live service token that is meant for this role. The token opens the user's credentials list, nothing more."""
+
+    issuer: str
+    subject: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"VerifiedCaller({self.issuer!r}, {self.subject!r})"
+
+
+def verify_token(token: str) -> VerifiedCaller:
+    """Raises `InvalidTokenError` or `AuthorizationServerUnavailableError`."""
+    address = f"{settings.ISSUER}/oauth2/introspect"
+    try:
+        response = client_for(settings.ISSUER).post(
+            address, data={"token": token, "token_type_hint": "access_token"}, auth=own_credentials()
+        )
+    except httpx.TransportError:
+        raise AuthorizationServerUnavailableError from None
+    if response.status_code != httpx.codes.OK:
+        log.error("introspection answered %s", response.status_code)
+        raise AuthorizationServerUnavailableError
+    body = json_object(response)
+    issuer, subject, scope, expires = (body.get(name) for name in ("iss", "sub", "scope", "exp"))
+    audience = body.get("aud")
+    named = [audience] if isinstance(audience, str) else audience
+    if not (
+        body.get("active") is True
+        and issuer == settings.ISSUER
+        and isinstance(issuer, str)
+        and isinstance(subject, str)
+        and subject
+        and isinstance(scope, str)
+        and "service" in scope.split()
+        and isinstance(named, list)
+        and settings.GATEWAY_RESOURCE in named
+        and isinstance(expires, int | float)
+        and expires > time.time()
+    ):
+        raise InvalidTokenError
+    return VerifiedCaller(issuer, subject, token)

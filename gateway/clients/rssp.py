@@ -1,0 +1,149 @@
+"""The CSC API of a remote signing service, v2 (docs/protocols.md, section 7)."""
+
+import base64
+import binascii
+import logging
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from gateway.clients.http import NOT_REACHED, client_for, json_object
+from gateway.errors import (
+    ApprovalExpiredError,
+    ApprovalRefusedError,
+    CredentialNotUsableError,
+    GatewayError,
+    InvalidTokenError,
+    OutcomeUnknownError,
+    SigningServiceUnavailableError,
+)
+from gateway.wire import AnswerError, Credential, parse_credential
+
+log = logging.getLogger(__name__)
+
+_MEMBERS = {"certificates": "chain", "certInfo": True, "authInfo": True}
+
+
+def service_info() -> dict[str, Any]:
+    """``info``: needs no token. Raises `SigningServiceUnavailableError`."""
+    return _answer(_post("info", {}, token=None))
+
+
+def list_credentials(*, token: str) -> list[Credential]:
+    """The user's own credentials; one that cannot be read is left out and logged."""
+    body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS}, token=token))
+    found: list[Credential] = []
+    infos = body.get("credentialInfos")
+    for info in infos if isinstance(infos, list) else []:
+        try:
+            found.append(parse_credential(info))
+        except AnswerError as error:
+            log.warning("credentials/list: %s", error)
+    return found
+
+
+def read_credential(*, token: str, credential_id: str) -> Credential:
+    """``credentials/info``. Raises `CredentialNotUsableError` if it is not this user's or not readable."""
+    body = _answer(_post("credentials/info", {"credentialID": credential_id, **_MEMBERS}, token=token))
+    return _parse_credential(body, credential_id)
+
+
+def create_credential(*, token: str, certificate_policy: str, key_algorithm: str) -> Credential:
+    """``credentials/create`` with a token of scope ``credential-creation``."""
+    wanted = {"certificatePolicy": certificate_policy, "keyAlgorithm": key_algorithm}
+    response = _post("credentials/create", {"credentialCreationRequest": wanted, **_MEMBERS}, token=token)
+    if response.status_code in {401, 403}:
+        raise ApprovalExpiredError
+    if 400 <= response.status_code < 500:
+        log.warning("credentials/create answered %s", _described(response))
+        raise ApprovalRefusedError
+    return _parse_credential(_answer(response), None)
+
+
+def sign_digest(
+    *,
+    token: str,
+    credential_id: str,
+    digest: bytes,
+    hash_algorithm_oid: str,
+    sign_algo: str,
+    sign_algo_params: str | None,
+) -> bytes:
+    """``signatures/signHash`` with the approval's token alone: one digest, one signature value.
+
+    Raises `SigningServiceUnavailableError` if the service certainly did nothing, approval and credential errors if it refused,
+    `OutcomeUnknownError` if it may have signed.
+    """
+    body: dict[str, Any] = {
+        "credentialID": credential_id,
+        "hashes": [base64.b64encode(digest).decode()],
+        "hashAlgorithmOID": hash_algorithm_oid,
+        "signAlgo": sign_algo,
+        "operationMode": "S",
+    }
+    if sign_algo_params is not None:
+        body["signAlgoParams"] = sign_algo_params
+    try:
+        response = _send("signatures/signHash", body, token)
+    except NOT_REACHED:
+        raise SigningServiceUnavailableError from None
+    except httpx.TransportError:
+        raise OutcomeUnknownError from None
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        raise SigningServiceUnavailableError
+    if 400 <= response.status_code < 500:
+        raise _signing_refusal(response)
+    try:
+        (value,) = json_object(response)["signatures"]  # type: ignore[misc]
+        return base64.b64decode(value, validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        log.error("signatures/signHash answered %s with no signature", response.status_code)
+        raise OutcomeUnknownError from None
+
+
+def _signing_refusal(response: httpx.Response) -> GatewayError:
+    described = _described(response)
+    log.warning("signatures/signHash answered %s", described)
+    if response.status_code == httpx.codes.UNAUTHORIZED or "SAD expired" in described:
+        return ApprovalExpiredError()
+    if "certificate" in described or "disabled" in described:
+        return CredentialNotUsableError()
+    return ApprovalRefusedError()
+
+
+def _described(response: httpx.Response) -> str:
+    body = json_object(response)
+    return f"{response.status_code} {body.get('error')} {body.get('error_description')}"[:300]
+
+
+def _send(method: str, body: dict[str, Any], token: str | None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return client_for(settings.CSC_BASE_URL).post(f"{settings.CSC_BASE_URL}/v2/{method}", json=body, headers=headers)
+
+
+def _post(method: str, body: dict[str, Any], *, token: str | None) -> httpx.Response:
+    try:
+        return _send(method, body, token)
+    except httpx.TransportError:
+        raise SigningServiceUnavailableError from None
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """The answer's object, for the calls that change nothing: any failure but a refusal may be tried again."""
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise InvalidTokenError
+    if response.status_code in {200, 201}:
+        return json_object(response)
+    log.warning("%s answered %s", response.request.url.path, _described(response))
+    if 400 <= response.status_code < 500:
+        raise CredentialNotUsableError
+    raise SigningServiceUnavailableError
+
+
+def _parse_credential(body: dict[str, Any], credential_id: str | None) -> Credential:
+    try:
+        return parse_credential(body, credential_id)
+    except AnswerError as error:
+        log.error("the signing service described a credential that cannot be used: %s", error)
+        raise CredentialNotUsableError from None

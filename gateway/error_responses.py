@@ -1,0 +1,48 @@
+"""The one table from this role's errors to HTTP. What is not in it is `server_error` without detail."""
+
+import logging
+
+from django.http import HttpRequest, JsonResponse
+
+from gateway import errors
+
+log = logging.getLogger(__name__)
+
+# The first class that fits decides, so children stand before their parents.
+STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
+    (errors.DocumentTooLargeError, 413),
+    (errors.DocumentError, 422),
+    (errors.InvalidRequestError, 400),
+    (errors.InvalidTokenError, 401),
+    (errors.JobNotFoundError, 404),
+    (errors.WrongStateError, 409),
+    (errors.DocumentBusyError, 409),
+    (errors.CredentialNotUsableError, 409),
+    (errors.ApprovalExpiredError, 410),
+    (errors.ApprovalError, 403),
+    (errors.SigningServiceUnavailableError, 503),
+    (errors.AuthorizationServerUnavailableError, 503),
+    (errors.OutcomeUnknownError, 500),
+    (errors.InvalidSignatureError, 500),
+    (errors.StorageError, 500),
+)
+_RETRY_AFTER_SECONDS = "5"
+
+
+def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
+    """``{"error", "error_description", "request_id"}`` with the error's status."""
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), None)
+    if status is None or status == 500:
+        log.error("%s", type(error).__name__)
+        error, status = errors.GatewayError(), 500
+    body = {
+        "error": error.code,
+        "error_description": str(error),
+        "request_id": getattr(request, "request_id", "-"),
+    }
+    response = JsonResponse(body, status=status)
+    if status == 503:
+        response["Retry-After"] = _RETRY_AFTER_SECONDS
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return response

@@ -1,0 +1,114 @@
+"""The approval of one job: asked for by a pushed request, answered by a code that is redeemed once."""
+
+import logging
+import secrets
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from gateway import documents
+from gateway.clients import authorization_server
+from gateway.clients.authorization_server import PushedRequest
+from gateway.errors import ApprovalRefusedError, AuthorizationServerNotReachedError, WrongStateError
+from gateway.models import Job
+from gateway.services.bell import ring
+from gateway.services.callers import VerifiedCaller
+from gateway.services.jobs import ENDED, find_job
+from gateway.wire import TokenAnswer, is_same_approval, make_label, signing_details
+
+log = logging.getLogger(__name__)
+
+_ASKABLE = (Job.State.PREPARED, Job.State.AUTHORIZING)
+_ANSWERED = (Job.State.APPROVED, Job.State.SIGNING, *ENDED)
+
+
+def job_label(job: Job) -> str:
+    """What the signer reads on the consent page, and again beside the document."""
+    return make_label(name=job.document_name, pages=job.document_pages, size=job.document_size)
+
+
+def _details(job: Job) -> list[dict[str, Any]]:
+    return signing_details(
+        credential_id=job.credential_id or "",
+        credential_label=job.credential_label,
+        hash_algorithm_oid=job.hash_algorithm_oid or "",
+        digest=job.digest or "",
+        label=job_label(job),
+    )
+
+
+def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: str) -> PushedRequest:
+    """Job becomes `authorizing`. ``state`` is the caller's own and is not kept.
+
+    Raises `WrongStateError`, `ApprovalRefusedError`, `AuthorizationServerUnavailableError`.
+    """
+    job = find_job(caller=caller, job_id=job_id)
+    if job.state not in _ASKABLE:
+        raise WrongStateError
+    verifier = secrets.token_urlsafe(48)
+    pushed = authorization_server.push_request(
+        scope="credential", details=_details(job), state=state, verifier=verifier
+    )
+    asked = Job.objects.filter(pk=job.pk, state__in=_ASKABLE, digest=job.digest).change(
+        state=Job.State.AUTHORIZING,
+        approval_id=uuid.uuid4(),
+        approval_secrets=documents.encrypt_text(verifier),
+    )
+    if not asked:
+        raise WrongStateError
+    return pushed
+
+
+def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: str) -> Job:
+    """Redeems the code at once and leaves the signing to a worker. Asked again, it answers with the job as it stands.
+
+    The PKCE verifier is taken by a conditional UPDATE first: of several calls one redeems. A crash after that leaves the job
+    `authorizing` without a verifier, so the signer approves again.
+
+    Raises `ApprovalRefusedError` if ``iss`` is not our issuer (RFC 9207) or the token is not for this job and signer, other approval
+    errors, `WrongStateError`, `AuthorizationServerUnavailableError`.
+    """
+    job = find_job(caller=caller, job_id=job_id)
+    if not secrets.compare_digest(iss.encode(), settings.ISSUER.encode()):
+        raise ApprovalRefusedError
+    if job.state in _ANSWERED:
+        return job
+    if job.state != Job.State.AUTHORIZING:
+        raise WrongStateError
+    this_approval = Job.objects.filter(pk=job.pk, state=Job.State.AUTHORIZING, approval_id=job.approval_id)
+    kept = job.approval_secrets
+    if not kept or not this_approval.filter(approval_secrets=kept).change(approval_secrets=""):
+        return find_job(caller=caller, job_id=job_id)
+    try:
+        answer = authorization_server.redeem_code(code=code, verifier=documents.decrypt_text(kept))
+    except AuthorizationServerNotReachedError:
+        this_approval.filter(approval_secrets="").change(approval_secrets=kept)
+        raise
+    _verify_answer(job, answer)
+    now = timezone.now()
+    approved = this_approval.change(
+        state=Job.State.APPROVED,
+        token=documents.encrypt_text(answer.access_token),
+        token_expires_at=now + timedelta(seconds=answer.expires_in),
+        attempts=0,
+        next_attempt_at=None,
+    )
+    if not approved:
+        raise WrongStateError
+    ring(job.pk)
+    return find_job(caller=caller, job_id=job_id)
+
+
+def _verify_answer(job: Job, answer: TokenAnswer) -> None:
+    """The token is for this job, this signer and nothing else; what it was granted for is compared, not assumed."""
+    fits = (
+        answer.scope.split() == ["credential"]
+        and answer.sub == job.subject
+        and is_same_approval(_details(job), answer.authorization_details)
+    )
+    if not fits:
+        log.warning("job %s: the token does not fit the approval that was asked for", job.pk)
+        raise ApprovalRefusedError

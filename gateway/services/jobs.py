@@ -1,0 +1,106 @@
+"""Opening, finding, handing out and deleting jobs. Everything takes the caller first: another user's job does not exist."""
+
+import uuid
+from dataclasses import dataclass
+from typing import IO
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from gateway import documents
+from gateway.errors import InvalidRequestError, JobNotFoundError, NotSignedYetError, WrongStateError
+from gateway.models import Job, StoredDocument
+from gateway.pades import isolation
+from gateway.pades.values import InspectedDocument
+from gateway.services.callers import VerifiedCaller
+
+PREPARABLE = (Job.State.OPEN, Job.State.PREPARED, Job.State.AUTHORIZING)
+ENDED = (Job.State.SIGNED, Job.State.FAILED, Job.State.EXPIRED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A signed document, decrypted, in a file without a name; the receiver closes it."""
+
+    file: IO[bytes]
+    name: str
+    size: int
+
+
+def inspect_document(*, upload: IO[bytes]) -> InspectedDocument:
+    """The facts of a document that can be signed; keeps nothing. Raises document errors."""
+    return isolation.inspect_document(upload, max_pages=settings.MAX_DOCUMENT_PAGES)
+
+
+def open_job(*, caller: VerifiedCaller, upload: IO[bytes], name: str, idempotency_key: str | None) -> Job:
+    """Inspects and keeps the document. The same key and document answer with the job that exists.
+
+    Raises document errors; `InvalidRequestError` if the key was used for another document.
+    """
+    facts = inspect_document(upload=upload)
+    if idempotency_key and (existing := _find_by_key(caller, idempotency_key)):
+        return _same_document(existing, facts)
+    stored = documents.store_document(upload)
+    try:
+        return Job.objects.create(
+            issuer=caller.issuer,
+            subject=caller.subject,
+            idempotency_key=idempotency_key,
+            document_name=name,
+            document_pages=facts.pages,
+            document_size=facts.size,
+            document_sha256=facts.sha256,
+            original=stored,
+        )
+    except IntegrityError:
+        documents.delete_document(stored)
+        existing = _find_by_key(caller, idempotency_key or "")
+        if existing is None:
+            raise
+        return _same_document(existing, facts)
+
+
+def _find_by_key(caller: VerifiedCaller, key: str) -> Job | None:
+    return Job.objects.filter(issuer=caller.issuer, subject=caller.subject, idempotency_key=key).first()
+
+
+def _same_document(job: Job, facts: InspectedDocument) -> Job:
+    if job.document_sha256 != facts.sha256:
+        raise InvalidRequestError("This Idempotency-Key was used for another document.")
+    return job
+
+
+def find_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Job:
+    """Raises `JobNotFoundError` if there is none or it is somebody else's."""
+    owned = Job.objects.filter(issuer=caller.issuer, subject=caller.subject)
+    job: Job | None = owned.select_related("original", "prepared", "signed").filter(pk=job_id).first()
+    if job is None:
+        raise JobNotFoundError
+    return job
+
+
+def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
+    """Raises `NotSignedYetError`, or `JobNotFoundError` once the document is purged."""
+    job = find_job(caller=caller, job_id=job_id)
+    if job.state == Job.State.EXPIRED:
+        raise JobNotFoundError
+    if job.state != Job.State.SIGNED or job.signed is None:
+        raise NotSignedYetError
+    stem = job.document_name.removesuffix(".pdf").removesuffix(".PDF")
+    return Result(documents.open_document(job.signed), f"{stem}-signed.pdf", job.signed.size)
+
+
+def delete_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> None:
+    """Deletes the job, its documents and their keys. While a signature is being made: `WrongStateError`."""
+    job = find_job(caller=caller, job_id=job_id)
+    stored = [job.original, job.prepared, job.signed]
+    deleted, _ = Job.objects.filter(pk=job.pk).exclude(state__in=[Job.State.APPROVED, Job.State.SIGNING]).delete()
+    if not deleted:
+        raise WrongStateError
+    purge(stored)
+
+
+def purge(stored: list[StoredDocument | None]) -> None:
+    """The documents' keys and files are gone."""
+    for document in stored:
+        documents.delete_document(document)

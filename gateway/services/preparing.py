@@ -1,0 +1,93 @@
+"""Preparing: the certificate is read, the PDF gets its empty place, the to-be-signed digest is fixed."""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from gateway import documents
+from gateway.clients import rssp
+from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
+from gateway.models import Job, StoredDocument
+from gateway.pades import isolation
+from gateway.pades.algorithms import choose_algorithm
+from gateway.pades.values import PreparedSignature, SignatureRequest
+from gateway.services.callers import VerifiedCaller
+from gateway.services.jobs import PREPARABLE, find_job
+from gateway.wire import Credential
+
+
+def prepare_job(
+    *, caller: VerifiedCaller, job_id: uuid.UUID, credential_id: str, reason: str = "", location: str = ""
+) -> Job:
+    """Job becomes `prepared`; an approval asked for before is then worth nothing.
+
+    Raises `WrongStateError`, `CredentialNotUsableError`, `SigningServiceUnavailableError`, document errors.
+    """
+    job = find_job(caller=caller, job_id=job_id)
+    if job.state not in PREPARABLE:
+        raise WrongStateError
+    credential = _usable_credential(caller, credential_id, timezone.now())
+    algorithm = choose_algorithm(certificate=credential.chain[0], offered=credential.key_algorithms)
+    request = SignatureRequest(
+        chain=credential.chain,
+        sign_algo=algorithm.sign_algo,
+        field_name=f"Signature-{uuid.uuid4().hex[:12]}",
+        reason=reason,
+        location=location,
+    )
+    prepared, stored = _prepare_file(job, request)
+    digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()
+    values = {
+        "credential_id": credential.credential_id,
+        "credential_label": credential.label,
+        "certificate_chain": _encode_chain(credential.chain),
+        "sign_algo": algorithm.sign_algo,
+        "hash_algorithm_oid": algorithm.hash_algorithm_oid,
+        "field_name": request.field_name,
+        "signed_attributes": prepared.signed_attributes,
+        "reserved_start": prepared.reserved_start,
+        "reserved_end": prepared.reserved_end,
+        "digest": base64.b64encode(digest).decode(),
+    }
+    documents.delete_document(_replace_prepared(job.pk, stored, values))
+    return find_job(caller=caller, job_id=job_id)
+
+
+def _usable_credential(caller: VerifiedCaller, credential_id: str, now: datetime) -> Credential:
+    credential = rssp.read_credential(token=caller.token, credential_id=credential_id)
+    usable = credential.key_status == "enabled" and credential.cert_status == "valid"
+    if not usable or not credential.valid_from <= now < credential.valid_to:
+        raise CredentialNotUsableError
+    return credential
+
+
+def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignature, StoredDocument]:
+    if job.original is None:
+        raise StorageError
+    with documents.open_document(job.original) as original, documents.temporary_file() as output:
+        prepared = isolation.prepare_document(original, output, request)
+        return prepared, documents.store_document(output)
+
+
+def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[str, object]) -> StoredDocument | None:
+    """Answers with the prepared file that is no longer needed."""
+    with transaction.atomic(using=router.db_for_write(Job)):
+        job = Job.objects.select_for_update().filter(pk=job_id, state__in=PREPARABLE).first()
+        if job is not None:
+            Job.objects.filter(pk=job_id).change(
+                state=Job.State.PREPARED, prepared=stored, approval_id=None, approval_secrets="", **values
+            )
+    if job is None:
+        documents.delete_document(stored)
+        raise WrongStateError
+    old: StoredDocument | None = job.prepared
+    return old
+
+
+def _encode_chain(chain: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(certificate).decode() for certificate in chain]

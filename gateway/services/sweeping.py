@@ -1,0 +1,54 @@
+"""The regular round: rings for work that nobody does, ends what is too late, removes what is kept too long."""
+
+import uuid
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from gateway import documents
+from gateway.errors import ApprovalExpiredError
+from gateway.models import CredentialRequest, Job
+from gateway.services.bell import ring
+from gateway.services.jobs import PREPARABLE, purge
+from gateway.services.signing import fail
+
+_RUNG_JUST_NOW = timedelta(seconds=5)
+_BATCH = 500
+
+
+def sweep_jobs() -> int:
+    """Answers how many jobs were announced to the workers."""
+    now = timezone.now()
+    fail(Job.objects.filter(state=Job.State.APPROVED, token_expires_at__lte=now), ApprovalExpiredError())
+    for job_id in (waiting := _waiting_jobs()):
+        ring(job_id)
+    _end_unsigned_jobs()
+    _purge_old_jobs()
+    CredentialRequest.objects.filter(expires_at__lte=now).delete()
+    documents.remove_stale_files()
+    return len(waiting)
+
+
+def _waiting_jobs() -> list[uuid.UUID]:
+    now = timezone.now()
+    due = Q(next_attempt_at=None, updated_at__lt=now - _RUNG_JUST_NOW) | Q(next_attempt_at__lte=now)
+    abandoned = Q(state=Job.State.SIGNING, lease_until__lt=now)
+    return list(Job.objects.filter(Q(state=Job.State.APPROVED) & due | abandoned).values_list("pk", flat=True)[:_BATCH])
+
+
+def _end_unsigned_jobs() -> None:
+    too_old = Job.objects.filter(state__in=PREPARABLE, expires_at__lte=timezone.now())
+    too_old.change(state=Job.State.EXPIRED, approval_secrets="", approval_id=None)
+
+
+def _purge_old_jobs() -> None:
+    """Documents and keys of ended jobs go when their retention ends; the row stays as the record of what happened."""
+    ended = Job.objects.filter(
+        state__in=[Job.State.SIGNED, Job.State.FAILED, Job.State.EXPIRED], expires_at__lte=timezone.now()
+    ).exclude(original=None, prepared=None, signed=None)
+    for job in ended.select_related("original", "prepared", "signed")[:_BATCH]:
+        stored = [job.original, job.prepared, job.signed]
+        state = Job.State.EXPIRED if job.state == Job.State.SIGNED else job.state
+        Job.objects.filter(pk=job.pk).change(state=state, original=None, prepared=None, signed=None)
+        purge(stored)

@@ -1,0 +1,19 @@
+"""What the workers are rung for. A message carries the job's id alone; delivered twice, it does nothing the second time."""
+
+import uuid
+
+from celery import shared_task
+
+from gateway.services import signing, sweeping
+
+
+@shared_task(name="gateway.run_job")  # type: ignore[untyped-decorator]  # Celery has no types
+def run_job(job_id: str) -> None:
+    """One step of one job, as its row says."""
+    signing.run_job(job_id=uuid.UUID(job_id))
+
+
+@shared_task(name="gateway.sweep_jobs")  # type: ignore[untyped-decorator]  # Celery has no types
+def sweep_jobs() -> None:
+    """The regular round; beat rings it every few seconds."""
+    sweeping.sweep_jobs()

@@ -1,0 +1,20 @@
+"""The addresses of this role's API (docs/protocols.md, section 6)."""
+
+from django.urls import path
+
+from gateway.views import credentials, jobs
+from gateway.views.endpoint import by_method
+
+app_name = "gateway"
+urlpatterns = [
+    path("gateway/v1/inspections", jobs.inspections, name="inspections"),
+    path("gateway/v1/jobs", jobs.open_job, name="jobs"),
+    path("gateway/v1/jobs/<uuid:job_id>", by_method(GET=jobs.show_job, DELETE=jobs.delete_job), name="job"),
+    path("gateway/v1/jobs/<uuid:job_id>/prepare", jobs.prepare, name="prepare"),
+    path("gateway/v1/jobs/<uuid:job_id>/authorization", jobs.authorization, name="authorization"),
+    path("gateway/v1/jobs/<uuid:job_id>/complete", jobs.complete, name="complete"),
+    path("gateway/v1/jobs/<uuid:job_id>/result", jobs.result, name="result"),
+    path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
+    path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
+    path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),
+]

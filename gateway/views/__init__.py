@@ -1,0 +1,1 @@
+"""The JSON API: each view parses, calls one service, renders."""

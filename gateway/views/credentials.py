@@ -1,0 +1,50 @@
+"""A user's credentials and requests for new ones."""
+
+import uuid
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from gateway.errors import InvalidRequestError
+from gateway.services import credentials
+from gateway.services.callers import VerifiedCaller
+from gateway.views.endpoint import endpoint, read_json
+from gateway.wire import KEY_ALGORITHMS, credential_to_json, parse_state, parse_text
+
+
+@endpoint("GET")
+def list_credentials(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    found = credentials.list_credentials(caller=caller)
+    return JsonResponse({"credentials": [credential_to_json(credential) for credential in found]})
+
+
+@endpoint("POST")
+def request_credential(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    body = read_json(request)
+    key_algorithm = parse_text(body, "key_algorithm", limit=32)
+    if key_algorithm not in KEY_ALGORITHMS:
+        raise InvalidRequestError(f"The member key_algorithm must be one of {', '.join(KEY_ALGORITHMS)}.")
+    made, pushed = credentials.request_credential(
+        caller=caller,
+        certificate_policy=parse_text(body, "certificate_policy", limit=64),
+        key_algorithm=key_algorithm,
+        state=parse_state(body),
+    )
+    answer = {
+        "request_id": str(made.pk),
+        "authorization_url": pushed.authorization_url,
+        "expires_in": pushed.expires_in,
+    }
+    return JsonResponse(answer, status=201)
+
+
+@endpoint("POST")
+def complete(request: HttpRequest, caller: VerifiedCaller, request_id: uuid.UUID) -> HttpResponseBase:
+    body = read_json(request)
+    credential = credentials.complete_credential_request(
+        caller=caller,
+        request_id=request_id,
+        code=parse_text(body, "code", limit=2048),
+        iss=parse_text(body, "iss", limit=2048),
+    )
+    return JsonResponse(credential, status=201)

@@ -1,0 +1,113 @@
+"""What every address of the API has in common: methods, the caller, errors, no caching; and how bodies are read."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from functools import wraps
+from typing import IO, Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from gateway import documents
+from gateway.error_responses import respond
+from gateway.errors import DocumentTooLargeError, GatewayError, InvalidRequestError
+from gateway.services.callers import verify_caller
+
+_JSON_LIMIT = 64 * 1024
+_CHUNK = 256 * 1024
+
+
+def endpoint(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """The view gets (request, caller, …); bearer tokens alone count, so there is no cookie to forge a request with."""
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @csrf_exempt
+        @require_http_methods(methods)
+        @wraps(view)
+        def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
+            try:
+                caller = verify_caller(authorization=request.headers.get("Authorization"))
+                response = view(request, caller, **parameters)
+            except GatewayError as error:
+                response = respond(request, error)
+            response["Cache-Control"] = "no-store"
+            return response
+
+        return answer
+
+    return decorate
+
+
+def by_method(**views: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """One address, a view a method: ``by_method(GET=…, DELETE=…)``."""
+
+    @csrf_exempt
+    @require_http_methods(list(views))
+    def choose(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
+        return views[request.method or ""](request, **parameters)
+
+    return choose
+
+
+def read_json(request: HttpRequest) -> dict[str, Any]:
+    """The body's JSON object; a duplicate member or a number that is none raises `InvalidRequestError`."""
+    if request.content_type != "application/json":
+        raise InvalidRequestError("The body must be application/json.")
+    raw = request.read(_JSON_LIMIT + 1)
+    if len(raw) > _JSON_LIMIT:
+        raise InvalidRequestError("The body is too long.")
+    try:
+        body = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("The body is not well-formed JSON.") from None
+    if not isinstance(body, dict):
+        raise InvalidRequestError("The body must be a JSON object.")
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("duplicate member")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def receive_pdf(request: HttpRequest) -> "closing[IO[bytes]]":
+    """The body, streamed into a file without a name (``with receive_pdf(request) as upload``).
+
+    Raises `DocumentTooLargeError` as soon as that is known, `InvalidRequestError` if the body has no announced length, another type or
+    did not arrive whole.
+    """
+    if request.content_type != "application/pdf":
+        raise InvalidRequestError("The body must be application/pdf.")
+    announced = request.headers.get("Content-Length", "")
+    if not announced.isascii() or not announced.isdigit():
+        raise InvalidRequestError("The body's length must be announced.")
+    if int(announced) > settings.MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError
+    file = documents.temporary_file()
+    try:
+        received = 0
+        while chunk := request.read(_CHUNK):
+            received += len(chunk)
+            if received > settings.MAX_DOCUMENT_BYTES:
+                raise DocumentTooLargeError
+            file.write(chunk)
+        if received != int(announced):
+            raise InvalidRequestError("The body did not arrive whole.")
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return closing(file)
+
+
+def no_content() -> HttpResponse:
+    return HttpResponse(status=204)

@@ -1,0 +1,101 @@
+"""Inspections and jobs."""
+
+import uuid
+from dataclasses import asdict
+from typing import Any
+
+from django.http import FileResponse, HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from gateway.errors import InvalidRequestError
+from gateway.models import Job
+from gateway.services import approving, jobs, preparing
+from gateway.services.callers import VerifiedCaller
+from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
+from gateway.wire import HASH_TYPE, parse_file_name, parse_state, parse_text
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """Shape: docs/protocols.md, section 6."""
+    return {
+        "job_id": str(job.pk),
+        "state": job.state,
+        "document": {
+            "name": job.document_name,
+            "pages": job.document_pages,
+            "size": job.document_size,
+            "sha256": job.document_sha256,
+        },
+        "credential_id": job.credential_id,
+        "digest": job.digest,
+        "hash_algorithm_oid": job.hash_algorithm_oid,
+        "hash_type": HASH_TYPE,
+        "label": approving.job_label(job),
+        "signed": {"size": job.signed.size, "sha256": job.signed.sha256} if job.signed else None,
+        "error": {"code": job.error_code, "message": job.error_message} if job.error_code else None,
+        "created_at": job.created_at.isoformat(),
+        "expires_at": job.expires_at.isoformat(),
+    }
+
+
+@endpoint("POST")
+def inspections(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    with receive_pdf(request) as upload:
+        return JsonResponse(asdict(jobs.inspect_document(upload=upload)))
+
+
+@endpoint("POST")
+def open_job(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= 255):
+        raise InvalidRequestError("The Idempotency-Key must be 1 to 255 printable characters.")
+    name = parse_file_name(request.headers.get("Content-Disposition"))
+    with receive_pdf(request) as upload:
+        job = jobs.open_job(caller=caller, upload=upload, name=name, idempotency_key=key)
+    return JsonResponse(job_to_json(job), status=201)
+
+
+@endpoint("GET")
+def show_job(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    return JsonResponse(job_to_json(jobs.find_job(caller=caller, job_id=job_id)))
+
+
+@endpoint("DELETE")
+def delete_job(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    jobs.delete_job(caller=caller, job_id=job_id)
+    return no_content()
+
+
+@endpoint("POST")
+def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    body = read_json(request)
+    job = preparing.prepare_job(
+        caller=caller,
+        job_id=job_id,
+        credential_id=parse_text(body, "credential_id", limit=255),
+        reason=parse_text(body, "reason", limit=200, required=False),
+        location=parse_text(body, "location", limit=200, required=False),
+    )
+    return JsonResponse(job_to_json(job))
+
+
+@endpoint("POST")
+def authorization(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    state = parse_state(read_json(request))
+    return JsonResponse(asdict(approving.request_authorization(caller=caller, job_id=job_id, state=state)))
+
+
+@endpoint("POST")
+def complete(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    body = read_json(request)
+    code, iss = parse_text(body, "code", limit=2048), parse_text(body, "iss", limit=2048)
+    job = approving.complete_job(caller=caller, job_id=job_id, code=code, iss=iss)
+    return JsonResponse(job_to_json(job), status=202)
+
+
+@endpoint("GET")
+def result(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    found = jobs.open_result(caller=caller, job_id=job_id)
+    response = FileResponse(found.file, as_attachment=True, filename=found.name, content_type="application/pdf")
+    response["Content-Length"] = str(found.size)
+    return response

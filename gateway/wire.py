@@ -1,0 +1,254 @@
+"""This role's words on the wire: its own JSON API, and what it says to and hears from other roles. No I/O, no Django.
+
+Parsers are tolerant of members they do not know and strict about those they need; each raises `InvalidRequestError` or `AnswerError`.
+"""
+
+import base64
+import binascii
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from gateway.errors import InvalidRequestError
+
+KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
+HASH_TYPE = "dtbsr"
+_RSA_OIDS = ("1.2.840.113549.1.1.",)
+_CURVES = {"1.2.840.10045.3.1.7": "ec-p256", "1.3.132.0.34": "ec-p384"}
+_NAME_LIMIT = 120
+_DEFAULT_NAME = "document.pdf"
+
+
+class AnswerError(ValueError):
+    """Another role's answer does not have the shape that was agreed on."""
+
+
+# --- Requests to us -----------------------------------------------------------------------------------------
+
+
+def parse_text(body: dict[str, Any], name: str, *, limit: int, required: bool = True) -> str:
+    """A string member of a JSON body, printable, at most ``limit`` characters."""
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or len(value) > limit or (required and not value):
+        raise InvalidRequestError(f"The member {name} must be a string of at most {limit} characters.")
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
+        raise InvalidRequestError(f"The member {name} holds a control character.")
+    return value
+
+
+def parse_state(body: dict[str, Any]) -> str:
+    """The caller's own ``state``: 128 random bits take 22 characters at least."""
+    state = parse_text(body, "state", limit=512)
+    if len(state) < 22 or not state.isascii():
+        raise InvalidRequestError("The member state must hold at least 128 random bits.")
+    return state
+
+
+def parse_file_name(content_disposition: str | None) -> str:
+    """A harmless name from ``Content-Disposition`` (RFC 6266): ``filename*`` (RFC 8187, UTF-8) before ``filename``.
+
+    Never a path; no control, format (right-to-left and the like) or separator characters; shortened in the middle.
+    """
+    parameters = _disposition_parameters(content_disposition or "")
+    extended = parameters.get("filename*", "")
+    if extended.lower().startswith("utf-8'"):
+        name = unquote(extended.split("'", 2)[-1], encoding="utf-8", errors="replace")
+    else:
+        name = parameters.get("filename", "")
+    return clean_file_name(name)
+
+
+def _disposition_parameters(header: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in header.split(";")[1:]:
+        key, _, value = part.strip().partition("=")
+        found.setdefault(key.strip().lower(), value.strip().strip('"'))
+    return found
+
+
+def clean_file_name(name: str) -> str:
+    """See `parse_file_name`; an empty name becomes ``document.pdf``."""
+    name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    name = "".join(char for char in name if unicodedata.category(char)[0] != "C" and char != "\ufffd")
+    name = " ".join(name.split()).lstrip(".")
+    if not name:
+        return _DEFAULT_NAME
+    if len(name) > _NAME_LIMIT:
+        name = f"{name[: _NAME_LIMIT - 21]}…{name[-20:]}"
+    return name
+
+
+def make_label(*, name: str, pages: int, size: int) -> str:
+    """What the signer reads on the consent page: ``Lease.pdf (3 pages, 48 kB)``."""
+    return f"{name} ({pages} {'page' if pages == 1 else 'pages'}, {_readable_size(size)})"
+
+
+def _readable_size(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    if size < 999_500:
+        return f"{round(size / 1000)} kB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+# --- Approvals: docs/protocols.md, section 4 ----------------------------------------------------------------
+
+
+def signing_details(
+    *, credential_id: str, credential_label: str, hash_algorithm_oid: str, digest: str, label: str
+) -> list[dict[str, Any]]:
+    """``authorization_details`` that ask for one signature."""
+    return [
+        {
+            "type": "credential",
+            "credentialID": credential_id,
+            "credentialLabel": credential_label,
+            "numSignatures": 1,
+            "hashAlgorithmOID": hash_algorithm_oid,
+            "documentDigests": [{"hash": digest, "label": label, "hashType": HASH_TYPE}],
+        }
+    ]
+
+
+def creation_details(*, certificate_policy: str, key_algorithm: str) -> list[dict[str, Any]]:
+    """``authorization_details`` that ask for a new credential."""
+    return [
+        {"type": "credential-creation", "certificatePolicy": certificate_policy, "keyAlgorithm": key_algorithm},
+    ]
+
+
+def is_same_approval(asked: list[dict[str, Any]], granted: Any) -> bool:
+    """Whether every member that was asked for was granted unchanged, and no second detail beside it.
+
+    The server may add members (the subject of a new credential); digests are compared exactly.
+    """
+    if not isinstance(granted, list) or len(granted) != len(asked):
+        return False
+    return all(
+        isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
+        for wanted, given in zip(asked, granted, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """A token endpoint's answer (RFC 6749, 5.1) with the members that docs/protocols.md, section 3 adds."""
+
+    access_token: str
+    expires_in: int
+    scope: str
+    sub: str
+    authorization_details: Any
+
+
+def parse_token_answer(body: dict[str, Any]) -> TokenAnswer:
+    """Raises `AnswerError` on a missing or misshapen member."""
+    token, scope, sub, lifetime = (body.get(name) for name in ("access_token", "scope", "sub", "expires_in"))
+    if not isinstance(token, str) or not token or not isinstance(scope, str) or not isinstance(sub, str):
+        raise AnswerError("token response")
+    if str(body.get("token_type", "")).lower() != "bearer" or not isinstance(lifetime, int) or lifetime <= 0:
+        raise AnswerError("token response")
+    return TokenAnswer(token, lifetime, scope, sub, body.get("authorization_details"))
+
+
+# --- Credentials: CSC API v2.0.0.2, 11.5 --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What signature creation needs to know of a credential. ``chain`` is DER, the signer's certificate first."""
+
+    credential_id: str
+    description: str
+    key_status: str
+    key_algorithms: tuple[str, ...]
+    key_name: str
+    cert_status: str
+    chain: tuple[bytes, ...]
+    subject: str
+    issuer: str
+    serial_number: str
+    valid_from: datetime
+    valid_to: datetime
+    certificate_policy: str
+
+    @property
+    def common_name(self) -> str:
+        """The first CN of the subject, as RFC 4514 writes it."""
+        for part in self.subject.replace("\\,", "\0").split(","):
+            key, _, value = part.strip().partition("=")
+            if key.upper() == "CN":
+                return value.replace("\0", ",").replace("\\", "")
+        return self.subject
+
+    @property
+    def label(self) -> str:
+        """What the consent page shows beside the identifier."""
+        kind = self.key_name.upper().replace("-", " ")
+        return f"{self.common_name}, {kind}, valid until {self.valid_to:%Y-%m-%d}"[:255]
+
+
+def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> Credential:
+    """From ``credentials/info`` or an element of ``credentialInfos``; raises `AnswerError`."""
+    try:
+        key, cert = body["key"], body["cert"]
+        chain = tuple(base64.b64decode(item, validate=True) for item in cert["certificates"])
+        if not chain:
+            raise AnswerError("credential without a certificate")
+        return Credential(
+            credential_id=_text(credential_id or body["credentialID"]),
+            description=_text(body.get("description") or ""),
+            key_status=_text(key["status"]),
+            key_algorithms=tuple(_text(item) for item in key["algo"]),
+            key_name=_key_name(key),
+            cert_status=_text(cert.get("status") or "valid"),
+            chain=chain,
+            subject=_text(cert.get("subjectDN") or ""),
+            issuer=_text(cert.get("issuerDN") or ""),
+            serial_number=_text(cert.get("serialNumber") or ""),
+            valid_from=_parse_time(cert["validFrom"]),
+            valid_to=_parse_time(cert["validTo"]),
+            certificate_policy=_text(body.get("certificatePolicy") or ""),
+        )
+    except (KeyError, TypeError, AttributeError, binascii.Error) as error:
+        raise AnswerError(f"credential: {type(error).__name__}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise AnswerError("not a string")
+    return value
+
+
+def _key_name(key: dict[str, Any]) -> str:
+    if curve := key.get("curve"):
+        return _CURVES.get(curve, "ec")
+    return f"rsa-{int(key['len'])}"
+
+
+def _parse_time(value: str) -> datetime:
+    try:
+        return datetime.strptime(value, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise AnswerError("time") from None
+
+
+def credential_to_json(credential: Credential) -> dict[str, Any]:
+    return {
+        "credential_id": credential.credential_id,
+        "description": credential.description,
+        "status": credential.key_status,
+        "cert_status": credential.cert_status,
+        "key_algorithm": credential.key_name,
+        "subject": credential.subject,
+        "common_name": credential.common_name,
+        "issuer": credential.issuer,
+        "serial_number": credential.serial_number,
+        "valid_from": credential.valid_from.isoformat(),
+        "valid_to": credential.valid_to.isoformat(),
+        "certificate_policy": credential.certificate_policy,
+    }
