@@ -21,7 +21,8 @@ def check_document_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
-    """``gateway.E002`` unreadable trust anchors; ``gateway.W001`` documents so large that reading them may be refused as hostile."""
+    """``gateway.E002`` unreadable trust anchors; ``gateway.W001`` documents so large that reading them may be
+    refused as hostile."""
     found: list[CheckMessage] = []
     if settings.TRUST_ANCHORS_FILE and not Path(settings.TRUST_ANCHORS_FILE).is_file():
         found.append(Error("TRUST_ANCHORS_FILE names no file.", id="gateway.E002"))

@@ -1,7 +1,9 @@
-"""Documents at rest: one age file each (https://age-encryption.org/v1), under a key of its own that the database keeps wrapped.
+"""Documents at rest: one age file each (https://age-encryption.org/v1), under a key of its own that the database
+keeps wrapped.
 
-The X25519 identity of a document is wrapped by the first of ``GATEWAY_DOCUMENT_KEYS``; each of them unwraps. Deleting the row is what makes the
-file unreadable; deleting the file only frees space. Plaintext lies only in files that have no name.
+The X25519 identity of a document is wrapped by the first of ``GATEWAY_DOCUMENT_KEYS``; each of them unwraps.
+Deleting the row is what makes the file unreadable; deleting the file only frees space. Plaintext lies only in files
+that have no name.
 """
 
 import hashlib
@@ -91,8 +93,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def open_document(document: StoredDocument) -> IO[bytes]:
-    """The plaintext, in a file without a name, at its start; the caller closes it. Raises `StorageError` if file or key is
-    gone or altered."""
+    """The plaintext, in a file without a name, at its start; the caller closes it. Raises `StorageError` if file or
+    key is gone or altered."""
     plaintext = temporary_file()
     try:
         identity = x25519.Identity.from_str(decrypt_text(document.wrapped_key))
@@ -116,7 +118,8 @@ def delete_document(document: StoredDocument | None) -> None:
 
 
 def remove_stale_files() -> int:
-    """Removes files that no row knows, an hour old at least: halves of crashed writes, and what could not be unlinked. Answers how many."""
+    """Removes files that no row knows, an hour old at least: halves of crashed writes, and what could not be
+    unlinked. Answers how many."""
     folder = Path(settings.GATEWAY_DOCUMENTS_DIR)
     removed = 0
     for path in folder.iterdir() if folder.is_dir() else ():

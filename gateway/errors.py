@@ -1,7 +1,7 @@
 """What can go wrong in signature creation, told apart by what the caller can do about it.
 
-``code`` is the published name of docs/protocols.md, section 6; it also stands in a failed job. ``str(error)`` is a sentence for a
-person: it never holds a secret, a path or anything a stranger typed.
+``code`` is the published name of docs/protocols.md, section 6; it also stands in a failed job. ``str(error)`` is a
+sentence for a person: it never holds a secret, a path or anything a stranger typed.
 """
 
 from typing import ClassVar
@@ -46,7 +46,10 @@ class CertifiedNoChangesError(DocumentError):
 
 class DamagedPdfError(DocumentError):
     code = "damaged_pdf"
-    sentence = "This PDF is damaged or unusually built, so what you read might not be what you sign. Save it anew from the program that made it."
+    sentence = (
+        "This PDF is damaged or unusually built, so what you read might not be what you sign. "
+        "Save it anew from the program that made it."
+    )
 
 
 class HostilePdfError(DocumentError):

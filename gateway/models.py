@@ -1,4 +1,5 @@
-"""Jobs, the documents they hold, and requests for credentials. A user is (issuer, subject), two strings: no key leaves this role.
+"""Jobs, the documents they hold, and requests for credentials. A user is (issuer, subject), two strings: no key
+leaves this role.
 
 The job row is the truth about a signature under way; task messages only ring its bell.
 """

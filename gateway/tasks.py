@@ -1,4 +1,5 @@
-"""What the workers are rung for. A message carries the job's id alone; delivered twice, it does nothing the second time."""
+"""What the workers are rung for. A message carries the job's id alone; delivered twice, it does nothing the second
+time."""
 
 import uuid
 

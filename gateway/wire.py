@@ -1,6 +1,7 @@
 """This role's words on the wire: its own JSON API, and what it says to and hears from other roles. No I/O, no Django.
 
-Parsers are tolerant of members they do not know and strict about those they need; each raises `InvalidRequestError` or `AnswerError`.
+Parsers are tolerant of members they do not know and strict about those they need; each raises `InvalidRequestError`
+or `AnswerError`.
 """
 
 import base64

@@ -1,6 +1,7 @@
 """Asking for an approval and taking its token, as the one confidential signing client.
 
-RFC 9126 (pushed requests), RFC 7636 (S256), RFC 9396 (authorization_details), RFC 8707 (the token is for the signing service alone).
+RFC 9126 (pushed requests), RFC 7636 (S256), RFC 9396 (authorization_details), RFC 8707 (the token is for the
+signing service alone).
 """
 
 import base64
@@ -69,7 +70,8 @@ def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verif
 
 
 def redeem_code(*, code: str, verifier: str) -> TokenAnswer:
-    """Spends the code (RFC 6749, 4.1.3). Raises approval errors; `AuthorizationServerNotReachedError` if it was not spent."""
+    """Spends the code (RFC 6749, 4.1.3). Raises approval errors; `AuthorizationServerNotReachedError` if it was not
+    spent."""
     response = _post(
         "token",
         {

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VerifiedCaller:
-    """The user behind a live service token that is meant for this role. The token opens the user's credentials list, nothing more."""
+    """The user behind a live service token that is meant for this role. The token opens the user's credentials
+    list, nothing more."""
 
     issuer: str
     subject: str

@@ -72,8 +72,8 @@ def sign_digest(
 ) -> bytes:
     """``signatures/signHash`` with the approval's token alone: one digest, one signature value.
 
-    Raises `SigningServiceUnavailableError` if the service certainly did nothing, approval and credential errors if it refused,
-    `OutcomeUnknownError` if it may have signed.
+    Raises `SigningServiceUnavailableError` if the service certainly did nothing, approval and credential errors if
+    it refused, `OutcomeUnknownError` if it may have signed.
     """
     body: dict[str, Any] = {
         "credentialID": credential_id,
@@ -95,8 +95,10 @@ def sign_digest(
     if 400 <= response.status_code < 500:
         raise _signing_refusal(response)
     try:
-        (value,) = json_object(response)["signatures"]  # type: ignore[misc]
-        return base64.b64decode(value, validate=True)
+        values = response.json()["signatures"]
+        if not isinstance(values, list) or len(values) != 1:
+            raise ValueError(values)  # noqa: TRY301  (answered like every other misshapen answer)
+        return base64.b64decode(values[0], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
         log.error("signatures/signHash answered %s with no signature", response.status_code)
         raise OutcomeUnknownError from None

@@ -1,7 +1,8 @@
 """``python -m gateway.pades.child TASK FD…``: the process in which a stranger's PDF is parsed.
 
-Its limits are set before pyHanko is imported; its environment holds no secret. Arguments arrive as JSON on standard input, the answer leaves as JSON on
-standard output: ``{"value": …}`` or ``{"error": code}``. Documents are inherited file descriptors.
+Its limits are set before pyHanko is imported; its environment holds no secret. Arguments arrive as JSON on standard
+input, the answer leaves as JSON on standard output: ``{"value": …}`` or ``{"error": code}``. Documents are
+inherited file descriptors.
 """
 
 import json
@@ -60,7 +61,7 @@ def _answer(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dic
         return {"error": error.code}
     except (RecursionError, MemoryError, PdfDecodeLimitError):
         return {"error": HostilePdfError.code}
-    except Exception as error:  # noqa: BLE001  (AssertionError, ValueError, KeyError, zlib.error: all mean the same here)
+    except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)
         # The kind alone: a message may quote the document.
         print(f"{task}: {type(error).__name__}", file=sys.stderr)  # noqa: T201  (the parent logs it)
         return {"error": InvalidSignatureError.code if task == "verify" else "damaged_pdf"}

@@ -14,7 +14,7 @@ from gateway.pades.algorithms import Algorithm
 
 def external_signer(chain: Sequence[bytes], algorithm: Algorithm, value: bytes | None = None) -> ExternalSigner:
     """pyHanko's stand-in for a signer that is elsewhere; ``chain`` is DER, the signer's certificate first."""
-    store = SimpleCertificateStore()
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     for certificate in chain[1:]:
         store.register(Certificate.load(certificate))
     return ExternalSigner(

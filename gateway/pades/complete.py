@@ -1,4 +1,5 @@
-"""Second half: the signature value goes into its place. Parses no PDF: it writes at known offsets of a file that we made."""
+"""Second half: the signature value goes into its place. Parses no PDF: it writes at known offsets of a file that we
+made."""
 
 from collections.abc import Sequence
 from typing import IO
@@ -15,7 +16,8 @@ from gateway.pades.values import PreparedSignature
 def complete_document(
     file: IO[bytes], *, chain: Sequence[bytes], sign_algo: str, prepared: PreparedSignature, value: bytes
 ) -> None:
-    """Verifies ``value`` against the signer's certificate and embeds it in the prepared ``file`` (open for reading and writing).
+    """Verifies ``value`` against the signer's certificate and embeds it in the prepared ``file`` (open for reading
+    and writing).
 
     Raises `InvalidSignatureError`; the file is then unchanged.
     """

@@ -47,18 +47,14 @@ def _count_pages(reader: PdfFileReader, max_pages: int) -> int:
             seen.add(item.idnum)
             if len(seen) > _TREE_NODES_PER_PAGE * max_pages + 16:
                 raise TooManyPagesError
-            item = item.get_object()
-        if not isinstance(item, DictionaryObject):
-            raise DamagedPdfError
-        if "/Kids" in item:
-            kids = item["/Kids"]
-            if not isinstance(kids, ArrayObject):
-                raise DamagedPdfError
-            waiting += [kids.raw_get(index) for index in range(len(kids))]
-        else:
+            item = item.get_object()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+        kids = _kids(item)
+        if kids is None:
             pages += 1
-        if pages > max_pages:
-            raise TooManyPagesError
+            if pages > max_pages:
+                raise TooManyPagesError
+        else:
+            waiting += kids
     if not pages:
         raise EmptyDocumentError
     if int(reader.root["/Pages"]["/Count"]) != pages:
@@ -66,8 +62,21 @@ def _count_pages(reader: PdfFileReader, max_pages: int) -> int:
     return pages
 
 
+def _kids(node: PdfObject) -> list[PdfObject] | None:
+    """The children of a page tree node, unresolved; None of a page."""
+    if not isinstance(node, DictionaryObject):
+        raise DamagedPdfError
+    if "/Kids" not in node:
+        return None
+    kids = node["/Kids"]
+    if not isinstance(kids, ArrayObject):
+        raise DamagedPdfError
+    return [kids.raw_get(index) for index in range(len(kids))]
+
+
 def _read_signatures(reader: PdfFileReader) -> int:
-    """Counts the signatures already there; one that forbids every change (DocMDP level 1, ISO 32000-1, 12.8.2.2) is honoured.
+    """Counts the signatures already there; one that forbids every change (DocMDP level 1, ISO 32000-1, 12.8.2.2) is
+    honoured.
 
     One that cannot be read is counted all the same: it must not hide the others.
     """
@@ -89,6 +98,7 @@ def _read_signatures(reader: PdfFileReader) -> int:
 
 
 def _try_to_add_a_field(stream: IO[bytes]) -> None:
-    """Does to the document in memory what preparing will do to it, so that a refusal comes now and not after the approval."""
+    """Does to the document in memory what preparing will do to it, so that a refusal comes now and not after the
+    approval."""
     writer = IncrementalPdfFileWriter(stream, strict=True)
     append_signature_field(writer, SigFieldSpec("Paraph-trial", on_page=0))

@@ -1,7 +1,8 @@
-"""First half of a PAdES B-B signature: an incremental update with an empty place for the CMS. Runs in the child process.
+"""First half of a PAdES B-B signature: an incremental update with an empty place for the CMS. Runs in the child
+process.
 
-ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certificate-v2, no signing-time attribute (the
-claimed time stands in ``/M``).
+ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certificate-v2, no signing-time attribute
+(the claimed time stands in ``/M``).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Opening a stranger's PDF: strictly, and whole. Runs in the child process.
 
-Strict reading refuses what would make the shown and the signed document differ: duplicate dictionary keys in any object that
-signing rewrites, hybrid references, objects outside the declared range.
+Strict reading refuses what would make the shown and the signed document differ: duplicate dictionary keys in any
+object that signing rewrites, hybrid references, objects outside the declared range.
 """
 
 import re
@@ -18,7 +18,8 @@ _TAIL_LIMIT = 64 * 1024
 # After the file's physically last cross-reference section only these may stand (ISO 32000-1, 7.5.5): white space,
 # comments such as a producer's name, the offset and the end marker.
 _TAIL = re.compile(
-    rb"(?:[\x00\t\n\x0c\r ]|endobj|%(?!%EOF)[^\r\n]*[\r\n])*startxref[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+%%EOF[\x00\t\n\x0c\r ]*"
+    rb"(?:[\x00\t\n\x0c\r ]|endobj|%(?!%EOF)[^\r\n]*[\r\n])*"
+    rb"startxref[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+%%EOF[\x00\t\n\x0c\r ]*"
 )
 
 
@@ -55,7 +56,7 @@ def _refuse_bytes_after_last_revision(reader: PdfFileReader, stream: IO[bytes]) 
     last = max(sections, key=lambda section: section.start_location)
     stream.seek(last.end_location)
     if last.xref_section_type is not XRefSectionType.STREAM:
-        DictionaryObject.read_from_stream(stream, TrailerReference(reader))
+        DictionaryObject.read_from_stream(stream, TrailerReference(reader))  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     tail = stream.read(_TAIL_LIMIT)
     if len(tail) == _TAIL_LIMIT or not _TAIL.fullmatch(tail):
         raise DamagedPdfError

@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class InspectedDocument:
-    """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already there."""
+    """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already
+    there."""
 
     pages: int
     size: int

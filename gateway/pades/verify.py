@@ -20,9 +20,9 @@ _CHUNK = 1024 * 1024
 def verify_document(
     stream: IO[bytes], *, chain: Sequence[bytes], anchors: Sequence[bytes], field_name: str, size: int, sha256: str
 ) -> VerifiedSignedDocument:
-    """Raises `InvalidSignatureError` unless the file is the original (``size``, ``sha256``) followed by one update whose
-    signature in ``field_name`` is intact, valid, covers the entire file, names the first certificate of ``chain`` and leads to one of
-    ``anchors`` (DER)."""
+    """Raises `InvalidSignatureError` unless the file is the original (``size``, ``sha256``) followed by one update
+    whose signature in ``field_name`` is intact, valid, covers the entire file, names the first certificate of
+    ``chain`` and leads to one of ``anchors`` (DER)."""
     _verify_prefix(stream, size, sha256)
     stream.seek(0)
     reader = PdfFileReader(stream, strict=True)

@@ -65,11 +65,11 @@ def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: s
 def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: str) -> Job:
     """Redeems the code at once and leaves the signing to a worker. Asked again, it answers with the job as it stands.
 
-    The PKCE verifier is taken by a conditional UPDATE first: of several calls one redeems. A crash after that leaves the job
-    `authorizing` without a verifier, so the signer approves again.
+    The PKCE verifier is taken by a conditional UPDATE first: of several calls one redeems. A crash after that
+    leaves the job `authorizing` without a verifier, so the signer approves again.
 
-    Raises `ApprovalRefusedError` if ``iss`` is not our issuer (RFC 9207) or the token is not for this job and signer, other approval
-    errors, `WrongStateError`, `AuthorizationServerUnavailableError`.
+    Raises `ApprovalRefusedError` if ``iss`` is not our issuer (RFC 9207) or the token is not for this job and
+    signer, other approval errors, `WrongStateError`, `AuthorizationServerUnavailableError`.
     """
     job = find_job(caller=caller, job_id=job_id)
     if not secrets.compare_digest(iss.encode(), settings.ISSUER.encode()):

@@ -53,7 +53,8 @@ def complete_credential_request(
 ) -> dict[str, Any]:
     """Redeems the code once and has the credential made; asked again, it answers with the credential made.
 
-    Raises `JobNotFoundError`, approval errors, `WrongStateError`, `AuthorizationServerUnavailableError`, `SigningServiceUnavailableError`.
+    Raises `JobNotFoundError`, approval errors, `WrongStateError`, `AuthorizationServerUnavailableError`,
+    `SigningServiceUnavailableError`.
     """
     owned = CredentialRequest.objects.filter(issuer=caller.issuer, subject=caller.subject, pk=request_id)
     request = owned.first()

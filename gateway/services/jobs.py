@@ -1,4 +1,5 @@
-"""Opening, finding, handing out and deleting jobs. Everything takes the caller first: another user's job does not exist."""
+"""Opening, finding, handing out and deleting jobs. Everything takes the caller first: another user's job does not
+exist."""
 
 import uuid
 from dataclasses import dataclass

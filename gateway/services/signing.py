@@ -1,8 +1,8 @@
 """The worker's part: one call of signHash for each approval, then the PDF. Rules that hold whatever dies when:
 
 - who works on a job holds a lease, taken by a conditional UPDATE; a second delivery finds nothing to do;
-- `signing` is committed before signHash is called, so a job found there without a holder and without a signature has an unknown
-  outcome, and signHash is not called again;
+- `signing` is committed before signHash is called, so a job found there without a holder and without a signature
+  has an unknown outcome, and signHash is not called again;
 - once the signature value is stored, the rest may be done again as often as needed.
 """
 
@@ -73,7 +73,8 @@ def _claim(job_id: uuid.UUID) -> Job | None:
 
 
 def fail(jobs: ChangingQuerySet, error: GatewayError) -> bool:
-    """Ends the jobs of a conditional query set; whether one was ended. The secrets go, the document stays until its retention ends."""
+    """Ends the jobs of a conditional query set; whether one was ended. The secrets go, the document stays until its
+    retention ends."""
     return jobs.change(
         state=Job.State.FAILED,
         error_code=error.code,

@@ -82,8 +82,8 @@ def _no_constant(name: str) -> Any:
 def receive_pdf(request: HttpRequest) -> "closing[IO[bytes]]":
     """The body, streamed into a file without a name (``with receive_pdf(request) as upload``).
 
-    Raises `DocumentTooLargeError` as soon as that is known, `InvalidRequestError` if the body has no announced length, another type or
-    did not arrive whole.
+    Raises `DocumentTooLargeError` as soon as that is known, `InvalidRequestError` if the body has no announced
+    length, another type or did not arrive whole.
     """
     if request.content_type != "application/pdf":
         raise InvalidRequestError("The body must be application/pdf.")
@@ -94,19 +94,23 @@ def receive_pdf(request: HttpRequest) -> "closing[IO[bytes]]":
         raise DocumentTooLargeError
     file = documents.temporary_file()
     try:
-        received = 0
-        while chunk := request.read(_CHUNK):
-            received += len(chunk)
-            if received > settings.MAX_DOCUMENT_BYTES:
-                raise DocumentTooLargeError
-            file.write(chunk)
-        if received != int(announced):
-            raise InvalidRequestError("The body did not arrive whole.")
-        file.seek(0)
+        _receive(request, file, int(announced))
     except BaseException:
         file.close()
         raise
     return closing(file)
+
+
+def _receive(request: HttpRequest, file: IO[bytes], announced: int) -> None:
+    received = 0
+    while chunk := request.read(_CHUNK):
+        received += len(chunk)
+        if received > settings.MAX_DOCUMENT_BYTES:
+            raise DocumentTooLargeError
+        file.write(chunk)
+    if received != announced:
+        raise InvalidRequestError("The body did not arrive whole.")
+    file.seek(0)
 
 
 def no_content() -> HttpResponse:
