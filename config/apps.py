@@ -8,4 +8,7 @@ class ComposedConfig(AppConfig):
     verbose_name = "Paraph"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers the checks)
+        from config import (
+            celery,  # noqa: F401  (the application that tasks are sent through)
+            checks,  # noqa: F401  (registers the checks)
+        )
