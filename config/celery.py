@@ -1,4 +1,7 @@
-"""The worker's entry, and the application that rings it from a web process. Task messages carry identifiers alone: what is to be done stands in the database."""
+"""The worker's entry, and the application that rings it from a web process.
+
+Task messages carry identifiers alone: what is to be done stands in the database.
+"""
 
 import os
 
