@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import operators, views
+from config import design, operators, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.health),
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         else [path("admin/login/", operators.begin), path("admin/callback", operators.callback)]
     ),
     path("admin/", admin.site.urls),
+    *([path("", include(design))] if settings.DEVELOPMENT else []),
     *(path("", include(f"{role}.urls")) for role in settings.ROLES),
 ]
 handler400 = "config.views.bad_request"
