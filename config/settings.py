@@ -157,6 +157,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 60 * 60
+# admin.E410 looks for Django's own session middleware by name; RoleSessionMiddleware stands in its place.
+SILENCED_SYSTEM_CHECKS = ["admin.E410"]
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -170,7 +172,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
-if env_list("TRUSTED_PROXIES"):
+TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")
+if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -233,11 +236,22 @@ if "authz" in ROLES:
         "OIDC_RSA_PRIVATE_KEY": env_secret("OIDC_RSA_PRIVATE_KEY", development=_DEVELOPMENT_SECRETS, make=_rsa_key),
         "OAUTH2_VALIDATOR_CLASS": "authz.oauth_validator.OAuthValidator",
         "PKCE_REQUIRED": True,
+        "APPLICATION_ADMIN_CLASS": "authz.admin.ApplicationAdmin",
+        "ACCESS_TOKEN_ADMIN_CLASS": "authz.admin.HiddenAdmin",
+        "GRANT_ADMIN_CLASS": "authz.admin.HiddenAdmin",
+        "ID_TOKEN_ADMIN_CLASS": "authz.admin.HiddenAdmin",
+        "REFRESH_TOKEN_ADMIN_CLASS": "authz.admin.HiddenAdmin",
         "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
         "ACCESS_TOKEN_EXPIRE_SECONDS": 15 * 60,
         "REFRESH_TOKEN_EXPIRE_SECONDS": 12 * 60 * 60,
         "ROTATE_REFRESH_TOKEN": True,
         "REFRESH_TOKEN_REUSE_PROTECTION": True,
+        "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+        "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+        "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+        "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+        "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+        "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
         "ALLOWED_REDIRECT_URI_SCHEMES": ["https", "http"] if DEVELOPMENT else ["https"],
         "SCOPES": {
             "openid": "Know who you are",

@@ -1,0 +1,182 @@
+"""What operators see of this role: who there is, which clients, and the evidence of consents, which nobody edits."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from authz.models import Application, Consent, Passkey, Session, User
+from authz.services.logins import has_two_factors
+
+if TYPE_CHECKING:
+    # Django's own classes take no parameters at run time.
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+    TabularInline = admin.TabularInline
+
+
+def guard_site() -> None:
+    """The admin opens only to an operator's session with password and passkey verified; it has no login page."""
+
+    def has_permission(request: HttpRequest) -> bool:
+        user = request.user
+        return isinstance(user, User) and user.is_active and user.is_staff and has_two_factors(request.session, user)
+
+    def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        wanted = request.GET.get("next", reverse("admin:index"))
+        query = request.GET.copy()
+        query["next"] = wanted
+        return HttpResponseRedirect(f"{reverse('authz:login')}?{query.urlencode()}")
+
+    site = admin.site
+    site.has_permission = has_permission  # type: ignore[method-assign]
+    site.login = login  # type: ignore[method-assign]
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Looked at, never changed."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class HiddenAdmin(ReadOnlyAdmin):
+    """Rows that mean nothing to a person; the provider insists on showing them somewhere."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PasskeyInline(TabularInline):
+    model = Passkey
+    fields = ("name", "sign_count", "backup_eligible", "backed_up", "created", "last_used")
+    readonly_fields = ("name", "sign_count", "backup_eligible", "backed_up", "created", "last_used")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):
+    """An account can be closed and its name mended; password and passkeys are its owner's alone."""
+
+    list_display = ["email", "name", "is_active", "is_staff", "passkey_count", "date_joined", "last_login"]
+    list_filter = ["is_active", "is_staff", "date_joined"]
+    search_fields = ["email", "name", "sub"]
+    fields = ["email", "name", "sub", "is_active", "is_staff", "is_superuser", "date_joined", "last_login"]
+    readonly_fields = ["email", "sub", "date_joined", "last_login"]
+    inlines = [PasskeyInline]
+
+    @admin.display(description=_("passkeys"))
+    def passkey_count(self, user: User) -> int:
+        return user.passkeys.count()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+@admin.register(Passkey)
+class PasskeyAdmin(ReadOnlyAdmin):
+    list_display = ["name", "user", "created", "last_used", "sign_count", "backed_up"]
+    list_filter = ["backed_up", "created"]
+    search_fields = ["user__email", "name"]
+    exclude = ["credential_id", "public_key"]
+
+
+class ApplicationAdmin(ModelAdmin):
+    """Foreign clients' names and redirect URIs; our own follow the settings, secrets are made by a command."""
+
+    list_display = ["name", "client_id", "client_type", "allowed_scopes", "resource", "is_own"]
+    list_filter = ["client_type", "is_own"]
+    search_fields = ["name", "client_id"]
+    fields = [
+        "name",
+        "client_id",
+        "client_type",
+        "redirect_uris",
+        "allowed_scopes",
+        "allowed_resources",
+        "resource",
+        "require_pushed_requests",
+        "is_own",
+        "created",
+        "updated",
+    ]
+    readonly_fields = ["client_id", "client_type", "allowed_resources", "resource", "is_own", "created", "updated"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_own)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_own)
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """The evidence of each approval."""
+
+    list_display = ["created", "kind", "state", "user", "application", "passkey", "decided"]
+    list_filter = ["kind", "state", "created"]
+    search_fields = ["user__email", "id"]
+    date_hierarchy = "created"
+    fields = [
+        "id",
+        "kind",
+        "state",
+        "application",
+        "user",
+        "details",
+        "created",
+        "decided",
+        "address",
+        "passkey",
+        "nonce_hex",
+        "approval_expires",
+        "rp_id",
+        "origin",
+        "authenticator_data_hex",
+        "client_data_text",
+        "signature_hex",
+    ]
+
+    @admin.display(description=_("nonce"))
+    def nonce_hex(self, consent: Consent) -> str:
+        return bytes(consent.nonce or b"").hex()
+
+    @admin.display(description=_("authenticator data"))
+    def authenticator_data_hex(self, consent: Consent) -> str:
+        return bytes(consent.authenticator_data or b"").hex()
+
+    @admin.display(description=_("client data"))
+    def client_data_text(self, consent: Consent) -> str:
+        return format_html("<code>{}</code>", bytes(consent.client_data_json or b"").decode(errors="replace"))
+
+    @admin.display(description=_("signature"))
+    def signature_hex(self, consent: Consent) -> str:
+        return bytes(consent.signature or b"").hex()
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnlyAdmin):
+    list_display = ["user", "created", "seen", "expire_date"]
+    search_fields = ["user__email"]
+    exclude = ["session_key", "session_data"]

@@ -1,0 +1,97 @@
+"""The approval: the bytes that a passkey's challenge commits to (docs/protocols.md, section 5), layout version 1.
+
+Plain Python. Every field is length-prefixed and none is left out, so two different approvals never share bytes.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+VERSION = "paraph-approval/1"
+NONCE_BYTES = 32
+
+
+def _part(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def _text(value: str) -> bytes:
+    return _part(value.encode())
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def build_signing_approval(
+    *,
+    nonce: bytes,
+    client_id: str,
+    sub: str,
+    credential_id: str,
+    num_signatures: int,
+    hash_algorithm_oid: str,
+    document_digests: Sequence[tuple[str, bytes, str]],
+    rp_id: str,
+    origin: str,
+    expires_at: int,
+) -> bytes:
+    """The approval of signatures. ``document_digests`` are (hash type in lower case, digest, label), in order."""
+    digests = b"".join(_text(hash_type) + _part(digest) + _text(label) for hash_type, digest, label in document_digests)
+    return (
+        _text(VERSION)
+        + _text("credential")
+        + _part(nonce)
+        + _text(client_id)
+        + _text(sub)
+        + _text(credential_id)
+        + _number(num_signatures)
+        + _text(hash_algorithm_oid)
+        + _number(len(document_digests))
+        + digests
+        + _text(rp_id)
+        + _text(origin)
+        + _number(expires_at)
+    )
+
+
+def build_creation_approval(
+    *,
+    nonce: bytes,
+    client_id: str,
+    sub: str,
+    certificate_policy: str,
+    key_algorithm: str,
+    common_name: str,
+    email: str,
+    passkey_public_key: bytes,
+    rp_id: str,
+    origin: str,
+    expires_at: int,
+) -> bytes:
+    """The approval of a new credential. ``passkey_public_key`` is the COSE key that the credential is bound to."""
+    return (
+        _text(VERSION)
+        + _text("credential-creation")
+        + _part(nonce)
+        + _text(client_id)
+        + _text(sub)
+        + _text(certificate_policy)
+        + _text(key_algorithm)
+        + _text(common_name)
+        + _text(email)
+        + _part(sha256(passkey_public_key).digest())
+        + _text(rp_id)
+        + _text(origin)
+        + _number(expires_at)
+    )
+
+
+def compute_challenge(approval: bytes) -> bytes:
+    """The WebAuthn challenge for an approval: its SHA-256."""
+    return sha256(approval).digest()
+
+
+def format_fingerprint(digest: bytes) -> str:
+    """The approval fingerprint: the first 16 bytes as upper-case hexadecimal in eight groups of four."""
+    text = digest[:16].hex().upper()
+    return " ".join(text[index : index + 4] for index in range(0, len(text), 4))

@@ -1,0 +1,302 @@
+"""Authorization details (RFC 9396) of the CSC API, and the same asked for by plain parameters, in one frozen form.
+
+Plain Python. docs/protocols.md, section 4, gives the wire form.
+
+    >>> parse_authorization_details('[{"type": "credential-creation", "certificatePolicy": "demonstration", '
+    ...                             '"keyAlgorithm": "ec-p256"}]')
+    CredentialCreation(certificate_policy='demonstration', key_algorithm='ec-p256', subject=None)
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from authz.errors import InvalidAuthorizationDetailsError
+
+CREDENTIAL_TYPES = ("credential", "https://cloudsignatureconsortium.org/2025/credential")
+CREATION_TYPE = "credential-creation"
+DIGEST_BYTES = {"2.16.840.1.101.3.4.2.1": 32, "2.16.840.1.101.3.4.2.2": 48, "2.16.840.1.101.3.4.2.3": 64}
+HASH_TYPES = ("dtbsr", "sdr")
+KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
+MAX_DIGESTS = 1000
+MAX_LABEL = 500
+MAX_IDENTIFIER = 255
+MAX_JSON = 1_000_000
+
+
+@dataclass(frozen=True)
+class DocumentDigest:
+    """One approved digest occurrence. ``hash_type`` is in lower case."""
+
+    hash_type: str
+    digest: bytes
+    label: str
+    asked_hash_type: str | None = None
+
+
+@dataclass(frozen=True)
+class CredentialAuthorization:
+    """Signatures with one credential: as many as there are digests."""
+
+    type: str
+    credential_id: str
+    hash_algorithm_oid: str
+    document_digests: tuple[DocumentDigest, ...]
+    credential_label: str = ""
+    locations: tuple[str, ...] = ()
+
+    @property
+    def num_signatures(self) -> int:
+        return len(self.document_digests)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a certificate is about, as the user's record says."""
+
+    common_name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class CredentialCreation:
+    """A new credential. ``subject`` is what this server adds when it grants."""
+
+    certificate_policy: str
+    key_algorithm: str
+    subject: Subject | None = None
+
+    def with_subject(self, *, common_name: str, email: str) -> "CredentialCreation":
+        return replace(self, subject=Subject(common_name, email))
+
+
+AuthorizationDetails = CredentialAuthorization | CredentialCreation
+
+
+def parse_authorization_details(text: str) -> AuthorizationDetails:
+    """The one object of the array ``text``; raises `InvalidAuthorizationDetailsError` for all else."""
+    if len(text) > MAX_JSON:
+        raise InvalidAuthorizationDetailsError("authorization_details is too long.")
+    try:
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidAuthorizationDetailsError("authorization_details is not JSON.") from None
+    if any(isinstance(entry, dict) and "subject" in entry for entry in (value if isinstance(value, list) else [])):
+        raise InvalidAuthorizationDetailsError("The subject comes from the user's own record, not from the client.")
+    return read_authorization_details(value)
+
+
+def read_authorization_details(value: Any) -> AuthorizationDetails:
+    """The same from decoded JSON as it is stored with a consent, where a ``subject`` may stand."""
+    if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
+        raise InvalidAuthorizationDetailsError("authorization_details must be an array of one object.")
+    entry: dict[str, Any] = value[0]
+    kind = entry.get("type")
+    if kind in CREDENTIAL_TYPES:
+        return _read_credential(entry)
+    if kind == CREATION_TYPE:
+        return _read_creation(entry)
+    raise InvalidAuthorizationDetailsError("The type of authorization_details is not one of this server's.")
+
+
+def parse_credential_parameters(parameters: Mapping[str, str]) -> CredentialAuthorization:
+    """The form that CSC's plain parameters of scope ``credential`` stand for (v2 ``hashes``, v1 ``hash``)."""
+    if "hashes" in parameters and "hash" in parameters:
+        raise InvalidAuthorizationDetailsError("Give hashes or hash, not both.")
+    encoded = parameters.get("hashes", parameters.get("hash", ""))
+    digests = [_decode_either_alphabet(item) for item in encoded.split(",")] if encoded else []
+    oid = parameters.get("hashAlgorithmOID") or _oid_by_length(digests)
+    label = _label(parameters.get("description", ""))
+    return _credential(
+        kind=CREDENTIAL_TYPES[0],
+        credential_id=_identifier(parameters.get("credentialID"), "credentialID"),
+        oid=oid,
+        digests=[DocumentDigest("dtbsr", digest, label) for digest in digests],
+        count=_count_parameter(parameters.get("numSignatures")),
+        credential_label="",
+        locations=(),
+    )
+
+
+def write_authorization_details(details: AuthorizationDetails) -> list[dict[str, Any]]:
+    """The wire form: what was asked for, with defaults filled in and what this server added."""
+    if isinstance(details, CredentialCreation):
+        entry: dict[str, Any] = {
+            "type": CREATION_TYPE,
+            "certificatePolicy": details.certificate_policy,
+            "keyAlgorithm": details.key_algorithm,
+        }
+        if details.subject is not None:
+            entry["subject"] = {"commonName": details.subject.common_name, "email": details.subject.email}
+        return [entry]
+    entry = {
+        "type": details.type,
+        "credentialID": details.credential_id,
+        "numSignatures": details.num_signatures,
+        "hashAlgorithmOID": details.hash_algorithm_oid,
+        "documentDigests": [
+            {
+                "hash": base64.b64encode(item.digest).decode(),
+                "label": item.label,
+                "hashType": item.asked_hash_type or item.hash_type,
+            }
+            for item in details.document_digests
+        ],
+    }
+    if details.credential_label:
+        entry["credentialLabel"] = details.credential_label
+    if details.locations:
+        entry["locations"] = list(details.locations)
+    return [entry]
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _known(entry: dict[str, Any], *names: str) -> None:
+    """RFC 9396, section 5: unknown members make the whole request invalid."""
+    unknown = sorted(set(entry) - set(names))
+    if unknown:
+        raise InvalidAuthorizationDetailsError("authorization_details holds a member that this server does not know.")
+
+
+def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
+    _known(
+        entry,
+        "type",
+        "credentialID",
+        "numSignatures",
+        "hashAlgorithmOID",
+        "documentDigests",
+        "credentialLabel",
+        "locations",
+    )
+    digests = entry.get("documentDigests")
+    if not isinstance(digests, list):
+        raise InvalidAuthorizationDetailsError("documentDigests must be an array.")
+    if len(digests) > MAX_DIGESTS:
+        raise InvalidAuthorizationDetailsError(f"documentDigests may hold at most {MAX_DIGESTS} digests.")
+    count = entry.get("numSignatures")
+    if count is not None and type(count) is not int:
+        raise InvalidAuthorizationDetailsError("numSignatures must be a whole number.")
+    locations = entry.get("locations", [])
+    if not isinstance(locations, list) or not all(isinstance(item, str) for item in locations):
+        raise InvalidAuthorizationDetailsError("locations must be an array of strings.")
+    return _credential(
+        kind=entry["type"],
+        credential_id=_identifier(entry.get("credentialID"), "credentialID"),
+        oid=entry.get("hashAlgorithmOID"),
+        digests=[_read_digest(item) for item in digests],
+        count=count,
+        credential_label=_label(entry.get("credentialLabel", "")),
+        locations=tuple(locations),
+    )
+
+
+def _credential(
+    *,
+    kind: str,
+    credential_id: str,
+    oid: Any,
+    digests: list[DocumentDigest],
+    count: int | None,
+    credential_label: str,
+    locations: tuple[str, ...],
+) -> CredentialAuthorization:
+    """The rules that both ways of asking share."""
+    if not isinstance(oid, str) or oid not in DIGEST_BYTES:
+        raise InvalidAuthorizationDetailsError("hashAlgorithmOID must name SHA-256, SHA-384 or SHA-512.")
+    if not 1 <= len(digests) <= MAX_DIGESTS:
+        raise InvalidAuthorizationDetailsError(f"Between 1 and {MAX_DIGESTS} digests can be approved at once.")
+    if any(len(item.digest) != DIGEST_BYTES[oid] for item in digests):
+        raise InvalidAuthorizationDetailsError("A digest's length does not fit hashAlgorithmOID.")
+    if count is not None and count != len(digests):
+        raise InvalidAuthorizationDetailsError("numSignatures must be the number of digests.")
+    return CredentialAuthorization(kind, credential_id, oid, tuple(digests), credential_label, locations)
+
+
+def _read_digest(item: Any) -> DocumentDigest:
+    if not isinstance(item, dict):
+        raise InvalidAuthorizationDetailsError("documentDigests must hold objects.")
+    _known(item, "hash", "label", "hashType")
+    encoded = item.get("hash")
+    try:
+        if not isinstance(encoded, str):
+            raise ValueError  # noqa: TRY004, TRY301  (one answer for every malformed hash)
+        digest = base64.b64decode(encoded, validate=True)
+        if base64.b64encode(digest).decode() != encoded:
+            raise ValueError  # noqa: TRY301
+    except (ValueError, binascii.Error):
+        raise InvalidAuthorizationDetailsError("A hash is not base64.") from None
+    asked = item.get("hashType")
+    if asked is None:
+        return DocumentDigest("dtbsr", digest, _label(item.get("label", "")))
+    if not isinstance(asked, str) or asked.lower() not in HASH_TYPES:
+        raise InvalidAuthorizationDetailsError("hashType must be dtbsr or sdr.")
+    return DocumentDigest(asked.lower(), digest, _label(item.get("label", "")), asked)
+
+
+def _read_creation(entry: dict[str, Any]) -> CredentialCreation:
+    _known(entry, "type", "certificatePolicy", "keyAlgorithm", "subject")
+    policy = _identifier(entry.get("certificatePolicy"), "certificatePolicy")
+    algorithm = entry.get("keyAlgorithm")
+    if algorithm not in KEY_ALGORITHMS:
+        raise InvalidAuthorizationDetailsError("keyAlgorithm is not one of this server's.")
+    details = CredentialCreation(policy, algorithm)
+    subject = entry.get("subject")
+    if subject is None:
+        return details
+    return details.with_subject(common_name=subject["commonName"], email=subject["email"])
+
+
+def _label(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_LABEL or not _is_text(value):
+        raise InvalidAuthorizationDetailsError(f"A label must be text of at most {MAX_LABEL} characters.")
+    return value
+
+
+def _identifier(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_IDENTIFIER or not value.isprintable():
+        raise InvalidAuthorizationDetailsError(f"{name} is missing or malformed.")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be encoded: JSON lets halves of surrogate pairs through."""
+    return not any(0xD800 <= ord(char) <= 0xDFFF for char in value)
+
+
+def _count_parameter(value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit()) or len(value) > 4:
+        raise InvalidAuthorizationDetailsError("numSignatures must be a whole number.")
+    return int(value)
+
+
+def _decode_either_alphabet(value: str) -> bytes:
+    """base64url or standard base64, padded or not: clients send all four."""
+    standard = value.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        digest = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        raise InvalidAuthorizationDetailsError("A hash is not base64url.") from None
+    if base64.b64encode(digest).decode().rstrip("=") != standard:
+        raise InvalidAuthorizationDetailsError("A hash is not base64url.")
+    return digest
+
+
+def _oid_by_length(digests: list[bytes]) -> str | None:
+    """Version 1 of the API names no hash algorithm: the length tells which of the three it is."""
+    return {length: oid for oid, length in DIGEST_BYTES.items()}.get(len(digests[0])) if digests else None

@@ -1,0 +1,20 @@
+"""Weak settings of this role, as numbered messages of ``manage.py check --deploy``."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.security, deploy=True)
+def check_provider(**_kwargs: Any) -> list[CheckMessage]:
+    """``authz.E001`` PKCE not required; ``authz.E002`` codes live over a minute; ``authz.E003`` passkeys' origin."""
+    found: list[CheckMessage] = []
+    provider: dict[str, Any] = settings.OAUTH2_PROVIDER
+    if provider.get("PKCE_REQUIRED") is not True:
+        found.append(Error("PKCE must be required of every client.", id="authz.E001"))
+    if provider.get("AUTHORIZATION_CODE_EXPIRE_SECONDS", 0) > 60:
+        found.append(Error("An authorization code may live 60 seconds at most.", id="authz.E002"))
+    if not settings.WEBAUTHN_ORIGIN.startswith("https://"):
+        found.append(Error("Passkeys need an https:// origin.", id="authz.E003"))
+    return found

@@ -1,0 +1,57 @@
+"""The one table from this role's errors to HTTP statuses and OAuth error codes."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+
+from authz import errors
+
+logger = logging.getLogger(__name__)
+
+TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
+    errors.InvalidRequestError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.InvalidScopeError: (HTTPStatus.BAD_REQUEST, "invalid_scope"),
+    errors.InvalidTargetError: (HTTPStatus.BAD_REQUEST, "invalid_target"),
+    errors.InvalidAuthorizationDetailsError: (HTTPStatus.BAD_REQUEST, "invalid_authorization_details"),
+    errors.UnsupportedResponseTypeError: (HTTPStatus.BAD_REQUEST, "unsupported_response_type"),
+    errors.UnauthorizedClientError: (HTTPStatus.BAD_REQUEST, "unauthorized_client"),
+    errors.InvalidClientError: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
+    errors.InvalidGrantError: (HTTPStatus.BAD_REQUEST, "invalid_grant"),
+    errors.InvalidTokenError: (HTTPStatus.UNAUTHORIZED, "invalid_token"),
+    errors.AccessDeniedError: (HTTPStatus.FORBIDDEN, "access_denied"),
+    errors.LoginRequiredError: (HTTPStatus.BAD_REQUEST, "login_required"),
+    errors.ConsentRequiredError: (HTTPStatus.BAD_REQUEST, "consent_required"),
+    errors.UntrustedRequestError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.RequestGoneError: (HTTPStatus.BAD_REQUEST, "invalid_request_uri"),
+    errors.StaleApprovalError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.WrongFactorError: (HTTPStatus.BAD_REQUEST, "access_denied"),
+    errors.PasskeyRefusedError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.LastPasskeyError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.AddressTakenError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.ThrottledError: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
+}
+
+_CHALLENGES = {"invalid_client": 'Basic realm="authz"', "invalid_token": 'Bearer error="invalid_token"'}
+
+
+def classify(error: errors.AuthzError) -> tuple[HTTPStatus, str]:
+    """Status and code; an error that nobody put into the table is ``server_error``."""
+    return TABLE.get(type(error), (HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"))
+
+
+def json_error(request: HttpRequest, error: errors.AuthzError) -> JsonResponse:
+    """The error as RFC 6749, section 5.2, has it, with the request's id."""
+    status, code = classify(error)
+    body: dict[str, Any] = {"error": code, "request_id": getattr(request, "request_id", "-")}
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("unmapped error %s", type(error).__name__)
+    else:
+        body["error_description"] = str(error)
+    response = JsonResponse(body, status=status)
+    if code in _CHALLENGES:
+        response["WWW-Authenticate"] = _CHALLENGES[code]
+    if isinstance(error, errors.ThrottledError):
+        response["Retry-After"] = str(error.retry_after)
+    return response

@@ -1,0 +1,89 @@
+"""What can go wrong, named by what the caller can do about it. No HTTP in here; see `error_responses`."""
+
+
+class AuthzError(Exception):
+    """Root of the role's errors. The message is a sentence that may be shown to whoever asked."""
+
+
+class InvalidRequestError(AuthzError):
+    """The client sent something that can never work; it has to be changed."""
+
+
+class InvalidScopeError(AuthzError):
+    """The client asked for a scope that it may not have, or for scopes that do not go together."""
+
+
+class InvalidTargetError(AuthzError):
+    """The resource is unknown or not one that this client may ask for (RFC 8707)."""
+
+
+class InvalidAuthorizationDetailsError(AuthzError):
+    """The authorization details are of an unknown type or malformed (RFC 9396, section 5)."""
+
+
+class UnsupportedResponseTypeError(AuthzError):
+    """Anything but the authorization code flow."""
+
+
+class UnauthorizedClientError(AuthzError):
+    """This client may not use this way of asking."""
+
+
+class InvalidClientError(AuthzError):
+    """The client did not prove who it is."""
+
+
+class InvalidGrantError(AuthzError):
+    """The code or refresh token is unknown, used, expired or not this client's."""
+
+
+class InvalidTokenError(AuthzError):
+    """The bearer token is unknown, expired or revoked."""
+
+
+class AccessDeniedError(AuthzError):
+    """The user declined."""
+
+
+class LoginRequiredError(AuthzError):
+    """The client forbade any page, and nobody is logged in."""
+
+
+class ConsentRequiredError(AuthzError):
+    """The client forbade any page, and this needs the user's consent."""
+
+
+class UntrustedRequestError(AuthzError):
+    """Client or redirect URI cannot be trusted: the browser must not be sent anywhere."""
+
+
+class RequestGoneError(AuthzError):
+    """The pushed or pending request was used, has expired or belongs to another browser: begin again at the client."""
+
+
+class StaleApprovalError(AuthzError):
+    """The page's challenge was used or replaced or has expired: the page must be shown again."""
+
+
+class WrongFactorError(AuthzError):
+    """Password or passkey did not verify; deliberately not said which."""
+
+
+class PasskeyRefusedError(AuthzError):
+    """The new passkey cannot be enrolled; another one may."""
+
+
+class LastPasskeyError(AuthzError):
+    """The account's only passkey cannot be removed."""
+
+
+class AddressTakenError(AuthzError):
+    """There is an account with this e-mail address already."""
+
+
+class ThrottledError(AuthzError):
+    """Too many tries; the right answer will work again later."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many attempts.")
+        self.retry_after = retry_after

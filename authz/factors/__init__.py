@@ -1,0 +1,1 @@
+"""Authentication factors beside the password. `interface` says what one must do; each module is one kind."""

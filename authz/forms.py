@@ -1,0 +1,102 @@
+"""Forms of the account pages. They check shapes; who somebody is is the services' matter."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
+
+from authz.models import User
+
+MAX_PASSWORD = 256
+
+
+class PasswordForm(forms.Form):
+    """A new password, compared and kept exactly as typed."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=MAX_PASSWORD,
+        help_text=_("At least 12 characters. A few words in a row work well."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def build_user(self) -> User:
+        """Whom the password must not resemble."""
+        return User()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if password := cleaned.get("password"):
+            try:
+                validate_password(password, self.build_user())
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+
+class SignUpForm(PasswordForm):
+    """The first step of a new account."""
+
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=64,
+        help_text=_("As it should stand in your certificate."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
+    )
+
+    field_order = ["name", "email", "password"]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not name.isprintable():
+            raise forms.ValidationError(_("Use letters, digits and spaces."))
+        return name
+
+    def clean_email(self) -> str:
+        return User.objects.normalize_email(self.cleaned_data["email"])
+
+    def build_user(self) -> User:
+        return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))
+
+
+class LoginForm(forms.Form):
+    """The first step of a login."""
+
+    email = forms.CharField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=MAX_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class ApprovalForm(forms.Form):
+    """Password and passkey, given together for one approval."""
+
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=MAX_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    reference = forms.CharField(max_length=64)
+    response = forms.CharField(max_length=20_000)
+
+
+class PasskeyForm(forms.Form):
+    """A passkey's answer, as the page's script posts it."""
+
+    response = forms.CharField(max_length=20_000)
+    name = forms.CharField(max_length=60, required=False)

@@ -1,0 +1,24 @@
+"""Everything that this role keeps."""
+
+from authz.models.consents import Consent, PushedRequest
+from authz.models.oauth import AccessToken, Application, Grant, IDToken, RefreshToken
+from authz.models.passkeys import Passkey, UsedChallenge
+from authz.models.sessions import Session
+from authz.models.throttles import Throttle
+from authz.models.users import OperatorInvitation, User
+
+__all__ = [
+    "AccessToken",
+    "Application",
+    "Consent",
+    "Grant",
+    "IDToken",
+    "OperatorInvitation",
+    "Passkey",
+    "PushedRequest",
+    "RefreshToken",
+    "Session",
+    "Throttle",
+    "UsedChallenge",
+    "User",
+]

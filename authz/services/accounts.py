@@ -1,0 +1,135 @@
+"""Making accounts and proving who one is: password first, then passkey."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from authz.errors import AddressTakenError, RequestGoneError, WrongFactorError
+from authz.factors.interface import VerifiedRegistration
+from authz.models import OperatorInvitation, Passkey, User
+from authz.services import passkeys, throttling
+from authz.services.secrets import checksum, create_secret
+
+INVITATION_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class VerifiedLogin:
+    """Both factors verified just now."""
+
+    user: User
+    passkey: Passkey
+    amr: tuple[str, ...]
+
+
+def create_user(
+    *, email: str, name: str, password: str | None, is_operator: bool = False, sub: uuid.UUID | None = None
+) -> User:
+    """A user without a passkey; raises `AddressTakenError`. An operator may do everything in the admin."""
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(
+                email,
+                password,
+                name=name.strip(),
+                sub=sub or uuid.uuid4(),
+                is_staff=is_operator,
+                is_superuser=is_operator,
+            )
+    except IntegrityError:
+        raise AddressTakenError("There is an account with this e-mail address already.") from None
+
+
+def hash_password(*, password: str) -> str:
+    """What a sign-up keeps of the password until the passkey is enrolled."""
+    return make_password(password)
+
+
+def sign_up(
+    *, sub: uuid.UUID, email: str, name: str, password_hash: str, registration: VerifiedRegistration, passkey_name: str
+) -> tuple[User, Passkey]:
+    """Account and first passkey at once: no account exists that could log in without a passkey.
+
+    Whether the address is taken (`AddressTakenError`) shows only here, after the whole ceremony, so that the
+    form does not tell strangers who has an account.
+    """
+    with transaction.atomic():
+        user = create_user(email=email, name=name, password=None, sub=sub)
+        User.objects.filter(pk=user.pk).update(password=password_hash)
+        user.refresh_from_db()
+        return user, passkeys.create_passkey(user=user, registration=registration, name=passkey_name)
+
+
+def verify_password(*, email: str, password: str, address: str) -> User:
+    """Raises `ThrottledError` or `WrongFactorError`; an unknown account takes as long as a wrong password."""
+    email = User.objects.normalize_email(email)
+    throttling.count_attempt(account=email, address=address)
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        make_password(password)
+        raise WrongFactorError("Password or passkey did not fit.")
+    if not user.check_password(password) or not user.is_active:
+        raise WrongFactorError("Password or passkey did not fit.")
+    return user
+
+
+def verify_login(*, user: User, response: str, challenge: bytes, address: str) -> VerifiedLogin:
+    """The second step; ``challenge`` must be taken from where it was kept before this is called."""
+    throttling.count_attempt(account=user.email, address=address)
+    passkey = passkeys.read_passkey(user=user, response=response)
+    assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge)
+    passkeys.record_use(passkey=passkey, assertion=assertion)
+    throttling.forgive_attempts(account=user.email, address=address)
+    return VerifiedLogin(user, passkey, authentication_methods(passkey=passkey))
+
+
+def authentication_methods(*, passkey: Passkey) -> tuple[str, ...]:
+    """``amr`` (RFC 8176) of a password and this passkey: software-held if it can leave its device."""
+    return ("pwd", "swk" if passkey.backup_eligible else "hwk", "user", "mfa")
+
+
+def invite_operator(*, email: str, name: str) -> str:
+    """A one-time secret with which a new operator sets password and passkey; raises `AddressTakenError`."""
+    with transaction.atomic():
+        user = create_user(email=email, name=name, password=None, is_operator=True)
+        return _invite(user)
+
+
+def _invite(user: User) -> str:
+    secret = create_secret()
+    OperatorInvitation.objects.create(
+        user=user, checksum=checksum(secret), expires=timezone.now() + INVITATION_LIFETIME
+    )
+    return secret
+
+
+def read_invitation(*, secret: str) -> OperatorInvitation:
+    """The open invitation; raises `RequestGoneError`."""
+    invitation = (
+        OperatorInvitation.objects.filter(checksum=checksum(secret), used=None, expires__gt=timezone.now())
+        .select_related("user")
+        .first()
+    )
+    if invitation is None or not invitation.user.is_active:
+        raise RequestGoneError("This link was used or has expired.")
+    return invitation
+
+
+def accept_invitation(
+    *, secret: str, password_hash: str, registration: VerifiedRegistration, passkey_name: str
+) -> tuple[User, Passkey]:
+    """Sets the operator's password and first passkey; the link works once."""
+    with transaction.atomic():
+        invitation = read_invitation(secret=secret)
+        taken = OperatorInvitation.objects.filter(pk=invitation.pk, used=None).update(used=timezone.now())
+        if not taken:
+            raise RequestGoneError("This link was used or has expired.")
+        User.objects.filter(pk=invitation.user_id).update(password=password_hash)
+        invitation.user.refresh_from_db()
+        return invitation.user, passkeys.create_passkey(
+            user=invitation.user, registration=registration, name=passkey_name
+        )

@@ -1,0 +1,252 @@
+"""Authorization requests (RFC 6749, section 4.1.1): by query string or pushed (RFC 9126), one set of rules.
+
+Only the authorization code flow with PKCE S256. A request that passes becomes an `AuthorizationRequest`, the only
+thing that a consent can be opened with.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from authz.authorization_details import (
+    AuthorizationDetails,
+    CredentialAuthorization,
+    parse_authorization_details,
+    parse_credential_parameters,
+)
+from authz.errors import (
+    AuthzError,
+    InvalidRequestError,
+    InvalidScopeError,
+    InvalidTargetError,
+    RequestGoneError,
+    UnauthorizedClientError,
+    UnsupportedResponseTypeError,
+    UntrustedRequestError,
+)
+from authz.models import Application, PushedRequest
+from authz.services.secrets import checksum, create_secret
+from authz.wire import REQUEST_URI_PREFIX
+
+PUSHED_LIFETIME = timedelta(seconds=90)
+ACCOUNT_SCOPES = frozenset({"openid", "email", "profile", "service"})
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_CREDENTIAL_PARAMETERS = frozenset(
+    {"credentialID", "numSignatures", "hashes", "hash", "hashAlgorithmOID", "description", "signatureQualifier"}
+)
+_MAX_STATE = 2048
+_MAX_NONCE = 255
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """A request that this server is willing to put before a user. ``details`` is None for access to an account."""
+
+    application: Application
+    redirect_uri: str
+    state: str | None
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    code_challenge: str
+    nonce: str
+    prompt: frozenset[str]
+    max_age: int | None
+    login_hint: str
+    details: AuthorizationDetails | None
+
+
+class RefusedRequestError(Exception):
+    """A refusal that may be sent to the client's redirect URI, because that URI is known to be the client's."""
+
+    def __init__(self, error: AuthzError, *, redirect_uri: str, state: str | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.redirect_uri = redirect_uri
+        self.state = state
+
+
+def parse_request(*, parameters: Iterable[tuple[str, str]]) -> AuthorizationRequest:
+    """Raises `UntrustedRequestError` (show it here) or `RefusedRequestError` (send it to the client)."""
+    pairs = list(parameters)
+    values, repeated = dict(pairs), _repeated(pairs)
+    if repeated & {"client_id", "redirect_uri"}:
+        raise UntrustedRequestError("The application's request names itself twice.")
+    application = _read_application(values.get("client_id"))
+    redirect_uri = _read_redirect_uri(application, values.get("redirect_uri"))
+    state = values.get("state")
+    try:
+        if repeated - {"resource"}:
+            raise InvalidRequestError("A parameter stands twice.")
+        return _parse_trusted(application, redirect_uri, values, [value for name, value in pairs if name == "resource"])
+    except AuthzError as error:
+        raise RefusedRequestError(error, redirect_uri=redirect_uri, state=state) from error
+
+
+def _repeated(pairs: list[tuple[str, str]]) -> set[str]:
+    names = [name for name, _ in pairs]
+    return {name for name in names if names.count(name) > 1} if len(set(names)) != len(names) else set()
+
+
+def _read_application(client_id: str | None) -> Application:
+    application: Application | None = Application.objects.filter(client_id=client_id).first() if client_id else None
+    if application is None:
+        raise UntrustedRequestError("The application that sent you here is not registered with this server.")
+    return application
+
+
+def _read_redirect_uri(application: Application, redirect_uri: str | None) -> str:
+    if redirect_uri is not None:
+        if not application.redirect_uri_allowed(redirect_uri):
+            raise UntrustedRequestError("The application asked to send you back to an address that is not its own.")
+        return redirect_uri
+    registered: list[str] = application.redirect_uris.split()
+    if len(registered) != 1:
+        raise UntrustedRequestError("The application did not say where to send you back to.")
+    return registered[0]
+
+
+def _parse_trusted(
+    application: Application, redirect_uri: str, values: Mapping[str, str], resources: list[str]
+) -> AuthorizationRequest:
+    if application.authorization_grant_type != Application.GRANT_AUTHORIZATION_CODE:
+        raise UnauthorizedClientError("This client may not ask users for anything.")
+    if "request" in values:
+        raise InvalidRequestError("Signed request objects are not supported.")
+    if "response_type" not in values:
+        raise InvalidRequestError("response_type is missing.")
+    if values["response_type"] != "code" or values.get("response_mode", "query") != "query":
+        raise UnsupportedResponseTypeError("Only response_type code, answered in the query, is supported.")
+    if len(values.get("state", "")) > _MAX_STATE or len(values.get("nonce", "")) > _MAX_NONCE:
+        raise InvalidRequestError("state or nonce is too long.")
+    scopes, details = _parse_scopes(application, values)
+    prompt = frozenset(values.get("prompt", "").split())
+    if "none" in prompt and len(prompt) > 1:
+        raise InvalidRequestError("prompt none stands alone.")
+    return AuthorizationRequest(
+        application=application,
+        redirect_uri=redirect_uri,
+        state=values.get("state"),
+        scopes=scopes,
+        resources=_parse_resources(application, scopes, resources),
+        code_challenge=_parse_challenge(values),
+        nonce=values.get("nonce", ""),
+        prompt=prompt,
+        max_age=_parse_max_age(values.get("max_age")),
+        login_hint=values.get("login_hint", "")[:254],
+        details=details,
+    )
+
+
+def _parse_challenge(values: Mapping[str, str]) -> str:
+    """RFC 7636, section 4.3; a missing method would mean ``plain``, which RFC 9700 forbids."""
+    challenge = values.get("code_challenge")
+    if challenge is None:
+        raise InvalidRequestError("code_challenge is missing: PKCE is required.")
+    if values.get("code_challenge_method") != "S256":
+        raise InvalidRequestError("code_challenge_method must be S256.")
+    if not _CHALLENGE.fullmatch(challenge):
+        raise InvalidRequestError("code_challenge is malformed.")
+    return challenge
+
+
+def _parse_scopes(
+    application: Application, values: Mapping[str, str]
+) -> tuple[tuple[str, ...], AuthorizationDetails | None]:
+    details: AuthorizationDetails | None = None
+    asked = values.get("scope", "").split()
+    if "authorization_details" in values:
+        if _CREDENTIAL_PARAMETERS & set(values):
+            raise InvalidRequestError("Give authorization_details or the parameters of scope credential, not both.")
+        details = parse_authorization_details(values["authorization_details"])
+        implied = "credential" if isinstance(details, CredentialAuthorization) else "credential-creation"
+        if asked not in ([], [implied]):
+            raise InvalidScopeError("The scope does not go with authorization_details.")
+        scopes = [implied]
+    elif asked == ["credential"]:
+        details = parse_credential_parameters(values)
+        scopes = asked
+    elif "credential" in asked or "credential-creation" in asked:
+        raise InvalidScopeError("This scope stands alone and needs its authorization_details or parameters.")
+    else:
+        scopes = list(dict.fromkeys(asked)) or ["service"]
+        if not set(scopes) <= ACCOUNT_SCOPES:
+            raise InvalidScopeError("The scope is unknown.")
+    if not set(scopes) <= application.scopes():
+        raise InvalidScopeError("This client may not ask for this scope.")
+    return tuple(scopes), details
+
+
+def _parse_resources(application: Application, scopes: tuple[str, ...], asked: list[str]) -> tuple[str, ...]:
+    """RFC 8707. What approves a signature or a credential is for rssp alone; what names nothing is for all allowed."""
+    if {"credential", "credential-creation"} & set(scopes):
+        allowed = [settings.RSSP_RESOURCE]
+    else:
+        allowed = list(application.allowed_resources) if "service" in scopes else []
+    if not set(asked) <= set(allowed):
+        raise InvalidTargetError("This client may not ask for this resource.")
+    return tuple(dict.fromkeys(asked)) or tuple(allowed)
+
+
+def _parse_max_age(value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit()) or len(value) > 9:
+        raise InvalidRequestError("max_age must be a number of seconds.")
+    return int(value)
+
+
+def push_request(*, application: Application, parameters: list[tuple[str, str]]) -> tuple[str, int]:
+    """Keeps a request (RFC 9126, section 2); returns its ``request_uri`` and lifetime in seconds.
+
+    Raises what `parse_request` finds wrong, unwrapped: the answer goes to the client directly.
+    """
+    if any(name == "request_uri" for name, _ in parameters):
+        raise InvalidRequestError("request_uri cannot be pushed.")
+    if any(name == "client_id" and value != application.client_id for name, value in parameters):
+        raise InvalidRequestError("client_id is not the authenticated client's.")
+    # Whatever authenticates the client is not part of the request and must not be kept.
+    kept = [(name, value) for name, value in parameters if name not in {"client_secret", "client_id"}]
+    kept.append(("client_id", application.client_id))
+    try:
+        parse_request(parameters=kept)
+    except RefusedRequestError as refused:
+        raise refused.error from None
+    except UntrustedRequestError as error:
+        raise InvalidRequestError(str(error)) from None
+    secret = create_secret()
+    PushedRequest.objects.create(
+        checksum=checksum(secret),
+        application=application,
+        parameters=kept,
+        expires=timezone.now() + PUSHED_LIFETIME,
+    )
+    return REQUEST_URI_PREFIX + secret, int(PUSHED_LIFETIME.total_seconds())
+
+
+def take_request(*, parameters: list[tuple[str, str]]) -> AuthorizationRequest:
+    """The request that a browser brought: by reference, used up by this call, or in the query string itself.
+
+    Parameters beside ``request_uri`` and ``client_id`` are ignored. Raises as `parse_request`, and
+    `RequestGoneError` where the reference is unknown, used, expired or another client's.
+    """
+    values = dict(parameters)
+    if "request_uri" not in values:
+        request = parse_request(parameters=parameters)
+        if request.application.require_pushed_requests:
+            error = InvalidRequestError("This client must push its requests.")
+            raise RefusedRequestError(error, redirect_uri=request.redirect_uri, state=request.state)
+        return request
+    lookup: dict[str, Any] = {
+        "checksum": checksum(values["request_uri"].removeprefix(REQUEST_URI_PREFIX)),
+        "application__client_id": values.get("client_id", ""),
+    }
+    now = timezone.now()
+    pushed = PushedRequest.objects.filter(**lookup, used=None, expires__gt=now).first()
+    if pushed is None or not PushedRequest.objects.filter(pk=pushed.pk, used=None).update(used=now):
+        raise RequestGoneError("The application's request was used already or has expired.")
+    return parse_request(parameters=[(name, value) for name, value in pushed.parameters])

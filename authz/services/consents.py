@@ -1,0 +1,249 @@
+"""Consents: from the request that a browser brings to the user's answer, with both factors where it binds.
+
+A pending consent belongs to one browser (a random value in its session) and, once seen by somebody logged in, to
+that user. Each showing of the page makes a new nonce; each answer uses it up, right or wrong.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from authz.approval import NONCE_BYTES, build_creation_approval, build_signing_approval, compute_challenge
+from authz.authorization_details import (
+    AuthorizationDetails,
+    CredentialCreation,
+    read_authorization_details,
+    write_authorization_details,
+)
+from authz.errors import RequestGoneError, StaleApprovalError, WrongFactorError
+from authz.factors.interface import VerifiedAssertion
+from authz.models import Consent, Passkey, User
+from authz.services import passkeys, throttling
+from authz.services.accounts import authentication_methods
+from authz.services.authorization_requests import AuthorizationRequest
+from authz.services.grants import create_code, write_redirect
+from authz.services.secrets import checksum, create_secret
+
+REQUEST_LIFETIME = timedelta(minutes=30)
+PAGE_LIFETIME = timedelta(minutes=10)
+# What is approved at the end of the page's life can still be redeemed and used.
+APPROVAL_LIFETIME = PAGE_LIFETIME + timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class ApprovalPage:
+    """What the page needs: ``reference`` names this showing, and each passkey has the options for its prompt."""
+
+    consent: Consent
+    details: AuthorizationDetails
+    reference: str
+    choices: tuple[tuple[Passkey, dict[str, Any]], ...]
+
+
+def create_browser_binding() -> str:
+    """A value for the browser's session, which its consents are bound to."""
+    return create_secret()
+
+
+def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
+    """Keeps a request until its user answers."""
+    kind = Consent.Kind.SERVICE
+    if request.details is not None:
+        is_creation = isinstance(request.details, CredentialCreation)
+        kind = Consent.Kind.CREDENTIAL_CREATION if is_creation else Consent.Kind.CREDENTIAL
+    return Consent.objects.create(
+        kind=kind,
+        application=request.application,
+        browser=checksum(browser),
+        expires=timezone.now() + REQUEST_LIFETIME,
+        details=None if request.details is None else write_authorization_details(request.details),
+        request={
+            "redirect_uri": request.redirect_uri,
+            "state": request.state,
+            "scopes": list(request.scopes),
+            "resources": list(request.resources),
+            "code_challenge": request.code_challenge,
+            "nonce": request.nonce,
+            "prompt": sorted(request.prompt),
+            "max_age": request.max_age,
+            "login_hint": request.login_hint,
+        },
+    )
+
+
+def read_pending_consent(*, consent_id: UUID, browser: str | None) -> Consent:
+    """Raises `RequestGoneError` unless it waits, in this browser."""
+    consent = Consent.objects.filter(pk=consent_id, state=Consent.State.PENDING, expires__gt=timezone.now()).first()
+    if consent is None or not browser or consent.browser != checksum(browser):
+        raise RequestGoneError("This request was answered already, has expired or began in another browser.")
+    return consent
+
+
+def is_login_recent_enough(*, consent: Consent, auth_time: datetime | None) -> bool:
+    """Whether the login satisfies ``prompt=login`` and ``max_age`` (OpenID Connect Core, section 3.1.2.1)."""
+    if auth_time is None:
+        return False
+    asked = consent.request
+    if "login" in asked["prompt"] and auth_time < consent.created:
+        return False
+    max_age = asked["max_age"]
+    return max_age is None or auth_time >= timezone.now() - timedelta(seconds=max_age)
+
+
+def bind_consent(*, consent: Consent, user: User) -> None:
+    """The first user who sees it logged in is the one who may answer; raises `RequestGoneError` for another."""
+    Consent.objects.filter(pk=consent.pk, user=None).update(user=user)
+    consent.refresh_from_db(fields=["user"])
+    if consent.user_id != user.pk:
+        raise RequestGoneError("This request was opened by another account.")
+
+
+def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
+    """A new nonce and the passkey prompts whose challenges commit to all that the page shows."""
+    bind_consent(consent=consent, user=user)
+    details = read_authorization_details(consent.details)
+    if isinstance(details, CredentialCreation):
+        details = details.with_subject(common_name=user.name, email=user.email)
+    consent.details = write_authorization_details(details)
+    consent.nonce = passkeys.create_challenge()[:NONCE_BYTES]
+    now = timezone.now().replace(microsecond=0)
+    consent.approval_expires = now + APPROVAL_LIFETIME
+    consent.rp_id = settings.WEBAUTHN_RP_ID
+    consent.origin = settings.WEBAUTHN_ORIGIN
+    changed = {name: getattr(consent, name) for name in ("details", "nonce", "approval_expires", "rp_id", "origin")}
+    if not Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING).update(**changed):
+        raise RequestGoneError("This request was answered already.")
+    held = list(user.passkeys.all())
+    if isinstance(details, CredentialCreation):
+        # The new credential is bound to one passkey, so each has a challenge of its own.
+        choices = [
+            (item, passkeys.write_assertion_options(challenge=_challenge(consent, user, item), passkeys=[item]))
+            for item in held
+        ]
+    else:
+        options = passkeys.write_assertion_options(challenge=_challenge(consent, user, held[0]), passkeys=held)
+        choices = [(held[0], options)]
+    return ApprovalPage(consent, details, _reference(consent), tuple(choices))
+
+
+def _reference(consent: Consent) -> str:
+    return checksum(bytes(consent.nonce or b"").hex())
+
+
+def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
+    """What the passkey has to sign, from this server's own record alone."""
+    details = read_authorization_details(consent.details)
+    if consent.nonce is None or consent.approval_expires is None:
+        raise StaleApprovalError("The page has to be shown again.")
+    common: dict[str, Any] = {
+        "nonce": bytes(consent.nonce),
+        "client_id": consent.application.client_id,
+        "sub": str(user.sub),
+        "rp_id": consent.rp_id,
+        "origin": consent.origin,
+        "expires_at": int(consent.approval_expires.timestamp()),
+    }
+    if isinstance(details, CredentialCreation):
+        approval = build_creation_approval(
+            certificate_policy=details.certificate_policy,
+            key_algorithm=details.key_algorithm,
+            common_name=details.subject.common_name if details.subject else "",
+            email=details.subject.email if details.subject else "",
+            passkey_public_key=bytes(passkey.public_key),
+            **common,
+        )
+    else:
+        approval = build_signing_approval(
+            credential_id=details.credential_id,
+            num_signatures=details.num_signatures,
+            hash_algorithm_oid=details.hash_algorithm_oid,
+            document_digests=[(item.hash_type, item.digest, item.label) for item in details.document_digests],
+            **common,
+        )
+    return compute_challenge(approval)
+
+
+def approve_consent(*, consent: Consent, user: User, reference: str, password: str, response: str, address: str) -> str:
+    """Password and passkey verified in one step; returns where to send the browser, with the code.
+
+    Raises `ThrottledError`, `StaleApprovalError` (the page was replaced, used or left open too long) or
+    `WrongFactorError`. Whatever is raised, this showing of the page is used up.
+    """
+    throttling.count_attempt(account=user.email, address=address)
+    _take_nonce(consent=consent, user=user, reference=reference)
+    if not user.check_password(password):
+        raise WrongFactorError("Password or passkey did not fit.")
+    passkey = passkeys.read_passkey(user=user, response=response)
+    assertion = passkeys.verify_assertion(
+        passkey=passkey, response=response, challenge=_challenge(consent, user, passkey)
+    )
+    code = _record_approval(consent=consent, user=user, passkey=passkey, assertion=assertion, address=address)
+    throttling.forgive_attempts(account=user.email, address=address)
+    return _answer(consent, {"code": code})
+
+
+def _take_nonce(*, consent: Consent, user: User, reference: str) -> None:
+    """Uses the showing up with one conditional UPDATE; the nonce itself stays in ``consent`` for what follows."""
+    if consent.nonce is None or consent.approval_expires is None or _reference(consent) != reference:
+        raise StaleApprovalError("The page was replaced by a newer one.")
+    page_ends = consent.approval_expires - (APPROVAL_LIFETIME - PAGE_LIFETIME)
+    if page_ends <= timezone.now():
+        raise StaleApprovalError("The page was open too long.")
+    waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING, user=user, nonce=consent.nonce)
+    if not waiting.update(nonce=None):
+        raise StaleApprovalError("The page was used already.")
+
+
+def _record_approval(
+    *, consent: Consent, user: User, passkey: Passkey, assertion: VerifiedAssertion, address: str
+) -> str:
+    now = timezone.now()
+    with transaction.atomic():
+        passkeys.record_use(passkey=passkey, assertion=assertion)
+        approved = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING, nonce=None).update(
+            state=Consent.State.APPROVED,
+            decided=now,
+            address=address,
+            nonce=consent.nonce,
+            passkey=passkey,
+            passkey_credential_id=assertion.credential_id,
+            passkey_public_key=passkey.public_key,
+            authenticator_data=assertion.authenticator_data,
+            client_data_json=assertion.client_data_json,
+            signature=assertion.signature,
+        )
+        if not approved:
+            raise StaleApprovalError("The page was replaced by a newer one.")
+        return create_code(consent=consent, user=user, auth_time=now, amr=list(authentication_methods(passkey=passkey)))
+
+
+def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], address: str) -> str:
+    """Approves access to the account, which the login's two factors stand for; returns where to send the browser."""
+    bind_consent(consent=consent, user=user)
+    if consent.kind != Consent.Kind.SERVICE:
+        raise StaleApprovalError("This needs password and passkey.")
+    with transaction.atomic():
+        waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING, kind=Consent.Kind.SERVICE)
+        if not waiting.update(state=Consent.State.APPROVED, decided=timezone.now(), address=address):
+            raise RequestGoneError("This request was answered already.")
+        code = create_code(consent=consent, user=user, auth_time=auth_time, amr=amr)
+    return _answer(consent, {"code": code})
+
+
+def decline_consent(*, consent: Consent, address: str) -> str:
+    """The user says no; returns where to send the browser."""
+    waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING)
+    if not waiting.update(state=Consent.State.DECLINED, decided=timezone.now(), address=address, nonce=None):
+        raise RequestGoneError("This request was answered already.")
+    return _answer(consent, {"error": "access_denied", "error_description": "The user declined."})
+
+
+def _answer(consent: Consent, parameters: dict[str, str]) -> str:
+    return write_redirect(
+        redirect_uri=consent.request["redirect_uri"], state=consent.request["state"], parameters=parameters
+    )

@@ -1,0 +1,58 @@
+"""Authorization codes: made once, taken once, and remembered so that a replay ends what the code gave."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from authz.models import AccessToken, Consent, Grant, RefreshToken, User
+from authz.services.secrets import checksum, create_secret
+
+CODE_LIFETIME = timedelta(seconds=60)
+
+
+def write_redirect(*, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
+    """The redirect URI with the answer, ``state`` and this server's ``iss`` (RFC 9207), in its query."""
+    parts = urlsplit(redirect_uri)
+    answer = {**parameters, **({} if state is None else {"state": state}), "iss": settings.ISSUER}
+    query = "&".join(filter(None, (parts.query, urlencode(answer))))
+    return urlunsplit(parts._replace(query=query))
+
+
+def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[str]) -> str:
+    """A fresh code for an approved consent; only its checksum is kept."""
+    code = create_secret()
+    asked = consent.request
+    Grant.objects.create(
+        application=consent.application,
+        user=user,
+        code=checksum(code),
+        expires=timezone.now() + CODE_LIFETIME,
+        redirect_uri=asked["redirect_uri"],
+        scope=" ".join(asked["scopes"]),
+        code_challenge=asked["code_challenge"],
+        code_challenge_method="S256",
+        nonce=asked["nonce"],
+        resource=asked["resources"],
+        consent=consent,
+        auth_time=auth_time,
+        amr=amr,
+    )
+    return code
+
+
+def is_taken_now(*, grant: Grant) -> bool:
+    """Takes the code: one conditional UPDATE, so of any number of parallel calls exactly one sees True."""
+    now = timezone.now()
+    taken: int = Grant.objects.filter(pk=grant.pk, used=None, expires__gt=now).update(used=now)
+    return taken == 1
+
+
+def revoke_grant(*, grant: Grant) -> None:
+    """Ends every token that came from this code, refreshed ones too (RFC 6749, section 4.1.2)."""
+    with transaction.atomic():
+        RefreshToken.objects.filter(grant=grant, revoked=None).update(revoked=timezone.now())
+        AccessToken.objects.filter(grant=grant).delete()

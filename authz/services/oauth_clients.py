@@ -1,0 +1,137 @@
+"""Registered clients: this installation's own, which follow the settings, and foreign ones."""
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from authz.errors import InvalidClientError, InvalidRequestError
+from authz.models import Application
+from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
+
+FOREIGN_SCOPES = "service credential credential-creation"
+MIN_SECRET = 32
+
+
+def _follow(client_id: str, secret: str, **fields: object) -> Application:
+    if len(secret) < MIN_SECRET:
+        raise InvalidRequestError(f"The secret of {client_id} is shorter than {MIN_SECRET} characters.")
+    fixed = {
+        "client_secret": seal_client_secret(secret),
+        "hash_client_secret": False,
+        "client_type": Application.CLIENT_CONFIDENTIAL,
+        "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
+        "algorithm": Application.RS256_ALGORITHM,
+        "is_own": True,
+    }
+    application: Application = Application.objects.update_or_create(client_id=client_id, defaults={**fixed, **fields})[
+        0
+    ]
+    return application
+
+
+def sync_clients() -> list[Application]:
+    """Makes this installation's clients what the settings say (docs/protocols.md, section 2); safe at every start."""
+    with transaction.atomic():
+        clients = [
+            _follow(
+                settings.SIGNAPP_CLIENT_ID,
+                settings.SIGNAPP_CLIENT_SECRET,
+                name="Paraph",
+                redirect_uris=settings.LOGIN_REDIRECT_URI,
+                allowed_scopes="openid email profile service",
+                allowed_resources=[settings.GATEWAY_RESOURCE, settings.RSSP_RESOURCE],
+                require_pushed_requests=True,
+                skip_authorization=True,
+            ),
+            _follow(
+                settings.GATEWAY_CLIENT_ID,
+                settings.GATEWAY_CLIENT_SECRET,
+                name="Paraph",
+                redirect_uris=settings.APPROVAL_REDIRECT_URI,
+                allowed_scopes="credential credential-creation",
+                allowed_resources=[settings.RSSP_RESOURCE],
+                resource=settings.GATEWAY_RESOURCE,
+                require_pushed_requests=True,
+            ),
+            _follow(
+                settings.RSSP_CLIENT_ID,
+                settings.RSSP_CLIENT_SECRET,
+                name="Paraph signing service",
+                redirect_uris="",
+                # A grant type that this server refuses to serve: the client introspects and does nothing else.
+                authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+                resource=settings.RSSP_RESOURCE,
+            ),
+        ]
+        if settings.OPERATORS_REDIRECT_URIS:
+            clients.append(
+                _follow(
+                    settings.OPERATORS_CLIENT_ID,
+                    settings.OPERATORS_CLIENT_SECRET,
+                    name="Paraph administration",
+                    redirect_uris=" ".join(settings.OPERATORS_REDIRECT_URIS),
+                    allowed_scopes="openid email",
+                    skip_authorization=True,
+                )
+            )
+    return clients
+
+
+def create_client(
+    *, name: str, redirect_uris: list[str], is_public: bool, client_id: str = "", client_secret: str = ""
+) -> tuple[Application, str]:
+    """Registers a foreign client; returns it and its secret (empty for a public client), which is told only here.
+
+    PKCE is required of every client. Raises `InvalidRequestError` for a malformed URI or a client_id in use.
+    """
+    secret = "" if is_public else (client_secret or create_secret())
+    if secret and len(secret) < MIN_SECRET:
+        raise InvalidRequestError(f"A client secret has at least {MIN_SECRET} characters.")
+    application = Application(
+        **({"client_id": client_id} if client_id else {}),
+        name=name,
+        client_type=Application.CLIENT_PUBLIC if is_public else Application.CLIENT_CONFIDENTIAL,
+        client_secret=seal_client_secret(secret) if secret else "",
+        hash_client_secret=False,
+        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+        algorithm=Application.RS256_ALGORITHM,
+        redirect_uris=" ".join(redirect_uris),
+        allowed_scopes=FOREIGN_SCOPES,
+        allowed_resources=[settings.RSSP_RESOURCE],
+    )
+    _refuse_bad_redirect_uris(redirect_uris)
+    try:
+        with transaction.atomic():
+            application.save()
+    except IntegrityError:
+        raise InvalidRequestError("There is a client with this client_id already.") from None
+    return application, secret
+
+
+def _refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
+    allowed: list[str] = settings.OAUTH2_PROVIDER["ALLOWED_REDIRECT_URI_SCHEMES"]  # type: ignore[assignment]  # a mixed dict
+    schemes = tuple(f"{scheme}://" for scheme in allowed)
+    for uri in redirect_uris:
+        if not uri.startswith(schemes) or "#" in uri or "*" in uri or not uri.isprintable() or " " in uri:
+            raise InvalidRequestError(f"{uri} is not an absolute address that a browser can be sent to.")
+    if not redirect_uris:
+        raise InvalidRequestError("A client needs a redirect URI.")
+
+
+def authenticate_client(*, client_id: str, client_secret: str) -> Application:
+    """Raises `InvalidClientError` unless it is a confidential client with this secret."""
+    application: Application | None = Application.objects.filter(
+        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL
+    ).first()
+    if application is None or not is_client_secret(client_secret, application.client_secret):
+        raise InvalidClientError("Client authentication failed.")
+    return application
+
+
+def identify_public_client(*, client_id: str) -> Application:
+    """A public client names itself and proves nothing; raises `InvalidClientError` for any other."""
+    application: Application | None = Application.objects.filter(
+        client_id=client_id, client_type=Application.CLIENT_PUBLIC
+    ).first()
+    if application is None:
+        raise InvalidClientError("Client authentication failed.")
+    return application

@@ -1,0 +1,156 @@
+"""Enrolling, using and managing passkeys."""
+
+import logging
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from authz.errors import LastPasskeyError, PasskeyRefusedError, StaleApprovalError, WrongFactorError
+from authz.factors.interface import (
+    CounterError,
+    FactorError,
+    KnownKey,
+    PossessionFactor,
+    VerifiedAssertion,
+    VerifiedRegistration,
+)
+from authz.factors.webauthn import WebAuthn
+from authz.models import Passkey, UsedChallenge, User
+from authz.services.secrets import checksum
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE_BYTES = 32
+
+
+def passkey_factor() -> PossessionFactor:
+    """The factor as this installation is addressed."""
+    return WebAuthn(rp_id=settings.WEBAUTHN_RP_ID, rp_name="Paraph", origin=settings.WEBAUTHN_ORIGIN)
+
+
+def create_challenge() -> bytes:
+    """256 random bits."""
+    return secrets.token_bytes(CHALLENGE_BYTES)
+
+
+def take_challenge(*, challenge: bytes) -> None:
+    """Uses a login or enrolment challenge up; raises `StaleApprovalError` for all but the first of parallel calls."""
+    try:
+        with transaction.atomic():
+            UsedChallenge.objects.create(checksum=checksum(challenge.hex()))
+    except IntegrityError:
+        raise StaleApprovalError("The page was used already.") from None
+
+
+def _known(passkey: Passkey) -> KnownKey:
+    return KnownKey(
+        credential_id=bytes(passkey.credential_id),
+        public_key=bytes(passkey.public_key),
+        sign_count=passkey.sign_count,
+        transports=tuple(passkey.transports),
+    )
+
+
+def write_registration_options(
+    *, challenge: bytes, sub: UUID, email: str, name: str, user: User | None = None
+) -> dict[str, Any]:
+    """Options for the browser; ``sub`` is the user handle (also of an account that is only about to be made)."""
+    known = [_known(passkey) for passkey in user.passkeys.all()] if user else []
+    return passkey_factor().write_registration_options(
+        challenge=challenge, user_handle=sub.bytes, user_name=email, display_name=name, known=known
+    )
+
+
+def verify_registration(*, response: str, challenge: bytes) -> VerifiedRegistration:
+    """Raises `PasskeyRefusedError` unless the new passkey verifies."""
+    try:
+        return passkey_factor().verify_registration(response=response, challenge=challenge)
+    except FactorError as error:
+        logger.info("a passkey was refused at enrolment: %s", error)
+        raise PasskeyRefusedError("This passkey could not be added.") from None
+
+
+def create_passkey(*, user: User, registration: VerifiedRegistration, name: str) -> Passkey:
+    """Keeps a verified passkey; one that is enrolled already, for whomever, is refused with the same answer."""
+    try:
+        with transaction.atomic():
+            return Passkey.objects.create(
+                user=user,
+                name=name.strip()[:60] or f"Passkey {user.passkeys.count() + 1}",
+                credential_id=registration.credential_id,
+                public_key=registration.public_key,
+                sign_count=registration.sign_count,
+                backup_eligible=registration.backup_eligible,
+                backed_up=registration.backed_up,
+                transports=list(registration.transports),
+            )
+    except IntegrityError:
+        raise PasskeyRefusedError("This passkey could not be added.") from None
+
+
+def write_assertion_options(*, challenge: bytes, passkeys: list[Passkey]) -> dict[str, Any]:
+    """Options for the browser: any one of ``passkeys`` may answer."""
+    return passkey_factor().write_assertion_options(challenge=challenge, known=[_known(item) for item in passkeys])
+
+
+def read_passkey(*, user: User, response: str) -> Passkey:
+    """The user's passkey that claims to answer; raises `WrongFactorError` for any other, known or not."""
+    try:
+        credential_id = passkey_factor().read_credential_id(response=response)
+    except FactorError:
+        raise WrongFactorError("Password or passkey did not fit.") from None
+    passkey = Passkey.objects.filter(user=user, credential_id=credential_id).first()
+    if passkey is None:
+        raise WrongFactorError("Password or passkey did not fit.")
+    return passkey
+
+
+def verify_assertion(*, passkey: Passkey, response: str, challenge: bytes) -> VerifiedAssertion:
+    """Raises `WrongFactorError` unless ``passkey`` answered ``challenge`` with its user verified."""
+    try:
+        return passkey_factor().verify_assertion(response=response, challenge=challenge, key=_known(passkey))
+    except CounterError:
+        logger.warning(
+            "passkey %s of user %s may have been copied: its counter did not rise", passkey.pk, passkey.user_id
+        )
+    except FactorError as error:
+        logger.info("passkey %s did not verify: %s", passkey.pk, error)
+    raise WrongFactorError("Password or passkey did not fit.")
+
+
+def record_use(*, passkey: Passkey, assertion: VerifiedAssertion) -> None:
+    """Moves the counter from where it was verified to where it is now; a parallel use in between is refused."""
+    moved = Passkey.objects.filter(pk=passkey.pk, sign_count=passkey.sign_count).update(
+        sign_count=assertion.sign_count, backed_up=assertion.backed_up, last_used=timezone.now()
+    )
+    if not moved:
+        raise WrongFactorError("Password or passkey did not fit.")
+
+
+def rename_passkey(*, user: User, passkey_id: int, name: str) -> None:
+    """Another user's passkey is left alone."""
+    if name.strip():
+        Passkey.objects.filter(user=user, pk=passkey_id).update(name=name.strip()[:60])
+
+
+def remove_passkey(*, user: User, passkey_id: int) -> None:
+    """Never the last one (`LastPasskeyError`): nothing would be left to log in with."""
+    with transaction.atomic():
+        held = list(Passkey.objects.select_for_update().filter(user=user).values_list("pk", flat=True))
+        if passkey_id not in held:
+            return
+        if len(held) == 1:
+            raise LastPasskeyError("This is your only passkey.")
+        Passkey.objects.filter(pk=passkey_id).delete()
+
+
+def import_passkey(*, user: User, credential_id: bytes, public_key: bytes, name: str, sign_count: int = 0) -> Passkey:
+    """Keeps a passkey whose key pair is known beforehand: for demonstration data, which no ceremony enrols."""
+    return Passkey.objects.update_or_create(
+        credential_id=credential_id,
+        defaults={"user": user, "public_key": public_key, "name": name, "sign_count": sign_count},
+    )[0]

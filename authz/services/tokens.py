@@ -1,0 +1,225 @@
+"""Tokens: issuing, refreshing, introspecting and revoking them. All are opaque; only checksums are kept."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from authz.errors import InvalidGrantError, InvalidTargetError, InvalidTokenError
+from authz.models import (
+    AccessToken,
+    Application,
+    Consent,
+    Grant,
+    IDToken,
+    PushedRequest,
+    RefreshToken,
+    Session,
+    UsedChallenge,
+    User,
+)
+from authz.services.grants import is_taken_now, revoke_grant
+from authz.services.secrets import checksum
+from authz.wire import write_approval, write_introspection
+
+CREDENTIAL_TOKEN_LIFETIME = timedelta(minutes=5)
+
+
+def _lifetime(name: str) -> timedelta:
+    provider: dict[str, Any] = settings.OAUTH2_PROVIDER
+    return timedelta(seconds=provider[name])
+
+
+def issue_tokens(*, grant: Grant, access_token: str, refresh_token: str | None, resources: list[str]) -> dict[str, Any]:
+    """Takes the code and keeps its tokens in one transaction; returns the response's members that follow from it.
+
+    Raises `InvalidGrantError` if the code was taken meanwhile (and then ends what the other taker got), and
+    `InvalidTargetError` if ``resources`` holds one that was not granted. A token that approves a signature or
+    a credential lives 5 minutes at most, never longer than the approval, and has no refresh token.
+    """
+    if not set(resources) <= set(grant.resource):
+        raise InvalidTargetError("This resource was not granted.")
+    consent: Consent | None = grant.consent
+    try:
+        with transaction.atomic():
+            _take_code(grant)
+            now = timezone.now()
+            expires = now + _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+            if consent and consent.approval_expires:
+                expires = min(now + CREDENTIAL_TOKEN_LIFETIME, consent.approval_expires)
+            token = _create_access_token(
+                grant, access_token, grant.scope, resources or grant.resource, expires, consent
+            )
+            members: dict[str, Any] = {"expires_in": int((expires - now).total_seconds()), "scope": grant.scope}
+            if consent and consent.details is not None:
+                members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)}
+            if refresh_token and "service" in grant.scope.split():
+                _create_refresh_token(grant, refresh_token, token)
+                members["refresh_token"] = refresh_token
+            return members
+    except InvalidGrantError:
+        revoke_grant(grant=grant)
+        raise
+
+
+def _take_code(grant: Grant) -> None:
+    if not is_taken_now(grant=grant):
+        raise InvalidGrantError("The code was used already.")
+
+
+def _take_refresh_token(used: RefreshToken) -> None:
+    """One conditional UPDATE: of parallel swaps exactly one passes."""
+    if not RefreshToken.objects.filter(pk=used.pk, revoked=None).update(revoked=timezone.now()):
+        raise InvalidGrantError("The refresh token was used already.")
+
+
+def _create_access_token(
+    grant: Grant, value: str, scope: str, resources: list[str], expires: Any, consent: Consent | None
+) -> AccessToken:
+    token = AccessToken(
+        user=grant.user,
+        application=grant.application,
+        scope=scope,
+        expires=expires,
+        resource=resources,
+        grant=grant,
+        consent=consent,
+        token="",
+    )
+    token._raw_token = value  # noqa: SLF001  (the provider's way of keeping the checksum alone)
+    token.save()
+    return token
+
+
+def _create_refresh_token(grant: Grant, value: str, access_token: AccessToken) -> RefreshToken:
+    token = RefreshToken(
+        user=grant.user,
+        application=grant.application,
+        access_token=access_token,
+        resource=grant.resource,
+        scope=grant.scope,
+        grant=grant,
+        expires=timezone.now() + _lifetime("REFRESH_TOKEN_EXPIRE_SECONDS"),
+        token="",
+    )
+    token._raw_token = value  # noqa: SLF001
+    token.save()
+    return token
+
+
+def read_refresh_token(*, refresh_token: str, application: Application) -> RefreshToken | None:
+    """The live refresh token; a used one is a sign of theft and ends all that the grant gave (RFC 9700, 4.14)."""
+    rows = RefreshToken.objects.filter(token_checksum=checksum(refresh_token), application=application)
+    token: RefreshToken | None = rows.select_related("user", "grant").first()
+    if token is None or token.grant is None:
+        return None
+    if token.revoked is not None:
+        revoke_grant(grant=token.grant)
+        return None
+    if token.expires <= timezone.now() or not token.user.is_active:
+        return None
+    return token
+
+
+def rotate_tokens(
+    *, used: RefreshToken, access_token: str, refresh_token: str, scope: str, resources: list[str]
+) -> dict[str, Any]:
+    """Swaps a refresh token for a new pair; of parallel swaps one wins and the others end the grant."""
+    if not set(resources) <= set(used.resource):
+        raise InvalidTargetError("This resource was not granted.")
+    grant = used.grant
+    if grant is None:
+        raise InvalidGrantError("The refresh token is too old.")
+    try:
+        with transaction.atomic():
+            now = timezone.now()
+            _take_refresh_token(used)
+            AccessToken.objects.filter(pk=used.access_token_id).delete()
+            lifetime = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+            token = _create_access_token(grant, access_token, scope, resources or used.resource, now + lifetime, None)
+            _create_refresh_token(grant, refresh_token, token)
+            return {"expires_in": int(lifetime.total_seconds()), "scope": scope, "refresh_token": refresh_token}
+    except InvalidGrantError:
+        revoke_grant(grant=grant)
+        raise
+
+
+def read_access_token(*, access_token: str) -> AccessToken:
+    """The live token; raises `InvalidTokenError`."""
+    rows = AccessToken.objects.select_related("user", "application", "consent", "grant")
+    token: AccessToken | None = rows.filter(token_checksum=checksum(access_token)).first()
+    if token is None or token.is_expired() or token.user is None or not token.user.is_active:
+        raise InvalidTokenError("The token is unknown, expired or revoked.")
+    return token
+
+
+def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any]:
+    """RFC 7662, section 2.2. ``caller`` is an authenticated client; it learns of tokens for its own resource only."""
+    inactive = {"active": False}
+    try:
+        token = read_access_token(access_token=access_token)
+    except InvalidTokenError:
+        return inactive
+    if not caller.resource or caller.resource not in token.resource:
+        return inactive
+    consent: Consent | None = token.consent
+    approval = None
+    if consent and consent.approval_expires and caller.client_id == settings.RSSP_CLIENT_ID:
+        approval = _write_approval(consent)
+    return write_introspection(
+        issuer=settings.ISSUER,
+        client_id=token.application.client_id,
+        sub=str(token.user.sub),
+        scope=token.scope,
+        audience=token.resource,
+        issued_at=int(token.created.timestamp()),
+        expires_at=int(token.expires.timestamp()),
+        authorization_details=consent.details if consent else None,
+        approval=approval,
+    )
+
+
+def _write_approval(consent: Consent) -> dict[str, Any] | None:
+    evidence = (consent.nonce, consent.passkey_credential_id, consent.authenticator_data, consent.approval_expires)
+    if consent.state != Consent.State.APPROVED or any(item is None for item in evidence):
+        return None
+    is_creation = consent.kind == Consent.Kind.CREDENTIAL_CREATION
+    assert consent.approval_expires is not None  # noqa: S101  (checked above; tells the type checker)
+    return write_approval(
+        kind=consent.kind,
+        nonce=bytes(consent.nonce or b""),
+        rp_id=consent.rp_id,
+        origin=consent.origin,
+        expires_at=int(consent.approval_expires.timestamp()),
+        passkey_id=bytes(consent.passkey_credential_id or b""),
+        passkey_public_key=bytes(consent.passkey_public_key or b"") if is_creation else None,
+        authenticator_data=bytes(consent.authenticator_data or b""),
+        client_data_json=bytes(consent.client_data_json or b""),
+        signature=bytes(consent.signature or b""),
+    )
+
+
+def revoke_user_tokens(*, user: User) -> None:
+    """Ends every token of a user, at every client."""
+    with transaction.atomic():
+        RefreshToken.objects.filter(user=user, revoked=None).update(revoked=timezone.now())
+        AccessToken.objects.filter(user=user).delete()
+
+
+def clear_expired() -> int:
+    """Removes tokens, codes and pushed requests that nothing can be done with any more; evidence stays."""
+    now = timezone.now()
+    day = timedelta(days=1)
+    expired = [
+        RefreshToken.objects.filter(expires__lt=now - day),
+        AccessToken.objects.filter(expires__lt=now - day, refresh_token=None),
+        Grant.objects.filter(expires__lt=now - day, refresh_tokens=None, access_tokens=None),
+        IDToken.objects.filter(expires__lt=now - day),
+        PushedRequest.objects.filter(expires__lt=now - day),
+        Consent.objects.filter(state=Consent.State.PENDING, expires__lt=now - day),
+        UsedChallenge.objects.filter(used__lt=now - day),
+        Session.objects.filter(expire_date__lt=now),
+    ]
+    return sum(int(rows.delete()[0]) for rows in expired)

@@ -1,0 +1,42 @@
+"""Addresses of this role, from the root: they are part of a published protocol."""
+
+from django.urls import include, path
+
+from authz.views import account, authorize, clients, consent, discovery, login, signup
+
+app_name = "authz"
+
+_oauth = [
+    path("authorize", authorize.authorize, name="authorize"),
+    path("pushed_authorize", clients.pushed_authorize, name="pushed_authorize"),
+    path("token", clients.token, name="token"),
+    path("introspect", clients.introspect, name="introspect"),
+    path("revoke", clients.revoke, name="revoke"),
+    path("userinfo", clients.userinfo, name="userinfo"),
+    path("jwks", clients.jwks, name="jwks"),
+]
+
+_pages = [
+    path("signup", signup.signup, name="signup"),
+    path("signup/passkey", signup.signup_passkey, name="signup_passkey"),
+    path("invitations/<str:secret>", signup.invitation, name="invitation"),
+    path("login", login.login, name="login"),
+    path("login/passkey", login.login_passkey, name="login_passkey"),
+    path("logout", login.logout, name="logout"),
+    path("logged-out", login.logged_out, name="logged_out"),
+    path("consents/<uuid:consent_id>", consent.consent, name="consent"),
+    path("passkeys", account.list_passkeys, name="passkeys"),
+    path("passkeys/add", account.add_passkey, name="add_passkey"),
+    path("passkeys/<int:passkey_id>/rename", account.rename_passkey, name="rename_passkey"),
+    path("passkeys/<int:passkey_id>/remove", account.remove_passkey, name="remove_passkey"),
+    path("sessions", account.list_sessions, name="sessions"),
+    path("sessions/end", account.end_session, name="end_session"),
+    path("sessions/end-all", account.logout_everywhere, name="logout_everywhere"),
+]
+
+urlpatterns = [
+    path(".well-known/oauth-authorization-server/authz", discovery.authorization_server, name="metadata"),
+    path("authz/.well-known/openid-configuration", discovery.openid_configuration, name="openid_configuration"),
+    path("authz/oauth2/", include(_oauth)),
+    path("authz/", include(_pages)),
+]

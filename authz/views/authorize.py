@@ -1,0 +1,65 @@
+"""The authorization endpoint: takes the request from the URL, keeps it, and sends the browser on to its consent."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from authz.decorators import no_store
+from authz.error_responses import classify
+from authz.errors import (
+    AuthzError,
+    ConsentRequiredError,
+    LoginRequiredError,
+    RequestGoneError,
+    UntrustedRequestError,
+)
+from authz.models import Consent
+from authz.services import consents
+from authz.services.authorization_requests import AuthorizationRequest, RefusedRequestError, take_request
+from authz.services.grants import write_redirect
+from authz.views.browser import browser_binding, read_login
+from authz.views.problems import request_gone
+
+
+class ClientRedirect(HttpResponseRedirect):
+    """Back to a client whose redirect URI was compared character by character."""
+
+    def __init__(self, redirect_to: str) -> None:
+        self.allowed_schemes = [redirect_to.partition(":")[0]]
+        super().__init__(redirect_to)
+
+
+@no_store
+@require_safe
+def authorize(request: HttpRequest) -> HttpResponse:
+    """RFC 6749, section 3.1. After this redirect no digest, label or token stands in any URL."""
+    pairs = [(name, str(value)) for name, values in request.GET.lists() for value in values]
+    try:
+        asked = take_request(parameters=pairs)
+    except RefusedRequestError as refused:
+        return refuse(refused.error, redirect_uri=refused.redirect_uri, state=refused.state)
+    except (UntrustedRequestError, RequestGoneError) as error:
+        return request_gone(request, error)
+    consent = consents.open_consent(request=asked, browser=browser_binding(request))
+    if "none" in asked.prompt:
+        return _answer_silently(request, asked, consent)
+    return HttpResponseRedirect(reverse("authz:consent", args=[consent.pk]))
+
+
+def refuse(error: AuthzError, *, redirect_uri: str, state: str | None) -> HttpResponse:
+    """The error at the client's redirect URI (RFC 6749, section 4.1.2.1), with ``iss``."""
+    parameters = {"error": classify(error)[1], "error_description": str(error)}
+    return ClientRedirect(write_redirect(redirect_uri=redirect_uri, state=state, parameters=parameters))
+
+
+def _answer_silently(request: HttpRequest, asked: AuthorizationRequest, consent: Consent) -> HttpResponse:
+    """``prompt=none``: only access to the account, only for a client that needs no consent, only when logged in."""
+    login = read_login(request)
+    error: AuthzError
+    if asked.details is not None or not asked.application.skip_authorization:
+        error = ConsentRequiredError("This needs the user's consent.")
+    elif login is None or not consents.is_login_recent_enough(consent=consent, auth_time=login.auth_time):
+        error = LoginRequiredError("Nobody is logged in.")
+    else:
+        return HttpResponseRedirect(reverse("authz:consent", args=[consent.pk]))
+    return refuse(error, redirect_uri=asked.redirect_uri, state=asked.state)

@@ -1,0 +1,142 @@
+"""What clients and resource servers call: token, pushed requests, introspection, revocation, user info, keys."""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import unquote_plus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from oauth2_provider.oauth2_backends import get_oauthlib_core
+from oauth2_provider.settings import oauth2_settings
+from oauth2_provider.utils import jwk_from_pem, parse_bearer_token
+
+from authz.decorators import client_endpoint
+from authz.error_responses import json_error
+from authz.errors import AuthzError, InvalidClientError, InvalidRequestError, InvalidTokenError
+from authz.models import Application
+from authz.services import oauth_clients, tokens
+from authz.services.authorization_requests import push_request
+
+
+def _form(request: HttpRequest) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, values in request.POST.lists() for value in values]
+
+
+def _refuse_repeats(request: HttpRequest) -> None:
+    for name, values in request.POST.lists():
+        if len(values) > 1 and name != "resource":
+            raise InvalidRequestError("A parameter stands twice.")
+
+
+def _authenticate(request: HttpRequest) -> Application:
+    """Basic or body (RFC 6749, section 2.3.1), one of them; a public client names itself in the body."""
+    header = request.headers.get("Authorization", "")
+    named, secret = request.POST.get("client_id"), request.POST.get("client_secret")
+    if header:
+        scheme, _, encoded = header.partition(" ")
+        try:
+            decoded = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+        except (binascii.Error, UnicodeDecodeError):
+            decoded = ""
+        client_id, colon, basic_secret = decoded.partition(":")
+        if not colon or secret is not None:
+            raise InvalidClientError("Client authentication failed.")
+        application = oauth_clients.authenticate_client(
+            client_id=unquote_plus(client_id), client_secret=unquote_plus(basic_secret)
+        )
+        if named not in (None, application.client_id):
+            raise InvalidClientError("Client authentication failed.")
+        return application
+    if named and secret is not None:
+        return oauth_clients.authenticate_client(client_id=named, client_secret=secret)
+    return oauth_clients.identify_public_client(client_id=named or "")
+
+
+@client_endpoint
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """RFC 6749, section 3.2."""
+    try:
+        _refuse_repeats(request)
+    except AuthzError as error:
+        return json_error(request, error)
+    _, headers, body, status = get_oauthlib_core().create_token_response(request)
+    return _relay(headers, body, status)
+
+
+@client_endpoint
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """RFC 7009: 200 whether or not there was such a token."""
+    try:
+        _refuse_repeats(request)
+    except AuthzError as error:
+        return json_error(request, error)
+    _, headers, body, status = get_oauthlib_core().create_revocation_response(request)
+    return _relay(headers, body, status)
+
+
+def _relay(headers: dict[str, str], body: str | None, status: int) -> HttpResponse:
+    response = HttpResponse(body or "", status=status, content_type="application/json")
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+@client_endpoint
+@require_POST
+def pushed_authorize(request: HttpRequest) -> HttpResponse:
+    """RFC 9126, section 2."""
+    try:
+        application = _authenticate(request)
+        request_uri, expires_in = push_request(application=application, parameters=_form(request))
+    except AuthzError as error:
+        return json_error(request, error)
+    return JsonResponse({"request_uri": request_uri, "expires_in": expires_in}, status=201)
+
+
+@client_endpoint
+@require_POST
+def introspect(request: HttpRequest) -> HttpResponse:
+    """RFC 7662; confidential clients only."""
+    try:
+        _refuse_repeats(request)
+        caller = _authenticate(request)
+        if caller.client_type != Application.CLIENT_CONFIDENTIAL:
+            raise InvalidClientError("Client authentication failed.")
+        if "token" not in request.POST:
+            raise InvalidRequestError("token is missing.")
+    except AuthzError as error:
+        return json_error(request, error)
+    return JsonResponse(tokens.introspect_token(access_token=request.POST["token"], caller=caller))
+
+
+@client_endpoint
+@require_http_methods(["GET", "POST"])
+def userinfo(request: HttpRequest) -> HttpResponse:
+    """OpenID Connect Core, section 5.3; the token comes in the header alone."""
+    try:
+        bearer = parse_bearer_token(request.headers.get("Authorization"))
+        live = tokens.read_access_token(access_token=bearer or "")
+        scopes = live.scope.split()
+        if "openid" not in scopes:
+            raise InvalidTokenError("The token does not have the scope openid.")
+    except AuthzError as error:
+        return json_error(request, error)
+    claims: dict[str, Any] = {"sub": str(live.user.sub)}
+    if "profile" in scopes:
+        claims["name"] = live.user.name
+    if "email" in scopes:
+        claims |= {"email": live.user.email, "email_verified": False}
+    return JsonResponse(claims)
+
+
+@require_GET
+def jwks(_request: HttpRequest) -> HttpResponse:
+    """The public key of ID tokens (RFC 7517)."""
+    key = jwk_from_pem(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
+    public = key.export_public(as_dict=True) | {"alg": "RS256", "use": "sig", "kid": key.thumbprint()}
+    response = JsonResponse({"keys": [public]})
+    response["Cache-Control"] = "public, max-age=300"
+    return response

@@ -1,0 +1,133 @@
+"""The spellings of the wire: what leaves this role in JSON, and base64url."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
+
+
+def encode_base64url(value: bytes) -> str:
+    """base64url without padding."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def parse_base64url(value: str) -> bytes:
+    """base64url without padding; raises `ValueError` for anything else."""
+    try:
+        decoded = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except (binascii.Error, UnicodeEncodeError):
+        raise ValueError("not base64url") from None
+    if encode_base64url(decoded) != value:
+        raise ValueError("not base64url")
+    return decoded
+
+
+def write_introspection(
+    *,
+    issuer: str,
+    client_id: str,
+    sub: str,
+    scope: str,
+    audience: Sequence[str],
+    issued_at: int,
+    expires_at: int,
+    authorization_details: list[dict[str, Any]] | None,
+    approval: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3)."""
+    answer: dict[str, Any] = {
+        "active": True,
+        "iss": issuer,
+        "client_id": client_id,
+        "sub": sub,
+        "scope": scope,
+        "token_type": "Bearer",
+        "aud": list(audience),
+        "iat": issued_at,
+        "exp": expires_at,
+    }
+    if authorization_details is not None:
+        answer["authorization_details"] = authorization_details
+    if approval is not None:
+        answer["paraph_approval"] = approval
+    return answer
+
+
+def write_approval(
+    *,
+    kind: str,
+    nonce: bytes,
+    rp_id: str,
+    origin: str,
+    expires_at: int,
+    passkey_id: bytes,
+    passkey_public_key: bytes | None,
+    authenticator_data: bytes,
+    client_data_json: bytes,
+    signature: bytes,
+) -> dict[str, Any]:
+    """``paraph_approval``, layout version 1 (docs/protocols.md, section 5)."""
+    passkey = {"id": encode_base64url(passkey_id)}
+    if passkey_public_key is not None:
+        passkey["public_key"] = encode_base64url(passkey_public_key)
+    return {
+        "version": 1,
+        "kind": kind,
+        "nonce": encode_base64url(nonce),
+        "rp_id": rp_id,
+        "origin": origin,
+        "expires_at": expires_at,
+        "passkey": passkey,
+        "assertion": {
+            "authenticator_data": encode_base64url(authenticator_data),
+            "client_data_json": encode_base64url(client_data_json),
+            "signature": encode_base64url(signature),
+        },
+    }
+
+
+def write_metadata(issuer: str) -> dict[str, Any]:
+    """Authorization server metadata (RFC 8414, section 2; RFC 9126, 9207, 9396)."""
+    endpoint = f"{issuer}/oauth2/"
+    authentication = ["client_secret_basic", "client_secret_post"]
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{endpoint}authorize",
+        "pushed_authorization_request_endpoint": f"{endpoint}pushed_authorize",
+        "token_endpoint": f"{endpoint}token",
+        "introspection_endpoint": f"{endpoint}introspect",
+        "revocation_endpoint": f"{endpoint}revoke",
+        "jwks_uri": f"{endpoint}jwks",
+        "scopes_supported": ["openid", "email", "profile", "service", "credential", "credential-creation"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": [*authentication, "none"],
+        "introspection_endpoint_auth_methods_supported": authentication,
+        "revocation_endpoint_auth_methods_supported": [*authentication, "none"],
+        "authorization_details_types_supported": [
+            "credential",
+            "https://cloudsignatureconsortium.org/2025/credential",
+            "credential-creation",
+        ],
+        "authorization_response_iss_parameter_supported": True,
+        "require_pushed_authorization_requests": False,
+    }
+
+
+def write_provider_metadata(issuer: str) -> dict[str, Any]:
+    """OpenID provider metadata (OpenID Connect Discovery 1.0, section 3)."""
+    return write_metadata(issuer) | {
+        "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "email", "name"],
+        "prompt_values_supported": ["none", "login", "consent", "create"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": False,
+    }
