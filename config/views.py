@@ -28,15 +28,15 @@ def _answer(request: HttpRequest, status: int, error: str, title: str, sentence:
     return render(request, "problem.html", context, status=status)
 
 
-def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 400, "invalid_request", "That did not arrive whole", "The request could not be understood.")
 
 
-def permission_denied(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 403, "access_denied", "Not for this account", "This account may not do that.")
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(
         request, 404, "not_found", "There is no page here", "The address may be mistyped, or what was here is gone."
     )
