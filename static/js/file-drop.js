@@ -39,6 +39,7 @@ function enhanceFileDrop(drop, enhance) {
     zone.classList.toggle("file-drop--chosen", Boolean(file));
     part("title").hidden = Boolean(file);
     part("chosen").hidden = !file;
+    part("label").textContent = file ? drop.dataset.textAnother : part("label").dataset.first;
     part("chosen").textContent = file ? `${file.name} (${size(file.size)})` : "";
     complain(file ? fault(file) : "");
   };
@@ -110,6 +111,9 @@ function enhanceFileDrop(drop, enhance) {
   };
 
   part("title").hidden = false;
+  part("label").hidden = false;
+  part("label").dataset.first = part("label").textContent;
+  zone.classList.add("file-drop--ready");
   part("cancel").addEventListener("click", () => request?.abort());
   input.addEventListener("change", show);
   form.addEventListener("submit", send);
