@@ -44,6 +44,8 @@ class User:
         arguments = {"HTTP_AUTHORIZATION": f"Bearer {self.token}", **headers}
         content_type = "application/pdf" if isinstance(body, bytes) else "application/json"
         address = f"/gateway/v1/{path}"
+        if body == b"":
+            arguments |= {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": "0"}
         if body is None:
             return Client().generic(method, address, **arguments)
         return Client(enforce_csrf_checks=True).generic(

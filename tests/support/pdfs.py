@@ -148,12 +148,7 @@ def make_bomb_pdf(layers: int = 2, megabytes: int = 512) -> bytes:
     body = b"%PDF-1.7\n"
     start = len(body)
     entries = b"/Type /XRef /Size %d /W [1 4 2] /Root 1 0 R /Filter [%s]" % (megabytes * 149_796, filters)
-    return (
-        body
-        + b"1 0 obj\n"
-        + stream_object(data, entries)
-        + b"\nendobj\nstartxref\n%d\n%%%%EOF\n" % start
-    )
+    return body + b"1 0 obj\n" + stream_object(data, entries) + b"\nendobj\nstartxref\n%d\n%%%%EOF\n" % start
 
 
 def make_duplicate_key_pdf() -> bytes:

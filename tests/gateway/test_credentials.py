@@ -1,0 +1,82 @@
+"""A user's credentials, and asking for new ones."""
+
+from typing import Any
+
+import pytest
+
+from gateway.models import CredentialRequest
+from tests.gateway.conftest import User
+from tests.gateway.remote import Remote
+
+
+def _request(user: User, **changes: Any) -> Any:
+    body = {"certificate_policy": "demonstration", "key_algorithm": "ec-p256", "state": "s" * 43, **changes}
+    return user.call("POST", "credential-requests", body)
+
+
+def _complete(user: User, request_id: str, code: str, iss: str = "http://localhost:8000/authz") -> Any:
+    return user.call("POST", f"credential-requests/{request_id}/complete", {"code": code, "iss": iss})
+
+
+def test_a_user_sees_the_users_own_credentials_alone(alice: User, bob: User, remote: Remote) -> None:
+    mine = [remote.add_credential(alice.subject, kind) for kind in ("rsa", "p256")]
+    remote.add_credential(bob.subject)
+    listed = alice.call("GET", "credentials").json()["credentials"]
+    assert [item["credential_id"] for item in listed] == mine
+    assert listed[0].keys() == {
+        *("credential_id", "description", "status", "cert_status", "key_algorithm", "subject", "common_name"),
+        *("issuer", "serial_number", "valid_from", "valid_to", "certificate_policy"),
+    }
+    assert [item["key_algorithm"] for item in listed] == ["rsa-2048", "ec-p256"]
+    assert listed[0]["common_name"] == "Alice Example"
+
+
+def test_an_approved_request_makes_a_credential_once(alice: User, remote: Remote) -> None:
+    asked = _request(alice)
+    assert asked.status_code == 201
+    code = remote.approve(asked.json()["authorization_url"], alice.subject)
+    made = _complete(alice, asked.json()["request_id"], code)
+    assert made.status_code == 201, made.content
+    again = _complete(alice, asked.json()["request_id"], code)
+    assert again.json() == made.json()
+    assert (remote.calls["token"], remote.calls["create"]) == (1, 1)
+    assert alice.call("GET", "credentials").json()["credentials"] == [made.json()]
+
+
+def test_a_request_approved_by_somebody_else_makes_nothing(alice: User, bob: User, remote: Remote) -> None:
+    asked = _request(alice).json()
+    code = remote.approve(asked["authorization_url"], bob.subject)
+    assert _complete(alice, asked["request_id"], code).json()["error"] == "approval_refused"
+    assert remote.calls["create"] == 0
+    assert CredentialRequest.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scope": "credential"},
+        {"authorization_details": [{"type": "credential-creation", "certificatePolicy": "other"}]},
+        {"authorization_details": None},
+    ],
+)
+def test_a_token_for_another_kind_of_credential_makes_nothing(
+    alice: User, remote: Remote, changes: dict[str, Any]
+) -> None:
+    asked = _request(alice).json()
+    remote.token_changes = changes
+    code = remote.approve(asked["authorization_url"], alice.subject)
+    assert _complete(alice, asked["request_id"], code).status_code == 403
+    assert remote.calls["create"] == 0
+
+
+def test_an_answer_from_another_issuer_redeems_nothing(alice: User, remote: Remote) -> None:
+    asked = _request(alice).json()
+    code = remote.approve(asked["authorization_url"], alice.subject)
+    assert _complete(alice, asked["request_id"], code, "https://evil.example").status_code == 403
+    assert remote.calls["token"] == 0
+
+
+@pytest.mark.parametrize("changes", [{"key_algorithm": "rsa-1024"}, {"key_algorithm": 7}, {"state": "x"}])
+def test_a_misshapen_request_is_refused(alice: User, remote: Remote, changes: dict[str, Any]) -> None:
+    assert _request(alice, **changes).status_code == 400
+    assert remote.calls["pushed_authorize"] == 0

@@ -1,0 +1,133 @@
+"""Files that cannot be signed: a coded 4xx each, nothing stored, within the limits of the child process."""
+
+import os
+import random
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.models import Job, StoredDocument
+from gateway.pades import isolation
+from tests.gateway.conftest import User
+from tests.support import pdfs
+
+_PDF = pdfs.make_pdf()
+
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "plain text": (lambda: b"Dear Alice,\n", "not_a_pdf"),
+    "a ZIP with a .pdf name": (lambda: b"PK\x03\x04" + bytes(2000), "not_a_pdf"),
+    "a page of HTML before the PDF": (lambda: b"<html><script>alert(1)</script>\n" + _PDF, "damaged_pdf"),
+    "nothing": (lambda: b"", "empty_document"),
+    "no pages": (lambda: _pages(b"/Count 0 /Kids []"), "empty_document"),
+    "a password": (pdfs.make_encrypted_pdf, "password_required"),
+    "certified without changes": (pdfs.make_certified_pdf, "certified_no_changes"),
+    "cut in half": (lambda: _PDF[: len(_PDF) // 2], "damaged_pdf"),
+    "without its end": (lambda: _PDF[:-8], "damaged_pdf"),
+    "a header and rubbish": (lambda: b"%PDF-1.7\n" + os.urandom(4000), "damaged_pdf"),
+    "a page tree in a loop": (pdfs.make_page_loop_pdf, "hostile_pdf"),
+    "deep nesting": (pdfs.make_deeply_nested_pdf, "hostile_pdf"),
+    "a bomb in two layers": (pdfs.make_bomb_pdf, "hostile_pdf"),
+    "a bomb in one layer": (lambda: pdfs.make_bomb_pdf(1, 600), "hostile_pdf"),
+    "a cross-reference loop": (lambda: _looping_references(), "damaged_pdf"),
+    "a count that lies": (lambda: _pages(b"/Count 7 /Kids [4 0 R]"), "damaged_pdf"),
+    "kids that are no array": (lambda: _pages(b"/Count 1 /Kids 4"), "damaged_pdf"),
+    "a page that is missing": (lambda: _pages(b"/Count 1 /Kids [99 0 R]"), "damaged_pdf"),
+    "duplicate keys in the page": (pdfs.make_duplicate_key_pdf, "damaged_pdf"),
+    "an unfinished update at the end": (pdfs.make_unfinished_update_pdf, "damaged_pdf"),
+    "an update that no offset leads to": (lambda: _hidden_update(), "damaged_pdf"),
+    "bytes after the end": (lambda: _PDF + b"<script>alert(1)</script>", "damaged_pdf"),
+    "numbers beyond the declared size": (pdfs.make_small_size_pdf, "damaged_pdf"),
+    "direct form fields": (lambda: _catalog(b"/AcroForm << /Fields [<< /T (a) /FT /Sig >>] >>"), "damaged_pdf"),
+    "a form that is a number": (lambda: _catalog(b"/AcroForm 7"), "damaged_pdf"),
+    "more pages than allowed": (lambda: pdfs.make_pdf(pages=21), "too_many_pages"),
+}
+
+
+def _pages(body: bytes) -> bytes:
+    objects = pdfs.document_objects()
+    objects[2] = b"<< /Type /Pages %s >>" % body
+    return pdfs.assemble(objects)
+
+
+def _catalog(entries: bytes) -> bytes:
+    objects = pdfs.document_objects()
+    objects[1] = b"<< /Type /Catalog /Pages 2 0 R %s >>" % entries
+    return pdfs.assemble(objects)
+
+
+def _looping_references() -> bytes:
+    """The only section names itself as the one before it."""
+    start = int(_PDF.rsplit(b"startxref\n", 1)[1].split(b"\n", 1)[0])
+    return pdfs.assemble(pdfs.document_objects(), trailer=b"/Prev %d" % start)
+
+
+def _hidden_update() -> bytes:
+    """Properly ended, but its offset leads to the first revision: readers that rebuild show the new content."""
+    start = _PDF.rsplit(b"startxref\n", 1)[1]
+    update = b"5 0 obj\n%s\nendobj\n" % pdfs.stream_object(b"BT /F1 18 Tf 72 760 Td (Other) Tj ET")
+    return _PDF + update + b"startxref\n" + start
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("path", ["inspections", "jobs"])
+def test_a_file_that_cannot_be_signed_is_refused_with_its_code(
+    alice: User, documents_folder: Path, settings: object, path: str, kind: str
+) -> None:
+    settings.MAX_DOCUMENT_PAGES = 20  # type: ignore[attr-defined]
+    make, code = REFUSED[kind]
+    started = time.monotonic()
+    response = alice.call("POST", path, make())
+    assert time.monotonic() - started < 15
+    assert (response.status_code, response.json()["error"]) == (422, code)
+    assert response.json()["error_description"]
+    assert not Job.objects.exists()
+    assert not StoredDocument.objects.exists()
+    assert not documents_folder.exists() or not list(documents_folder.iterdir())
+    assert [entry.name for entry in documents_folder.parent.iterdir() if entry != documents_folder] == []
+
+
+def test_a_sane_file_is_described_and_not_kept(alice: User) -> None:
+    response = alice.call("POST", "inspections", pdfs.make_pdf(pages=3))
+    assert response.status_code == 200
+    facts = response.json()
+    assert (facts["pages"], facts["size"], facts["signatures"]) == (3, len(pdfs.make_pdf(pages=3)), 0)
+    assert not StoredDocument.objects.exists()
+
+
+def test_a_file_with_a_producers_comment_before_its_end_is_sane(alice: User) -> None:
+    pdf = pdfs.make_pdf().replace(b"startxref", b"%Producer-9.0\nstartxref")
+    assert alice.call("POST", "inspections", pdf).status_code == 200
+
+
+def test_earlier_signatures_are_counted(alice: User) -> None:
+    assert alice.call("POST", "inspections", pdfs.make_signed_pdf()).json()["signatures"] == 1
+
+
+def test_a_hostile_file_costs_this_process_no_memory(alice: User) -> None:
+    bomb = pdfs.make_bomb_pdf(1, 600)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    alice.call("POST", "inspections", bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1024 * 1024
+
+
+def test_a_file_that_takes_too_long_is_hostile(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "WALL_SECONDS", 0.05)
+    response = alice.call("POST", "inspections", pdfs.make_pdf())
+    assert response.json()["error"] == "hostile_pdf"
+
+
+def test_the_child_process_inherits_no_secret() -> None:
+    assert set(isolation._ENVIRONMENT) == {"LANG", "PYTHONDONTWRITEBYTECODE"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_file_with_random_bytes_changed_is_signed_or_refused_but_never_a_fault(alice: User, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  (the same bytes in every run)
+    pdf = bytearray(pdfs.make_signed_pdf() if seed % 2 else pdfs.make_xref_stream_pdf(pages=3))
+    for _ in range(1 + seed):
+        pdf[chance.randrange(8, len(pdf))] = chance.randrange(256)
+    assert alice.call("POST", "inspections", bytes(pdf)).status_code in {200, 422}
