@@ -6,10 +6,12 @@ inherited file descriptors.
 """
 
 import json
+import logging
 import os
 import resource
 import sys
-from typing import Any
+from contextlib import ExitStack
+from typing import IO, Any
 
 ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 10
@@ -23,54 +25,36 @@ def _limit() -> None:
 
 
 def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
+    """The task's answer. On hostile input pyHanko raises nearly anything; each of it becomes a typed refusal.
 
-    from gateway.pades import values
-
-    if task == "inspect":
-        from gateway.pades.inspect import inspect_document
-
-        with os.fdopen(descriptors[0], "rb") as document:
-            return asdict(inspect_document(document, max_pages=arguments["max_pages"]))
-    if task == "prepare":
-        from gateway.pades.prepare import prepare_document
-
-        with os.fdopen(descriptors[0], "rb") as document, os.fdopen(descriptors[1], "w+b") as output:
-            request = values.request_from_json(arguments["request"])
-            return values.prepared_to_json(prepare_document(document, output, request))
-    if task == "verify":
-        import base64
-
-        from gateway.pades.verify import verify_document
-
-        chain, anchors = ([base64.b64decode(item) for item in arguments.pop(key)] for key in ("chain", "anchors"))
-        with os.fdopen(descriptors[0], "rb") as document:
-            return asdict(verify_document(document, chain=chain, anchors=anchors, **arguments))
-    raise ValueError(task)
-
-
-def _answer(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[str, Any]:
-    """The task's value, or the code of a typed refusal: on hostile input pyHanko raises nearly anything."""
+    The imports stand outside the net, so that a fault of ours is not taken for the document's.
+    """
     from pyhanko.pdf_utils.misc import PdfDecodeLimitError
 
-    from gateway.errors import GatewayError, HostilePdfError, InvalidSignatureError
+    from gateway.errors import DamagedPdfError, GatewayError, HostilePdfError, InvalidSignatureError
+    from gateway.pades import tasks
 
-    try:
-        return {"value": _run(task, descriptors, arguments)}
-    except GatewayError as error:
-        return {"error": error.code}
-    except (RecursionError, MemoryError, PdfDecodeLimitError):
-        return {"error": HostilePdfError.code}
-    except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)
-        # The kind alone: a message may quote the document.
-        print(f"{task}: {type(error).__name__}", file=sys.stderr)  # noqa: T201  (the parent logs it)
-        return {"error": InvalidSignatureError.code if task == "verify" else "damaged_pdf"}
+    run = tasks.TASKS[task]
+    with ExitStack() as stack:
+        files: list[IO[bytes]] = [stack.enter_context(os.fdopen(descriptor, "r+b")) for descriptor in descriptors]
+        try:
+            return {"value": run(files, arguments)}
+        except GatewayError as error:
+            return {"error": error.code}
+        except (RecursionError, MemoryError, PdfDecodeLimitError):
+            return {"error": HostilePdfError.code}
+        except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)
+            # The kind alone: a message may quote the document.
+            sys.stderr.write(f"{task}: {type(error).__name__}")
+            return {"error": InvalidSignatureError.code if task == "verify" else DamagedPdfError.code}
 
 
 def main() -> None:
     _limit()
+    # pyHanko's warnings quote the document.
+    logging.lastResort = None
     arguments = json.load(sys.stdin)
-    answer = _answer(sys.argv[1], [int(number) for number in sys.argv[2:]], arguments)
+    answer = _run(sys.argv[1], [int(number) for number in sys.argv[2:]], arguments)
     json.dump(answer, sys.stdout)
 
 

@@ -28,7 +28,7 @@ def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
     reader = read_document(stream)
     pages = _count_pages(reader, max_pages)
     signatures = _read_signatures(reader)
-    _try_to_add_a_field(stream)
+    _try_to_add_a_field(stream, reader)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     return InspectedDocument(pages, stream.tell(), digest.hexdigest(), signatures)
@@ -97,8 +97,8 @@ def _read_signatures(reader: PdfFileReader) -> int:
     return count
 
 
-def _try_to_add_a_field(stream: IO[bytes]) -> None:
+def _try_to_add_a_field(stream: IO[bytes], reader: PdfFileReader) -> None:
     """Does to the document in memory what preparing will do to it, so that a refusal comes now and not after the
     approval."""
-    writer = IncrementalPdfFileWriter(stream, strict=True)
+    writer = IncrementalPdfFileWriter(stream, prev=reader)
     append_signature_field(writer, SigFieldSpec("Paraph-trial", on_page=0))

@@ -70,10 +70,12 @@ def _call(task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any]) -> d
     except subprocess.TimeoutExpired:
         raise HostilePdfError from None
     if finished.stderr:
-        log.info("%s", finished.stderr[-200:].decode("utf-8", "replace"))
-    if finished.returncode != 0:
-        # Killed by a limit, or out of memory where Python could no longer say so.
+        log.warning("%s", finished.stderr[-200:].decode("utf-8", "replace"))
+    if finished.returncode < 0:
+        # Killed by a limit, or out of memory or stack where Python could no longer say so.
         raise HostilePdfError
+    if finished.returncode > 0:
+        raise GatewayError
     answer = json.loads(finished.stdout)
     if code := answer.get("error"):
         raise _REFUSALS.get(code, GatewayError)

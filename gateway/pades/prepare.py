@@ -40,7 +40,7 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
         location=request.location or None,
     )
     pdf_signer = PdfSigner(metadata, signer, new_field_spec=SigFieldSpec(request.field_name, on_page=0))
-    writer = IncrementalPdfFileWriter(stream, prev=read_document(stream), strict=True)
+    writer = IncrementalPdfFileWriter(stream, prev=read_document(stream))
     size = stream.seek(0, os.SEEK_END)
     reserved = 2 * (sum(len(certificate) for certificate in request.chain) + _CMS_MARGIN)
     prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(writer, bytes_reserved=reserved, output=output)

@@ -1,9 +1,10 @@
 """Opening a stranger's PDF: strictly, and whole. Runs in the child process.
 
 Strict reading refuses what would make the shown and the signed document differ: duplicate dictionary keys in any
-object that signing rewrites, hybrid references, objects outside the declared range.
+object that signing rewrites, objects outside the declared range, bytes that no revision accounts for.
 """
 
+import logging
 import re
 from typing import IO
 
@@ -36,18 +37,31 @@ def read_document(stream: IO[bytes]) -> PdfFileReader:
     if not head.startswith(b"%PDF-"):
         # Bytes before the header shift every offset, and readers disagree on what they mean.
         raise DamagedPdfError
-    reader = PdfFileReader(stream, strict=True)
+    reader = strict_reader(stream)
     if "/Encrypt" in reader.trailer:
         raise PasswordRequiredError
-    _refuse_hybrid_references(reader)
     _refuse_bytes_after_last_revision(reader, stream)
     _refuse_numbers_beyond_size(reader)
     return reader
 
 
-def _refuse_hybrid_references(reader: PdfFileReader) -> None:
-    if reader.xrefs.hybrid_xrefs_present:
+class _WarningsAreRefusals(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
         raise DamagedPdfError
+
+
+def strict_reader(stream: IO[bytes]) -> PdfFileReader:
+    """A reader that tolerates nothing, for hybrid-reference files too (ISO 32000-1, 7.5.8.4; common word processors
+    write them).
+
+    pyHanko signs those only through a lenient reader, so that one comes second, and whatever it would merely warn
+    of refuses the file.
+    """
+    reader = PdfFileReader(stream, strict=True)
+    if not reader.xrefs.hybrid_xrefs_present:
+        return reader
+    logging.getLogger("pyhanko").addHandler(_WarningsAreRefusals(logging.WARNING))
+    return PdfFileReader(stream, strict=False)
 
 
 def _refuse_bytes_after_last_revision(reader: PdfFileReader, stream: IO[bytes]) -> None:
@@ -56,7 +70,8 @@ def _refuse_bytes_after_last_revision(reader: PdfFileReader, stream: IO[bytes]) 
     last = max(sections, key=lambda section: section.start_location)
     stream.seek(last.end_location)
     if last.xref_section_type is not XRefSectionType.STREAM:
-        DictionaryObject.read_from_stream(stream, TrailerReference(reader))  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+        trailer = TrailerReference(reader)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+        DictionaryObject.read_from_stream(stream, trailer)
     tail = stream.read(_TAIL_LIMIT)
     if len(tail) == _TAIL_LIMIT or not _TAIL.fullmatch(tail):
         raise DamagedPdfError

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import IO
 
 from asn1crypto.x509 import Certificate
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from gateway.errors import InvalidSignatureError
+from gateway.pades.reading import strict_reader
 from gateway.pades.values import VerifiedSignedDocument
 
 _CHUNK = 1024 * 1024
@@ -25,7 +25,7 @@ def verify_document(
     ``chain`` and leads to one of ``anchors`` (DER)."""
     _verify_prefix(stream, size, sha256)
     stream.seek(0)
-    reader = PdfFileReader(stream, strict=True)
+    reader = strict_reader(stream)
     signature = next((found for found in reader.embedded_signatures if found.field_name == field_name), None)
     if signature is None or signature.signer_cert.dump() != chain[0]:
         raise InvalidSignatureError

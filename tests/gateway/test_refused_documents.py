@@ -36,6 +36,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "kids that are no array": (lambda: _pages(b"/Count 1 /Kids 4"), "damaged_pdf"),
     "a page that is missing": (lambda: _pages(b"/Count 1 /Kids [99 0 R]"), "damaged_pdf"),
     "duplicate keys in the page": (pdfs.make_duplicate_key_pdf, "damaged_pdf"),
+    "duplicate keys in a hybrid file": (lambda: pdfs.make_hybrid_pdf(duplicate=True), "damaged_pdf"),
     "an unfinished update at the end": (pdfs.make_unfinished_update_pdf, "damaged_pdf"),
     "an update that no offset leads to": (lambda: _hidden_update(), "damaged_pdf"),
     "bytes after the end": (lambda: _PDF + b"<script>alert(1)</script>", "damaged_pdf"),

@@ -43,7 +43,7 @@ def _sign(user: User, remote: Remote, work: Work, pdf: bytes, credential_id: str
         ("p384", None),
     ],
 )
-@pytest.mark.parametrize("make", [lambda: pdfs.make_pdf(pages=3), pdfs.make_xref_stream_pdf])
+@pytest.mark.parametrize("make", [lambda: pdfs.make_pdf(pages=3), pdfs.make_xref_stream_pdf, pdfs.make_hybrid_pdf])
 def test_a_signed_document_satisfies_independent_validators(
     alice: User,
     remote: Remote,

@@ -73,6 +73,35 @@ def make_xref_stream_pdf(*, pages: int = 1, text: str = "Lease agreement") -> by
     return out.getvalue()
 
 
+def make_hybrid_pdf(*, pages: int = 1, duplicate: bool = False) -> bytes:
+    """With hybrid references (ISO 32000-1, 7.5.8.4), laid out as a common word processor does: the table, then an empty
+    section that leads to the stream."""
+    objects = document_objects(pages=pages)
+    if duplicate:
+        objects[4] = objects[4].replace(b"/Contents 5 0 R", b"/Contents 5 0 R /Contents 3 0 R")
+    out = io.BytesIO()
+    out.write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    offsets = {}
+    for number, body in sorted(objects.items()):
+        offsets[number] = out.tell()
+        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+    own = max(objects) + 1
+    offsets[own] = out.tell()
+    rows = [b"\x00" + (0).to_bytes(4, "big") + b"\xff\xff"]
+    rows += [b"\x01" + offsets[number].to_bytes(4, "big") + b"\x00\x00" for number in range(1, own + 1)]
+    entries = b"/Type /XRef /Size %d /W [1 4 2] /Root 1 0 R" % (own + 1)
+    out.write(b"%d 0 obj\n%s\nendobj\n" % (own, stream_object(b"".join(rows), entries)))
+    start = out.tell()
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (own + 1))
+    for number in range(1, own + 1):
+        out.write(b"%010d 00000 n \n" % offsets[number])
+    out.write(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (own + 1, start))
+    second = out.tell()
+    trailer = b"<< /Size %d /Root 1 0 R /Prev %d /XRefStm %d >>" % (own + 1, start, offsets[own])
+    out.write(b"xref\n0 0\ntrailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (trailer, second))
+    return out.getvalue()
+
+
 def make_encrypted_pdf(password: str = "secret") -> bytes:
     """Needs a password to be read (AES-256)."""
     from pyhanko.pdf_utils.reader import PdfFileReader
