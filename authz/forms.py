@@ -99,4 +99,9 @@ class PasskeyForm(forms.Form):
     """A passkey's answer, as the page's script posts it."""
 
     response = forms.CharField(max_length=20_000)
-    name = forms.CharField(max_length=60, required=False)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=60,
+        required=False,
+        help_text=_("So that you know it again: “Work laptop”, “Blue key”."),
+    )

@@ -1,5 +1,7 @@
 """The session store of this role: rows carry their user, and the cookie's value is kept as a checksum only."""
 
+import time
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -39,6 +41,9 @@ class SessionStore(DatabaseStore):
             session_data=self.encode(data),
             expire_date=self.get_expiry_date(),
             user_id=data.get(SESSION_KEY),
+            browser_name=data.get("browser_name", ""),
+            address=data.get("address"),
+            created=datetime.fromtimestamp(data.setdefault("began", time.time()), UTC),
         )
 
     def delete(self, session_key: str | None = None) -> None:

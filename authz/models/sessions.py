@@ -13,7 +13,9 @@ class Session(AbstractBaseSession):
 
     session_key = models.CharField(max_length=64, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
-    created = models.DateTimeField(auto_now_add=True)
+    browser_name = models.CharField(max_length=60, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    created = models.DateTimeField()
     seen = models.DateTimeField(auto_now=True)
 
     class Meta(AbstractBaseSession.Meta):

@@ -21,8 +21,27 @@ class Login:
     amr: list[str]
 
 
-def record_login(*, session: SessionBase, verified: VerifiedLogin) -> None:
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS X": "Mac",
+    "Linux": "Linux",
+}
+
+
+def name_browser(user_agent: str) -> str:
+    """A browser as its owner would call it: "Firefox, Linux"; empty where nothing is recognised."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), "")
+    return ", ".join(filter(None, (browser, system)))
+
+
+def record_login(*, session: SessionBase, verified: VerifiedLogin, user_agent: str, address: str) -> None:
     """Called after Django's own login has given the session its new key."""
+    session["browser_name"], session["address"], session["began"] = name_browser(user_agent), address, time.time()
     session[_KEY] = {"sub": str(verified.user.sub), "time": time.time(), "amr": list(verified.amr)}
 
 

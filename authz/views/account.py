@@ -7,7 +7,6 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -18,6 +17,7 @@ from authz.services import browser_sessions, passkeys
 from authz.services.logins import Login
 from authz.views import browser
 from authz.views.login import error_status
+from authz.views.pages import render_page
 from authz.views.problems import explain
 
 P = ParamSpec("P")
@@ -25,12 +25,10 @@ LoggedInView = Callable[Concatenate[HttpRequest, Login, P], HttpResponse]
 ADD_PASSKEY = "add-passkey"
 
 
-def logged_in(
-    *, recently: bool = False
-) -> Callable[[LoggedInView[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+def logged_in(*, recently: bool = False) -> Callable[[LoggedInView[P]], Callable[..., HttpResponse]]:
     """Both factors in this session; ``recently``: within minutes, else the login is asked for again first."""
 
-    def decorate(view: LoggedInView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    def decorate(view: LoggedInView[P]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             login = browser.read_login(request)
@@ -58,7 +56,7 @@ def _passkey_list(request: HttpRequest, login: Login, error: AuthzError | None =
         "message": explain(error) if error else "",
         "section": "passkeys",
     }
-    return render(
+    return render_page(
         request, "authz/passkeys.html", context, status=HTTPStatus.CONFLICT if error is not None else HTTPStatus.OK
     )
 
@@ -87,9 +85,9 @@ def _add_page(request: HttpRequest, login: Login, error: AuthzError | None = Non
     options = passkeys.write_registration_options(
         challenge=challenge, sub=user.sub, email=user.email, name=user.name, user=user
     )
-    context = {"options": options, "message": explain(error) if error else ""}
+    context = {"form": PasskeyForm(), "options": [{"options": options}], "message": explain(error) if error else ""}
     status = error_status(error) if error else HTTPStatus.OK
-    return render(request, "authz/add_passkey.html", context, status=status)
+    return render_page(request, "authz/add_passkey.html", context, status=status)
 
 
 @require_POST
@@ -114,7 +112,7 @@ def remove_passkey(request: HttpRequest, login: Login, passkey_id: int) -> HttpR
 def list_sessions(request: HttpRequest, login: Login) -> HttpResponse:
     rows = browser_sessions.list_sessions(user=login.user, current_key=request.session.session_key)
     context = {"user": login.user, "sessions": rows, "section": "sessions"}
-    return render(request, "authz/sessions.html", context)
+    return render_page(request, "authz/sessions.html", context)
 
 
 @require_POST

@@ -32,7 +32,12 @@ def read_login(request: HttpRequest) -> Login | None:
 def keep_login(request: HttpRequest, verified: VerifiedLogin) -> None:
     """Logs the browser in under a new session key; what an earlier user kept here is gone."""
     login(request, verified.user)
-    logins.record_login(session=request.session, verified=verified)
+    logins.record_login(
+        session=request.session,
+        verified=verified,
+        user_agent=request.headers.get("User-Agent", ""),
+        address=client_address(request),
+    )
 
 
 def is_recent(login_: Login) -> bool:

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -25,6 +24,7 @@ from authz.views.browser import (
     origin_of,
     read_login,
 )
+from authz.views.pages import key_algorithm_name, render_page, visible_text
 from authz.views.problems import explain, request_gone
 
 
@@ -59,7 +59,7 @@ def _ask(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
     if pending.application.skip_authorization:
         return _allow(request, pending, login)
     consents.bind_consent(consent=pending, user=login.user)
-    return render(request, "authz/access.html", {"consent": pending, "scopes": pending.request["scopes"]})
+    return render_page(request, "authz/access.html", {"consent": pending, "scopes": pending.request["scopes"]})
 
 
 def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
@@ -108,17 +108,22 @@ def _approval_page(
         "details": page.details,
         "message": message,
         "user": login.user,
+        "form": ApprovalForm(),
         "options": [
             {"passkey": passkey.pk, "name": passkey.name, "options": options} for passkey, options in page.choices
         ],
     }
     if isinstance(page.details, CredentialAuthorization):
+        context["credential_label"] = visible_text(page.details.credential_label)
         context["documents"] = [
-            {"label": item.label, "fingerprint": format_fingerprint(item.digest)}
+            {"label": visible_text(item.label), "fingerprint": format_fingerprint(item.digest)}
             for item in page.details.document_digests
         ]
+    else:
+        context["policy"] = visible_text(page.details.certificate_policy)
+        context["key_algorithm"] = key_algorithm_name(page.details.key_algorithm)
     template = "authz/create_credential.html" if isinstance(page.details, CredentialCreation) else "authz/approve.html"
     status = HTTPStatus.OK
     if error is not None:
         status = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, ThrottledError) else HTTPStatus.UNPROCESSABLE_ENTITY
-    return render(request, template, context, status=status)
+    return render_page(request, template, context, status=status)

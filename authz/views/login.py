@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -14,6 +13,7 @@ from authz.forms import LoginForm, PasskeyForm
 from authz.models import User
 from authz.services import accounts, passkeys
 from authz.views import browser
+from authz.views.pages import render_page
 from authz.views.problems import explain
 
 LOGIN = "login"
@@ -31,10 +31,12 @@ def login(request: HttpRequest) -> HttpResponse:
     next_path = browser.safe_next(request, request.GET.get("next"))
     context = {"next": next_path, "form": LoginForm(initial={"email": request.GET.get("hint", "")})}
     if request.method != "POST":
-        return render(request, "authz/login.html", context)
+        return render_page(request, "authz/login.html", context)
     form = LoginForm(request.POST)
     if not form.is_valid():
-        return render(request, "authz/login.html", context | {"form": form}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return render_page(
+            request, "authz/login.html", context | {"form": form}, status=HTTPStatus.UNPROCESSABLE_ENTITY
+        )
     try:
         user = accounts.verify_password(
             email=form.cleaned_data["email"],
@@ -43,7 +45,7 @@ def login(request: HttpRequest) -> HttpResponse:
         )
     except (WrongFactorError, ThrottledError) as error:
         context |= {"form": form, "message": explain(error)}
-        return render(request, "authz/login.html", context, status=error_status(error))
+        return render_page(request, "authz/login.html", context, status=error_status(error))
     request.session.cycle_key()
     browser.keep_ceremony(request, LOGIN, passkeys.create_challenge(), user=user.pk, next=next_path)
     return HttpResponseRedirect(reverse("authz:login_passkey"))
@@ -86,10 +88,12 @@ def _passkey_page(request: HttpRequest, user: User, next_path: str, error: Authz
         "email": user.email,
         "next": next_path,
         "message": explain(error) if error else "",
-        "options": passkeys.write_assertion_options(challenge=challenge, passkeys=list(user.passkeys.all())),
+        "options": [
+            {"options": passkeys.write_assertion_options(challenge=challenge, passkeys=list(user.passkeys.all()))}
+        ],
     }
     status = error_status(error) if error else HTTPStatus.OK
-    return render(request, "authz/login_passkey.html", context, status=status)
+    return render_page(request, "authz/login_passkey.html", context, status=status)
 
 
 @no_store
@@ -102,4 +106,4 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @no_store
 def logged_out(request: HttpRequest) -> HttpResponse:
-    return render(request, "authz/logged_out.html")
+    return render_page(request, "authz/logged_out.html")

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from authz import errors
 from authz.error_responses import classify
+from authz.views.pages import render_page
 
 
 def explain(error: errors.AuthzError) -> str:
@@ -44,7 +44,7 @@ def problem(
         "action": action,
         "reference": getattr(request, "request_id", "-"),
     }
-    return render(request, "authz/problem.html", context, status=status)
+    return render_page(request, "authz/problem.html", context, status=status)
 
 
 def request_gone(request: HttpRequest, error: errors.AuthzError) -> HttpResponse:

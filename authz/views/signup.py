@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -25,6 +24,7 @@ from authz.models import Passkey, User
 from authz.services import accounts, passkeys, throttling
 from authz.views import browser
 from authz.views.login import error_status
+from authz.views.pages import render_page
 from authz.views.problems import explain, problem
 
 SIGN_UP = "sign-up"
@@ -36,16 +36,16 @@ def signup(request: HttpRequest) -> HttpResponse:
     """Step one. Nothing is kept outside this browser's session until the passkey is enrolled."""
     next_path = browser.safe_next(request, request.GET.get("next"))
     if request.method != "POST":
-        return render(request, "authz/signup.html", {"form": SignUpForm(), "next": next_path})
+        return render_page(request, "authz/signup.html", {"form": SignUpForm(), "next": next_path})
     form = SignUpForm(request.POST)
     context: dict[str, Any] = {"form": form, "next": next_path}
     if not form.is_valid():
-        return render(request, "authz/signup.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return render_page(request, "authz/signup.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         throttling.count_sign_up(address=browser.client_address(request))
     except ThrottledError as error:
         context["message"] = explain(error)
-        return render(request, "authz/signup.html", context, status=error_status(error))
+        return render_page(request, "authz/signup.html", context, status=error_status(error))
     request.session.cycle_key()
     browser.keep_ceremony(
         request,
@@ -77,7 +77,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     form = PasswordForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
-        return render(request, "authz/invitation.html", {"form": form, "invited": invited.user}, status=status)
+        return render_page(request, "authz/invitation.html", {"form": form, "invited": invited.user}, status=status)
     request.session.cycle_key()
     browser.keep_ceremony(
         request,
@@ -148,12 +148,13 @@ def _passkey_page(request: HttpRequest, kept: dict[str, Any], error: AuthzError 
     challenge = passkeys.create_challenge()
     values = {name: value for name, value in kept.items() if name not in {"purpose", "challenge", "time"}}
     browser.keep_ceremony(request, SIGN_UP, challenge, **values)
+    options = passkeys.write_registration_options(
+        challenge=challenge, sub=uuid.UUID(kept["sub"]), email=kept["email"], name=kept["name"]
+    )
     context = {
         "email": kept["email"],
         "message": explain(error) if error else "",
-        "options": passkeys.write_registration_options(
-            challenge=challenge, sub=uuid.UUID(kept["sub"]), email=kept["email"], name=kept["name"]
-        ),
+        "options": [{"options": options}],
     }
     status = error_status(error) if error else HTTPStatus.OK
-    return render(request, "authz/signup_passkey.html", context, status=status)
+    return render_page(request, "authz/signup_passkey.html", context, status=status)
