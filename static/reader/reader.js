@@ -59,12 +59,10 @@ export class Reader {
 
   fail(title, more = "") {
     this.failed = true;
-    const note = this.part("note");
-    const heading = document.createElement("p");
-    heading.append(Object.assign(document.createElement("strong"), { textContent: title }));
-    note.replaceChildren(heading, Object.assign(document.createElement("p"), { textContent: more }));
-    note.setAttribute("role", "alert");
-    note.hidden = false;
+    this.part("failed-title").textContent = title;
+    this.part("failed-more").textContent = more;
+    this.part("failed").hidden = false;
+    this.part("note").hidden = true;
     this.part("tools").hidden = true;
     this.tell("reader:failed", {});
   }
