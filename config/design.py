@@ -123,4 +123,5 @@ def frame(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, f"design/{name}.html", context)
 
 
+handler404 = "config.views.not_found"
 urlpatterns = [path("design/", components), path("design/<slug:name>", frame)]
