@@ -6,13 +6,15 @@ Deleting the row is what makes the file unreadable; deleting the file only frees
 that have no name.
 """
 
+import errno
 import hashlib
 import logging
 import os
 import tempfile
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +23,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from pyrage import x25519
 
-from gateway.errors import StorageError
+from gateway.errors import StorageError, StorageFullError
 from gateway.models import StoredDocument
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def temporary_file() -> IO[bytes]:
 
 
 def store_document(plaintext: IO[bytes]) -> StoredDocument:
-    """Encrypts the whole file; the row is written after the file is safely on disk."""
+    """Encrypts the whole file; the row is written after the file is safely on disk. Raises `StorageFullError`."""
     plaintext.seek(0)
     digest = hashlib.sha256()
     while chunk := plaintext.read(_CHUNK):
@@ -70,7 +72,7 @@ def store_document(plaintext: IO[bytes]) -> StoredDocument:
     part = path.with_suffix(".part")
     plaintext.seek(0)
     try:
-        with part.open("xb") as file:
+        with writing(), part.open("xb") as file:
             pyrage.encrypt_io(plaintext, file, [identity.to_public()])
             file.flush()
             os.fsync(file.fileno())
@@ -82,6 +84,20 @@ def store_document(plaintext: IO[bytes]) -> StoredDocument:
         path.unlink(missing_ok=True)
         raise
     return document
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Tells a full disk from other faults: raises `StorageFullError`."""
+    try:
+        yield
+    except pyrage.EncryptError:
+        # Nothing else can go wrong in encrypting for one valid recipient.
+        raise StorageFullError from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StorageFullError from None
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -98,8 +114,12 @@ def open_document(document: StoredDocument) -> IO[bytes]:
     plaintext = temporary_file()
     try:
         identity = x25519.Identity.from_str(decrypt_text(document.wrapped_key))
-        with _path(document.id).open("rb") as file:
+        with writing(), _path(document.id).open("rb") as file:
             pyrage.decrypt_io(file, plaintext, [identity])
+            plaintext.flush()
+    except StorageFullError:
+        plaintext.close()
+        raise
     except (OSError, StorageError, pyrage.DecryptError, pyrage.IdentityError):
         plaintext.close()
         raise StorageError from None

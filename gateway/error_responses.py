@@ -22,6 +22,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.ApprovalError, 403),
     (errors.SigningServiceUnavailableError, 503),
     (errors.AuthorizationServerUnavailableError, 503),
+    (errors.StorageFullError, 507),
     (errors.OutcomeUnknownError, 500),
     (errors.InvalidSignatureError, 500),
     (errors.StorageError, 500),

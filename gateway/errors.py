@@ -177,5 +177,12 @@ class InvalidSignatureError(GatewayError):
     sentence = "The signature that came back does not verify, so nothing was handed out."
 
 
+class StorageFullError(GatewayError):
+    """There is no room for this document now; nothing of it was kept."""
+
+    code = "storage_full"
+    sentence = "There is no room for this document now. Try again later."
+
+
 class StorageError(GatewayError):
     """A stored document cannot be read back: its file or key is gone or altered."""

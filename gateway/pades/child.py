@@ -5,6 +5,7 @@ input, the answer leaves as JSON on standard output: ``{"value": …}`` or ``{"e
 inherited file descriptors.
 """
 
+import errno
 import json
 import logging
 import os
@@ -31,22 +32,25 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
     """
     from pyhanko.pdf_utils.misc import PdfDecodeLimitError
 
-    from gateway.errors import DamagedPdfError, GatewayError, HostilePdfError, InvalidSignatureError
+    from gateway.errors import DamagedPdfError, GatewayError, HostilePdfError, InvalidSignatureError, StorageFullError
     from gateway.pades import tasks
 
     run = tasks.TASKS[task]
-    with ExitStack() as stack:
-        files: list[IO[bytes]] = [stack.enter_context(os.fdopen(descriptor, "r+b")) for descriptor in descriptors]
-        try:
-            return {"value": run(files, arguments)}
-        except GatewayError as error:
-            return {"error": error.code}
-        except (RecursionError, MemoryError, PdfDecodeLimitError):
-            return {"error": HostilePdfError.code}
-        except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)
-            # The kind alone: a message may quote the document.
-            sys.stderr.write(f"{task}: {type(error).__name__}")
-            return {"error": InvalidSignatureError.code if task == "verify" else DamagedPdfError.code}
+    try:
+        with ExitStack() as stack:
+            files: list[IO[bytes]] = [stack.enter_context(os.fdopen(number, "r+b")) for number in descriptors]
+            value = run(files, arguments)
+        return {"value": value}
+    except GatewayError as error:
+        return {"error": error.code}
+    except (RecursionError, MemoryError, PdfDecodeLimitError):
+        return {"error": HostilePdfError.code}
+    except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            return {"error": StorageFullError.code}
+        # The kind alone: a message may quote the document.
+        sys.stderr.write(f"{task}: {type(error).__name__}")
+        return {"error": InvalidSignatureError.code if task == "verify" else DamagedPdfError.code}
 
 
 def main() -> None:

@@ -5,11 +5,12 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from gateway.errors import DOCUMENT_ERRORS, GatewayError, HostilePdfError, InvalidSignatureError
+from gateway.errors import DOCUMENT_ERRORS, GatewayError, HostilePdfError, InvalidSignatureError, StorageFullError
 from gateway.pades.values import (
     InspectedDocument,
     PreparedSignature,
@@ -22,9 +23,14 @@ from gateway.pades.values import (
 log = logging.getLogger(__name__)
 
 WALL_SECONDS = 10
+# So many documents are read at once by this process: each may take its limit of memory.
+_places = threading.BoundedSemaphore(4)
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-_REFUSALS: dict[str, type[GatewayError]] = {**DOCUMENT_ERRORS, InvalidSignatureError.code: InvalidSignatureError}
+_REFUSALS: dict[str, type[GatewayError]] = {
+    **DOCUMENT_ERRORS,
+    **{error.code: error for error in (InvalidSignatureError, StorageFullError)},
+}
 
 
 def inspect_document(document: IO[bytes], *, max_pages: int) -> InspectedDocument:
@@ -57,16 +63,17 @@ def _call(task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any]) -> d
         file.seek(0)
     descriptors = [file.fileno() for file in files]
     try:
-        finished = subprocess.run(  # noqa: S603  (our own interpreter and module)
-            [sys.executable, "-m", "gateway.pades.child", task, *map(str, descriptors)],
-            input=json.dumps(arguments).encode(),
-            capture_output=True,
-            pass_fds=descriptors,
-            cwd=_ROOT,
-            env=_ENVIRONMENT,
-            timeout=WALL_SECONDS,
-            check=False,
-        )
+        with _places:
+            finished = subprocess.run(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, "-m", "gateway.pades.child", task, *map(str, descriptors)],
+                input=json.dumps(arguments).encode(),
+                capture_output=True,
+                pass_fds=descriptors,
+                cwd=_ROOT,
+                env=_ENVIRONMENT,
+                timeout=WALL_SECONDS,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         raise HostilePdfError from None
     if finished.stderr:

@@ -28,6 +28,7 @@ from gateway.errors import (
     OutcomeUnknownError,
     SigningServiceUnavailableError,
     StorageError,
+    StorageFullError,
 )
 from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
@@ -126,7 +127,7 @@ def _finish(job: Job) -> None:
         fail(_held(job), error)
         log.error("job %s: no signed document: %s", job.pk, error.code)
         return
-    except (HostilePdfError, OSError) as error:
+    except (HostilePdfError, StorageFullError, OSError) as error:
         # No room on the disk, or a machine too busy to verify in time: the signature value is kept, so again later.
         log.warning("job %s: not completed: %s", job.pk, type(error).__name__)
         if job.attempts >= _MOST_ATTEMPTS_TO_FINISH:

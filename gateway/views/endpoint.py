@@ -94,7 +94,8 @@ def receive_pdf(request: HttpRequest) -> "closing[IO[bytes]]":
         raise DocumentTooLargeError
     file = documents.temporary_file()
     try:
-        _receive(request, file, int(announced))
+        with documents.writing():
+            _receive(request, file, int(announced))
     except BaseException:
         file.close()
         raise

@@ -1,6 +1,5 @@
 """Alice signs, Bob is another signer; the remote side is `tests.gateway.remote`."""
 
-import io
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -132,7 +131,3 @@ def documents_folder(settings: Any, tmp_path: Path) -> Path:
     settings.GATEWAY_DOCUMENTS_DIR = tmp_path / "documents"
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     return tmp_path / "documents"
-
-
-def as_file(data: bytes) -> io.BytesIO:
-    return io.BytesIO(data)

@@ -6,11 +6,15 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
+from gateway.pades.isolation import prepare_document as isolation_prepare
+from gateway.pades.values import SignatureRequest
+from gateway.services import preparing
 from tests.gateway.conftest import User
 from tests.support import pdfs
 
@@ -27,6 +31,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut in half": (lambda: _PDF[: len(_PDF) // 2], "damaged_pdf"),
     "without its end": (lambda: _PDF[:-8], "damaged_pdf"),
     "a header and rubbish": (lambda: b"%PDF-1.7\n" + os.urandom(4000), "damaged_pdf"),
+    "an end and nothing before it": (lambda: b"%PDF-1.7\nstartxref\n0\n%%EOF\n", "damaged_pdf"),
+    "an end that is the beginning": (lambda: b"%PDF-%%EOF", "damaged_pdf"),
+    "a negative offset": (lambda: b"%PDF-1.7\nstartxref\n-9\n%%EOF\n", "damaged_pdf"),
     "a page tree in a loop": (pdfs.make_page_loop_pdf, "hostile_pdf"),
     "deep nesting": (pdfs.make_deeply_nested_pdf, "hostile_pdf"),
     "a bomb in two layers": (pdfs.make_bomb_pdf, "hostile_pdf"),
@@ -132,3 +139,19 @@ def test_a_file_with_random_bytes_changed_is_signed_or_refused_but_never_a_fault
     for _ in range(1 + seed):
         pdf[chance.randrange(8, len(pdf))] = chance.randrange(256)
     assert alice.call("POST", "inspections", bytes(pdf)).status_code in {200, 422}
+
+
+def _prepare_on_a_full_disk(document: IO[bytes], _output: IO[bytes], request: SignatureRequest) -> object:
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        return isolation_prepare(document, full, request)
+
+
+def test_a_full_disk_while_preparing_is_not_the_documents_fault(
+    alice: User, credential_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``/dev/full`` takes the place of the file that is written to."""
+    job_id = alice.open_job().json()["job_id"]
+    monkeypatch.setattr(preparing.isolation, "prepare_document", _prepare_on_a_full_disk)
+    response = alice.prepare(job_id, credential_id)
+    assert (response.status_code, response.json()["error"]) == (507, "storage_full")
+    assert alice.job(job_id)["state"] == "open"

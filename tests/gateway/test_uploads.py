@@ -1,5 +1,6 @@
 """Bodies and headers of uploads: sizes, lengths, names, repetition."""
 
+import errno
 import io
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.handlers.wsgi import WSGIRequest
 
+from gateway import documents
 from gateway.errors import DocumentTooLargeError, GatewayError, InvalidRequestError
 from gateway.models import Job, StoredDocument
 from gateway.views.endpoint import receive_pdf
@@ -120,6 +122,19 @@ def test_keys_of_two_users_do_not_meet(alice: User, bob: User) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb"])
 def test_a_misshapen_key_is_refused(alice: User, key: str) -> None:
     assert alice.open_job(HTTP_IDEMPOTENCY_KEY=key).status_code == 400
+    assert not Job.objects.exists()
+
+
+def test_a_full_disk_is_told_apart_and_leaves_nothing(
+    alice: User, documents_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(documents.os, "fsync", full)
+    response = alice.open_job()
+    assert (response.status_code, response.json()["error"]) == (507, "storage_full")
+    assert _nothing_left(documents_folder)
     assert not Job.objects.exists()
 
 

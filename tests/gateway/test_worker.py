@@ -2,17 +2,19 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.utils import timezone
 
 from gateway import tasks
 from gateway.models import Job, StoredDocument
 from gateway.services import signing, sweeping
-from tests.gateway.conftest import User
+from tests.gateway.conftest import ALIAS, User
 from tests.gateway.remote import Remote
 
 Work = Callable[[str], None]
@@ -38,6 +40,20 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_task_delivered_twice_signs_once(alice: User, approved: str, remote: Remote) -> None:
     tasks.run_job(approved)
     tasks.run_job(approved)
+    assert remote.calls["signHash"] == 1
+    assert alice.job(approved)["state"] == "signed"
+
+
+@pytest.mark.django_db(transaction=True, databases=[ALIAS, "default"])
+def test_many_simultaneous_deliveries_sign_once(alice: User, approved: str, remote: Remote, work: Work) -> None:
+    def deliver(_number: int) -> None:
+        try:
+            work(approved)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(deliver, range(16)))
     assert remote.calls["signHash"] == 1
     assert alice.job(approved)["state"] == "signed"
 
