@@ -16,6 +16,7 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.InvalidTargetError: (HTTPStatus.BAD_REQUEST, "invalid_target"),
     errors.InvalidAuthorizationDetailsError: (HTTPStatus.BAD_REQUEST, "invalid_authorization_details"),
     errors.UnsupportedResponseTypeError: (HTTPStatus.BAD_REQUEST, "unsupported_response_type"),
+    errors.UnsupportedGrantTypeError: (HTTPStatus.BAD_REQUEST, "unsupported_grant_type"),
     errors.UnauthorizedClientError: (HTTPStatus.BAD_REQUEST, "unauthorized_client"),
     errors.InvalidClientError: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
     errors.InvalidGrantError: (HTTPStatus.BAD_REQUEST, "invalid_grant"),

@@ -25,6 +25,10 @@ class UnsupportedResponseTypeError(AuthzError):
     """Anything but the authorization code flow."""
 
 
+class UnsupportedGrantTypeError(AuthzError):
+    """Anything but a code or a refresh token."""
+
+
 class UnauthorizedClientError(AuthzError):
     """This client may not use this way of asking."""
 

@@ -106,6 +106,8 @@ def database(url: str) -> dict[str, object]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": unquote(parts.path),
             "CONN_MAX_AGE": None,
+            # Threads and processes of a test meet in a file as those of an installation do, locks and all.
+            "TEST": {"NAME": f"{unquote(parts.path)}.test"},
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,

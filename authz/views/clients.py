@@ -13,7 +13,13 @@ from oauth2_provider.utils import jwk_from_pem, parse_bearer_token
 
 from authz.decorators import client_endpoint
 from authz.error_responses import json_error
-from authz.errors import AuthzError, InvalidClientError, InvalidRequestError, InvalidTokenError
+from authz.errors import (
+    AuthzError,
+    InvalidClientError,
+    InvalidRequestError,
+    InvalidTokenError,
+    UnsupportedGrantTypeError,
+)
 from authz.models import Application
 from authz.services import oauth_clients, tokens
 from authz.services.authorization_requests import push_request
@@ -56,9 +62,11 @@ def _authenticate(request: HttpRequest) -> Application:
 @client_endpoint
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
-    """RFC 6749, section 3.2."""
+    """RFC 6749, section 3.2. The provider knows more grant types than this server serves."""
     try:
         _refuse_repeats(request)
+        if request.POST.get("grant_type") not in {"authorization_code", "refresh_token"}:
+            raise UnsupportedGrantTypeError("grant_type must be authorization_code or refresh_token.")
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_token_response(request)

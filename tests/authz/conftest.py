@@ -164,7 +164,7 @@ class Server:
         headers = basic(client) if client else {}
         return self.http.post("/authz/oauth2/token", parameters, headers=headers)
 
-    def redeem(self, code: str, pkce: Pkce, client: tuple[str, str] = GATEWAY, **changes: Any) -> Any:
+    def redeem(self, code: str, pkce: Pkce, client: tuple[str, str] = GATEWAY, /, **changes: Any) -> Any:
         redirect = {
             GATEWAY: django_settings.APPROVAL_REDIRECT_URI,
             SIGNAPP: django_settings.LOGIN_REDIRECT_URI,
