@@ -97,7 +97,7 @@ class Job(models.Model):
     error_message = models.CharField(max_length=255, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
-    expires_at = models.DateTimeField(default=retention_end)
+    expires_at = models.DateTimeField()
 
     objects = ChangingQuerySet.as_manager()
 
@@ -133,7 +133,7 @@ class CredentialRequest(models.Model):
     error_code = models.CharField(max_length=64, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
-    expires_at = models.DateTimeField(default=retention_end)
+    expires_at = models.DateTimeField()
 
     objects = ChangingQuerySet.as_manager()
 

@@ -17,7 +17,7 @@ from gateway.errors import (
     JobNotFoundError,
     WrongStateError,
 )
-from gateway.models import CredentialRequest
+from gateway.models import CredentialRequest, retention_end
 from gateway.services.callers import VerifiedCaller
 from gateway.wire import Credential, TokenAnswer, creation_details, credential_to_json, is_same_approval
 
@@ -44,6 +44,7 @@ def request_credential(
         certificate_policy=certificate_policy,
         key_algorithm=key_algorithm,
         approval_secrets=documents.encrypt_text(verifier),
+        expires_at=retention_end(),
     )
     return request, pushed
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from gateway import documents
 from gateway.errors import InvalidRequestError, JobNotFoundError, NotSignedYetError, WrongStateError
-from gateway.models import Job, StoredDocument
+from gateway.models import Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
 from gateway.services.callers import VerifiedCaller
@@ -52,6 +52,7 @@ def open_job(*, caller: VerifiedCaller, upload: IO[bytes], name: str, idempotenc
             document_size=facts.size,
             document_sha256=facts.sha256,
             original=stored,
+            expires_at=retention_end(),
         )
     except IntegrityError:
         documents.delete_document(stored)
