@@ -205,11 +205,16 @@ def _record_approval(
     now = timezone.now()
     with transaction.atomic():
         passkeys.record_use(passkey=passkey, assertion=assertion)
-        approved = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING, nonce=None).update(
+        # The row gets what the challenge was computed from: a page shown meanwhile may have written its own.
+        approved = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING).update(
             state=Consent.State.APPROVED,
             decided=now,
             address=address,
+            details=consent.details,
             nonce=consent.nonce,
+            approval_expires=consent.approval_expires,
+            rp_id=consent.rp_id,
+            origin=consent.origin,
             passkey=passkey,
             passkey_credential_id=assertion.credential_id,
             passkey_public_key=passkey.public_key,
