@@ -156,3 +156,16 @@ def test_a_task_message_holds_the_job_id_alone(alice: User, approved: str) -> No
     assert json.loads(mine[0])[0] == [approved]
     assert "approval-" not in str(messages)
     assert "code-" not in str(messages)
+
+
+@pytest.mark.parametrize("make", [pdfs.make_pdf, pdfs.make_xref_stream_pdf, pdfs.make_hybrid_pdf, pdfs.make_signed_pdf])
+def test_pages_look_the_same_before_and_after(
+    alice: User, remote: Remote, work: Work, credential_id: str, tmp_path: Path, make: Callable[[], bytes]
+) -> None:
+    pictures = []
+    for name, data in (("before", make()), ("after", _sign(alice, remote, work, make(), credential_id))):
+        (tmp_path / f"{name}.pdf").write_bytes(data)
+        command = ["pdftoppm", "-r", "40", tmp_path / f"{name}.pdf"]
+        pictures.append(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert len(pictures[0]) > 1000
+    assert pictures[0] == pictures[1]
