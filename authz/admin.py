@@ -34,6 +34,8 @@ def guard_site() -> None:
         return HttpResponseRedirect(f"{reverse('authz:login')}?{query.urlencode()}")
 
     site = admin.site
+    site.site_header = site.site_title = _("Paraph administration")
+    site.index_title = _("What is kept here")
     site.has_permission = has_permission  # type: ignore[method-assign]
     site.login = login  # type: ignore[method-assign]
 

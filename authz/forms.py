@@ -48,6 +48,7 @@ class SignUpForm(PasswordForm):
     email = forms.EmailField(
         label=_("E-mail address"),
         max_length=254,
+        error_messages={"invalid": _("Enter an e-mail address like name@example.org.")},
         widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
     )
 

@@ -153,6 +153,7 @@ def _passkey_page(request: HttpRequest, kept: dict[str, Any], error: AuthzError 
     )
     context = {
         "email": kept["email"],
+        "next": kept["next"],
         "message": explain(error) if error else "",
         "options": [{"options": options}],
     }
