@@ -15,7 +15,7 @@ class Consent(models.Model):  # type: ignore[django-manager-missing]  # the prov
 
     ``request`` holds the validated request's parameters, ``details`` the authorization details that are
     approved (their wire form, with what this server added), ``assertion`` the passkey's answer over the
-    challenge that ``nonce`` and ``approval_expires`` went into.
+    challenge that ``nonce`` and ``approval_expires`` went into. Client and user cannot be deleted from under it.
     """
 
     class Kind(models.TextChoices):
@@ -32,9 +32,9 @@ class Consent(models.Model):  # type: ignore[django-manager-missing]  # the prov
     kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.PENDING)
     application = models.ForeignKey(
-        settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.CASCADE, related_name="consents"
+        settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.PROTECT, related_name="consents"
     )
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="consents")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="consents")
     browser = models.CharField(_("browser binding"), max_length=64)
     request = models.JSONField(_("request"))
     details = models.JSONField(_("authorization details"), null=True, blank=True)

@@ -74,6 +74,7 @@ def verify_password(*, email: str, password: str, address: str) -> User:
         raise WrongFactorError("Password or passkey did not fit.")
     if not user.check_password(password) or not user.is_active:
         raise WrongFactorError("Password or passkey did not fit.")
+    throttling.forgive_attempt(account=email, address=address)
     return user
 
 
@@ -83,7 +84,7 @@ def verify_login(*, user: User, response: str, challenge: bytes, address: str) -
     passkey = passkeys.read_passkey(user=user, response=response)
     assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge)
     passkeys.record_use(passkey=passkey, assertion=assertion)
-    throttling.forgive_attempts(account=user.email, address=address)
+    throttling.forgive_account(account=user.email, address=address)
     return VerifiedLogin(user, passkey, authentication_methods(passkey=passkey))
 
 

@@ -183,7 +183,7 @@ def approve_consent(*, consent: Consent, user: User, reference: str, password: s
         passkey=passkey, response=response, challenge=_challenge(consent, user, passkey)
     )
     code = _record_approval(consent=consent, user=user, passkey=passkey, assertion=assertion, address=address)
-    throttling.forgive_attempts(account=user.email, address=address)
+    throttling.forgive_account(account=user.email, address=address)
     return _answer(consent, {"code": code})
 
 

@@ -10,6 +10,9 @@ from authz.models import User
 from authz.services.accounts import VerifiedLogin
 
 _KEY = "verified_login"
+_SEEN = "seen"
+# How often, in seconds, a session in use is written so that its list can say when it was last seen.
+_SEEN_EVERY = 300
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def read_login(*, session: SessionBase, user: object) -> Login | None:
         return None
     if "mfa" not in kept["amr"]:
         return None
+    if time.time() - session.get(_SEEN, 0) > _SEEN_EVERY:
+        session[_SEEN] = time.time()
     return Login(user, datetime.fromtimestamp(kept["time"], UTC), kept["amr"])
 
 

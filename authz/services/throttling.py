@@ -29,7 +29,7 @@ class Limit:
 ACCOUNT_AT_ADDRESS = Limit("account-address", 10)
 ACCOUNT = Limit("account", 60)
 ADDRESS = Limit("address", 100)
-SIGN_UP_AT_ADDRESS = Limit("sign-up", 30)
+SIGN_UP_AT_ADDRESS = Limit("sign-up", 60)
 
 
 def _key(limit: Limit, *values: str) -> str:
@@ -54,11 +54,16 @@ def count_attempt(*, account: str, address: str) -> None:
     _count(ACCOUNT, _key(ACCOUNT, account))
 
 
-def forgive_attempts(*, account: str, address: str) -> None:
-    """After a full success: this account from this address starts afresh, and its last guess counted for nothing."""
+def forgive_attempt(*, account: str, address: str) -> None:
+    """A right answer was no guess: takes back what `count_attempt` counted for it."""
+    keys = [_key(ADDRESS, address), _key(ACCOUNT, account), _key(ACCOUNT_AT_ADDRESS, account, address)]
+    Throttle.objects.filter(key__in=keys, attempts__gt=0).update(attempts=F("attempts") - 1)
+
+
+def forgive_account(*, account: str, address: str) -> None:
+    """After both factors: this account starts afresh at this address."""
+    forgive_attempt(account=account, address=address)
     Throttle.objects.filter(key=_key(ACCOUNT_AT_ADDRESS, account, address)).update(attempts=0)
-    for key in (_key(ADDRESS, address), _key(ACCOUNT, account)):
-        Throttle.objects.filter(key=key, attempts__gt=0).update(attempts=F("attempts") - 1)
 
 
 def count_sign_up(*, address: str) -> None:
