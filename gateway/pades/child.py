@@ -56,7 +56,7 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
 def main() -> None:
     _limit()
     # pyHanko's warnings quote the document.
-    logging.lastResort = None
+    logging.getLogger().addHandler(logging.NullHandler())
     arguments = json.load(sys.stdin)
     answer = _run(sys.argv[1], [int(number) for number in sys.argv[2:]], arguments)
     json.dump(answer, sys.stdout)

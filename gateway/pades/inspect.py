@@ -1,9 +1,12 @@
 """Can this PDF be signed as it is? Runs in the child process."""
 
 import hashlib
-from typing import IO
+import io
+import os
+import re
+from typing import IO, Any
 
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject, Reference
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, append_signature_field, enumerate_sig_fields
@@ -21,6 +24,7 @@ from gateway.pades.reading import read_document
 from gateway.pades.values import InspectedDocument
 
 _TREE_NODES_PER_PAGE = 4
+_HEADER = re.compile(rb"[\x00\t\n\x0c\r ]*(\d+)[\x00\t\n\x0c\r ]+(\d+)[\x00\t\n\x0c\r ]+obj(?![A-Za-z0-9])")
 
 
 def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
@@ -28,10 +32,10 @@ def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
     reader = read_document(stream)
     pages = _count_pages(reader, max_pages)
     signatures = _read_signatures(reader)
-    _try_to_add_a_field(stream, reader)
+    _try_to_update(stream, reader)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
-    return InspectedDocument(pages, stream.tell(), digest.hexdigest(), signatures)
+    return InspectedDocument(pages, stream.seek(0, os.SEEK_END), digest.hexdigest(), signatures)
 
 
 def _count_pages(reader: PdfFileReader, max_pages: int) -> int:
@@ -97,8 +101,42 @@ def _read_signatures(reader: PdfFileReader) -> int:
     return count
 
 
-def _try_to_add_a_field(stream: IO[bytes], reader: PdfFileReader) -> None:
-    """Does to the document in memory what preparing will do to it, so that a refusal comes now and not after the
-    approval."""
+def _refuse_misread_header(stream: IO[bytes], reader: PdfFileReader, reference: Reference) -> None:
+    """pyHanko reads objects whose header no viewer accepts; rewritten by signing, they would suddenly be shown."""
+    try:
+        place = reader.xrefs[reference]
+    except KeyError:
+        return
+    if not isinstance(place, int):
+        return
+    stream.seek(place)
+    header = _HEADER.match(stream.read(64))
+    if header is None or (int(header[1]), int(header[2])) != (reference.idnum, reference.generation):
+        raise DamagedPdfError
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes bytes and remembers their number alone."""
+
+    def __init__(self) -> None:
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+
+def _try_to_update(stream: IO[bytes], reader: PdfFileReader) -> None:
+    """Does to the document what preparing will do to it, so that a refusal comes now and not after the approval."""
     writer = IncrementalPdfFileWriter(stream, prev=reader)
     append_signature_field(writer, SigFieldSpec("Paraph-trial", on_page=0))
+    writer.update_root()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    for generation, number in list(writer.objects):
+        _refuse_misread_header(stream, reader, Reference(number, generation, reader))
+    writer.write(_Nowhere())  # type: ignore[no-untyped-call]  # pyHanko's is not annotated

@@ -46,6 +46,9 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(writer, bytes_reserved=reserved, output=output)
     if prepared.reserved_region_start < size:
         raise AssertionError("the update reaches into the original")
+    # Read back now: what could not be verified at the end is refused before anybody approves it.
+    output.seek(0)
+    read_document(output)
     attributes = await signer.signed_attrs(prepared.document_digest, algorithm.hash_name, use_pades=True)
     return PreparedSignature(attributes.dump(), prepared.reserved_region_start, prepared.reserved_region_end)
 

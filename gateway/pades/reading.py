@@ -82,5 +82,6 @@ def _refuse_numbers_beyond_size(reader: PdfFileReader) -> None:
     size = int(reader.trailer["/Size"])
     for revision in range(reader.total_revisions):
         numbers = (reference.idnum for reference in reader.xrefs.explicit_refs_in_revision(revision))
-        if max(numbers, default=0) >= size:
+        own = reader.xrefs.get_xref_container_info(revision).stream_ref
+        if max(numbers, default=0) >= size or (own is not None and own.idnum >= size):
             raise DamagedPdfError

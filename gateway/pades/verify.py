@@ -1,11 +1,15 @@
 """Our own output, verified before anybody gets it. Runs in the child process."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from typing import IO
 
 from asn1crypto.x509 import Certificate
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
@@ -26,8 +30,8 @@ def verify_document(
     _verify_prefix(stream, size, sha256)
     stream.seek(0)
     reader = strict_reader(stream)
-    signature = next((found for found in reader.embedded_signatures if found.field_name == field_name), None)
-    if signature is None or signature.signer_cert.dump() != chain[0]:
+    signature = _find_signature(reader, field_name)
+    if signature.signer_cert.dump() != chain[0]:
         raise InvalidSignatureError
     if signature.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached":
         raise InvalidSignatureError
@@ -44,7 +48,15 @@ def verify_document(
         raise InvalidSignatureError
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
-    return VerifiedSignedDocument(stream.tell(), digest.hexdigest())
+    return VerifiedSignedDocument(stream.seek(0, os.SEEK_END), digest.hexdigest())
+
+
+def _find_signature(reader: PdfFileReader, field_name: str) -> EmbeddedPdfSignature:
+    """Ours alone: an earlier one that cannot be read is not this one's fault."""
+    for name, _value, field in enumerate_sig_fields(reader, filled_status=True, with_name=field_name):
+        if name == field_name:
+            return EmbeddedPdfSignature(reader, field.get_object(), name)
+    raise InvalidSignatureError
 
 
 def _verify_prefix(stream: IO[bytes], size: int, sha256: str) -> None:

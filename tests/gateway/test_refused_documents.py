@@ -48,6 +48,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "an update that no offset leads to": (lambda: _hidden_update(), "damaged_pdf"),
     "bytes after the end": (lambda: _PDF + b"<script>alert(1)</script>", "damaged_pdf"),
     "numbers beyond the declared size": (pdfs.make_small_size_pdf, "damaged_pdf"),
+    "a catalog whose header viewers do not read": (lambda: _PDF.replace(b"1 0 obj", b"1 0 o!j"), "damaged_pdf"),
     "direct form fields": (lambda: _catalog(b"/AcroForm << /Fields [<< /T (a) /FT /Sig >>] >>"), "damaged_pdf"),
     "a form that is a number": (lambda: _catalog(b"/AcroForm 7"), "damaged_pdf"),
     "more pages than allowed": (lambda: pdfs.make_pdf(pages=21), "too_many_pages"),
