@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import webauthn
+from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn.helpers import (
     parse_authentication_credential_json,
     parse_authenticator_data,
@@ -135,6 +136,17 @@ class WebAuthn:
             client_data_json=credential.response.client_data_json,
             signature=credential.response.signature,
         )
+
+
+def encode_es256_key(key: ec.EllipticCurvePublicKey) -> bytes:
+    """A P-256 public key as the COSE key that authenticators write (RFC 9053, section 7.1; deterministic CBOR)."""
+    numbers = key.public_numbers()
+    return (
+        bytes.fromhex("a5010203262001215820")
+        + numbers.x.to_bytes(32, "big")
+        + bytes.fromhex("225820")
+        + numbers.y.to_bytes(32, "big")
+    )
 
 
 def _parse_assertion(response: str) -> AuthenticationCredential:

@@ -1,5 +1,6 @@
 """Making accounts and proving who one is: password first, then passkey."""
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ from authz.factors.interface import VerifiedRegistration
 from authz.models import OperatorInvitation, Passkey, User
 from authz.services import passkeys, throttling
 from authz.services.secrets import checksum, create_secret
+
+logger = logging.getLogger(__name__)
 
 INVITATION_LIFETIME = timedelta(hours=24)
 
@@ -85,6 +88,7 @@ def verify_login(*, user: User, response: str, challenge: bytes, address: str) -
     assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge)
     passkeys.record_use(passkey=passkey, assertion=assertion)
     throttling.forgive_account(account=user.email, address=address)
+    logger.info("%s logged in with password and passkey", user.sub)
     return VerifiedLogin(user, passkey, authentication_methods(passkey=passkey))
 
 
@@ -121,14 +125,15 @@ def read_invitation(*, secret: str) -> OperatorInvitation:
 
 
 def accept_invitation(
-    *, secret: str, password_hash: str, registration: VerifiedRegistration, passkey_name: str
+    *, invitation_id: int, password_hash: str, registration: VerifiedRegistration, passkey_name: str
 ) -> tuple[User, Passkey]:
     """Sets the operator's password and first passkey; the link works once."""
     with transaction.atomic():
-        invitation = read_invitation(secret=secret)
-        taken = OperatorInvitation.objects.filter(pk=invitation.pk, used=None).update(used=timezone.now())
-        if not taken:
+        now = timezone.now()
+        waiting = OperatorInvitation.objects.filter(pk=invitation_id, used=None, expires__gt=now)
+        if not waiting.update(used=now):
             raise RequestGoneError("This link was used or has expired.")
+        invitation = OperatorInvitation.objects.select_related("user").get(pk=invitation_id)
         User.objects.filter(pk=invitation.user_id).update(password=password_hash)
         invitation.user.refresh_from_db()
         return invitation.user, passkeys.create_passkey(

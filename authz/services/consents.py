@@ -4,6 +4,7 @@ A pending consent belongs to one browser (a random value in its session) and, on
 that user. Each showing of the page makes a new nonce; each answer uses it up, right or wrong.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,8 @@ from authz.services.accounts import authentication_methods
 from authz.services.authorization_requests import AuthorizationRequest
 from authz.services.grants import create_code, write_redirect
 from authz.services.secrets import checksum, create_secret
+
+logger = logging.getLogger(__name__)
 
 REQUEST_LIFETIME = timedelta(minutes=30)
 PAGE_LIFETIME = timedelta(minutes=10)
@@ -184,6 +187,9 @@ def approve_consent(*, consent: Consent, user: User, reference: str, password: s
     )
     code = _record_approval(consent=consent, user=user, passkey=passkey, assertion=assertion, address=address)
     throttling.forgive_account(account=user.email, address=address)
+    logger.info(
+        "consent %s (%s) approved by %s for %s", consent.pk, consent.kind, user.sub, consent.application.client_id
+    )
     return _answer(consent, {"code": code})
 
 
@@ -245,6 +251,7 @@ def decline_consent(*, consent: Consent, address: str) -> str:
     waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING)
     if not waiting.update(state=Consent.State.DECLINED, decided=timezone.now(), address=address, nonce=None):
         raise RequestGoneError("This request was answered already.")
+    logger.info("consent %s (%s) declined", consent.pk, consent.kind)
     return _answer(consent, {"error": "access_denied", "error_description": "The user declined."})
 
 

@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -18,7 +19,7 @@ from authz.factors.interface import (
     VerifiedAssertion,
     VerifiedRegistration,
 )
-from authz.factors.webauthn import WebAuthn
+from authz.factors.webauthn import WebAuthn, encode_es256_key
 from authz.models import Passkey, UsedChallenge, User
 from authz.services.secrets import checksum
 
@@ -148,8 +149,20 @@ def remove_passkey(*, user: User, passkey_id: int) -> None:
         Passkey.objects.filter(pk=passkey_id).delete()
 
 
-def import_passkey(*, user: User, credential_id: bytes, public_key: bytes, name: str, sign_count: int = 0) -> Passkey:
-    """Keeps a passkey whose key pair is known beforehand: for demonstration data, which no ceremony enrols."""
+def import_passkey(
+    *,
+    user: User,
+    credential_id: bytes,
+    public_key: bytes | ec.EllipticCurvePublicKey,
+    name: str,
+    sign_count: int = 0,
+) -> Passkey:
+    """Keeps a passkey whose key pair is known beforehand: for demonstration data, which no ceremony enrols.
+
+    ``public_key`` is a COSE key or a P-256 key.
+    """
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        public_key = encode_es256_key(public_key)
     return Passkey.objects.update_or_create(
         credential_id=credential_id,
         defaults={"user": user, "public_key": public_key, "name": name, "sign_count": sign_count},

@@ -1,5 +1,6 @@
 """Tokens: issuing, refreshing, introspecting and revoking them. All are opaque; only checksums are kept."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ from authz.models import (
 from authz.services.grants import is_taken_now, revoke_grant
 from authz.services.secrets import checksum
 from authz.wire import write_approval, write_introspection
+
+logger = logging.getLogger(__name__)
 
 CREDENTIAL_TOKEN_LIFETIME = timedelta(minutes=5)
 
@@ -60,6 +63,7 @@ def issue_tokens(*, grant: Grant, access_token: str, refresh_token: str | None, 
                 members["refresh_token"] = refresh_token
             return members
     except InvalidGrantError:
+        logger.warning("a code of %s was used twice; what it gave is revoked", grant.application.client_id)
         revoke_grant(grant=grant)
         raise
 
@@ -116,6 +120,7 @@ def read_refresh_token(*, refresh_token: str, application: Application) -> Refre
     if token is None or token.grant is None:
         return None
     if token.revoked is not None:
+        logger.warning("a refresh token of %s was used twice; its grant is revoked", application.client_id)
         revoke_grant(grant=token.grant)
         return None
     if token.expires <= timezone.now() or not token.user.is_active:

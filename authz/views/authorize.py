@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from authz.decorators import no_store
 from authz.error_responses import classify
@@ -30,7 +30,7 @@ class ClientRedirect(HttpResponseRedirect):
 
 
 @no_store
-@require_safe
+@require_GET
 def authorize(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.1. After this redirect no digest, label or token stands in any URL."""
     pairs = [(name, str(value)) for name, values in request.GET.lists() for value in values]

@@ -123,7 +123,7 @@ def _approval_page(
         context["policy"] = visible_text(page.details.certificate_policy)
         context["key_algorithm"] = key_algorithm_name(page.details.key_algorithm)
     template = "authz/create_credential.html" if isinstance(page.details, CredentialCreation) else "authz/approve.html"
-    status = HTTPStatus.OK
-    if error is not None:
-        status = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, ThrottledError) else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if message else HTTPStatus.OK
+    if isinstance(error, ThrottledError):
+        status = HTTPStatus.TOO_MANY_REQUESTS
     return render_page(request, template, context, status=status)

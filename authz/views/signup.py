@@ -56,7 +56,7 @@ def signup(request: HttpRequest) -> HttpResponse:
         name=form.cleaned_data["name"],
         password=accounts.hash_password(password=form.cleaned_data["password"]),
         next=next_path,
-        invitation="",
+        invitation=None,
     )
     return HttpResponseRedirect(reverse("authz:signup_passkey"))
 
@@ -88,7 +88,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         name=invited.user.name,
         password=accounts.hash_password(password=form.cleaned_data["password"]),
         next=reverse("admin:index"),
-        invitation=secret,
+        invitation=invited.pk,
     )
     return HttpResponseRedirect(reverse("authz:signup_passkey"))
 
@@ -129,7 +129,7 @@ def signup_passkey(request: HttpRequest) -> HttpResponse:
 def _enrol(kept: dict[str, Any], registration: VerifiedRegistration, name: str) -> tuple[User, Passkey]:
     if kept["invitation"]:
         return accounts.accept_invitation(
-            secret=kept["invitation"],
+            invitation_id=kept["invitation"],
             password_hash=kept["password"],
             registration=registration,
             passkey_name=name,

@@ -175,8 +175,9 @@ def test_prompt_none_never_passes_by_a_consent(alice: Person, foreign: tuple[str
     assert query(response["Location"])["error"] == "consent_required"
 
 
-def test_the_authorization_endpoint_answers_no_post(foreign: tuple[str, str]) -> None:
+def test_the_authorization_endpoint_answers_get_alone(foreign: tuple[str, str]) -> None:
     assert Client().post("/authz/oauth2/authorize", {"client_id": foreign[0]}).status_code == 405
+    assert Client().head("/authz/oauth2/authorize", {"client_id": foreign[0]}).status_code == 405
 
 
 # --- pushed requests ----------------------------------------------------------------------------------------
