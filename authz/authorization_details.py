@@ -191,7 +191,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
     if count is not None and type(count) is not int:
         raise InvalidAuthorizationDetailsError("numSignatures must be a whole number.")
     locations = entry.get("locations", [])
-    if not isinstance(locations, list) or not all(isinstance(item, str) for item in locations):
+    if not isinstance(locations, list) or not all(isinstance(item, str) and _is_text(item) for item in locations):
         raise InvalidAuthorizationDetailsError("locations must be an array of strings.")
     return _credential(
         kind=entry["type"],
@@ -273,8 +273,8 @@ def _identifier(value: Any, name: str) -> str:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be encoded: JSON lets halves of surrogate pairs through."""
-    return not any(0xD800 <= ord(char) <= 0xDFFF for char in value)
+    """Whether it can be encoded and kept: JSON lets halves of surrogate pairs and NUL through."""
+    return not any(char == "\0" or 0xD800 <= ord(char) <= 0xDFFF for char in value)
 
 
 def _count_parameter(value: str | None) -> int | None:

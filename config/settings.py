@@ -329,6 +329,12 @@ if "gateway" in ROLES:
         "schedule": schedule(timedelta(seconds=env_int("JOB_SWEEP_SECONDS", 10))),
     }
 
+if "authz" in ROLES:
+    CELERY_BEAT_SCHEDULE["clear what has expired"] = {
+        "task": "authz.clear_expired",
+        "schedule": schedule(timedelta(hours=1)),
+    }
+
 # --- Logs -----------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,

@@ -76,6 +76,8 @@ def parse_request(*, parameters: Iterable[tuple[str, str]]) -> AuthorizationRequ
     values, repeated = dict(pairs), _repeated(pairs)
     if repeated & {"client_id", "redirect_uri"}:
         raise UntrustedRequestError("The application's request names itself twice.")
+    if any("\0" in text for pair in pairs for text in pair):
+        raise UntrustedRequestError("The application's request is malformed.")
     application = _read_application(values.get("client_id"))
     redirect_uri = _read_redirect_uri(application, values.get("redirect_uri"))
     state = values.get("state")

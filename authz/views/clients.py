@@ -29,28 +29,35 @@ def _form(request: HttpRequest) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in request.POST.lists() for value in values]
 
 
-def _refuse_repeats(request: HttpRequest) -> None:
+def _refuse_malformed(request: HttpRequest) -> None:
     for name, values in request.POST.lists():
         if len(values) > 1 and name != "resource":
             raise InvalidRequestError("A parameter stands twice.")
+        if any("\0" in str(text) for text in (name, *values)):
+            raise InvalidRequestError("A parameter is malformed.")
+    if "\0" in "".join(_basic_credentials(request)):
+        raise InvalidClientError("Client authentication failed.")
+
+
+def _basic_credentials(request: HttpRequest) -> tuple[str, ...]:
+    """Client identifier and secret of the header (RFC 6749, section 2.3.1), or nothing where it has none."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+    except (binascii.Error, UnicodeDecodeError):
+        return ()
+    client_id, colon, secret = decoded.partition(":")
+    return (unquote_plus(client_id), unquote_plus(secret)) if colon else ()
 
 
 def _authenticate(request: HttpRequest) -> Application:
     """Basic or body (RFC 6749, section 2.3.1), one of them; a public client names itself in the body."""
-    header = request.headers.get("Authorization", "")
     named, secret = request.POST.get("client_id"), request.POST.get("client_secret")
-    if header:
-        scheme, _, encoded = header.partition(" ")
-        try:
-            decoded = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
-        except (binascii.Error, UnicodeDecodeError):
-            decoded = ""
-        client_id, colon, basic_secret = decoded.partition(":")
-        if not colon or secret is not None:
+    if "Authorization" in request.headers:
+        credentials = _basic_credentials(request)
+        if not credentials or secret is not None:
             raise InvalidClientError("Client authentication failed.")
-        application = oauth_clients.authenticate_client(
-            client_id=unquote_plus(client_id), client_secret=unquote_plus(basic_secret)
-        )
+        application = oauth_clients.authenticate_client(client_id=credentials[0], client_secret=credentials[1])
         if named not in (None, application.client_id):
             raise InvalidClientError("Client authentication failed.")
         return application
@@ -64,7 +71,7 @@ def _authenticate(request: HttpRequest) -> Application:
 def token(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.2. The provider knows more grant types than this server serves."""
     try:
-        _refuse_repeats(request)
+        _refuse_malformed(request)
         if request.POST.get("grant_type") not in {"authorization_code", "refresh_token"}:
             raise UnsupportedGrantTypeError("grant_type must be authorization_code or refresh_token.")
     except AuthzError as error:
@@ -78,7 +85,7 @@ def token(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest) -> HttpResponse:
     """RFC 7009: 200 whether or not there was such a token."""
     try:
-        _refuse_repeats(request)
+        _refuse_malformed(request)
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_revocation_response(request)
@@ -97,6 +104,7 @@ def _relay(headers: dict[str, str], body: str | None, status: int) -> HttpRespon
 def pushed_authorize(request: HttpRequest) -> HttpResponse:
     """RFC 9126, section 2."""
     try:
+        _refuse_malformed(request)
         application = _authenticate(request)
         request_uri, expires_in = push_request(application=application, parameters=_form(request))
     except AuthzError as error:
@@ -109,7 +117,7 @@ def pushed_authorize(request: HttpRequest) -> HttpResponse:
 def introspect(request: HttpRequest) -> HttpResponse:
     """RFC 7662; confidential clients only."""
     try:
-        _refuse_repeats(request)
+        _refuse_malformed(request)
         caller = _authenticate(request)
         if caller.client_type != Application.CLIENT_CONFIDENTIAL:
             raise InvalidClientError("Client authentication failed.")

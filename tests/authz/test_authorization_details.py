@@ -116,6 +116,8 @@ def change_digest(**members: Any) -> Callable[[], Any]:
         change_digest(hashType=7),
         change_digest(label=None),
         change_digest(label="\ud800"),
+        change_digest(label="a\0b"),
+        change(locations=["\0"]),
         change_digest(signed_props=[]),
         list,
         dict,

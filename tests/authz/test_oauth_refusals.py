@@ -98,6 +98,17 @@ def test_rssp_has_no_users_to_ask() -> None:
     assert authorize(RSSP[0], Pkce(), redirect_uri=None).status_code == 400
 
 
+def test_a_nul_character_is_refused_wherever_it_stands(
+    server: Server, credential_request: MakeRequest, foreign: tuple[str, str]
+) -> None:
+    for changes in ({"state": "\0"}, {"nonce": "\0"}, {"client_id": "\0"}, {"x\0": "y"}):
+        assert authorize(foreign[0], Pkce(), **changes).status_code == 400
+    assert server.push(credential_request(Pkce(), state="\0")).status_code == 400
+    form = {"grant_type": "authorization_code", "code": "\0", "code_verifier": "x" * 43, "client_id": "\0"}
+    assert server.token(form, None).status_code == 400
+    assert server.token({"grant_type": "refresh_token", "refresh_token": "x"}, ("\0", "x")).status_code == 401
+
+
 # --- what is asked for --------------------------------------------------------------------------------------
 
 
