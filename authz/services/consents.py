@@ -109,6 +109,9 @@ def bind_consent(*, consent: Consent, user: User) -> None:
 def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
     """A new nonce and the passkey prompts whose challenges commit to all that the page shows."""
     bind_consent(consent=consent, user=user)
+    held = list(user.passkeys.all())
+    if not held:
+        raise RequestGoneError("This account has no passkey to approve with.")
     details = read_authorization_details(consent.details)
     if isinstance(details, CredentialCreation):
         details = details.with_subject(common_name=user.name, email=user.email)
@@ -121,7 +124,6 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
     changed = {name: getattr(consent, name) for name in ("details", "nonce", "approval_expires", "rp_id", "origin")}
     if not Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING).update(**changed):
         raise RequestGoneError("This request was answered already.")
-    held = list(user.passkeys.all())
     if isinstance(details, CredentialCreation):
         # The new credential is bound to one passkey, so each has a challenge of its own.
         choices = [
