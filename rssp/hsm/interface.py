@@ -1,0 +1,32 @@
+"""What an HSM does for this role. The real one is `rssp.hsm.pkcs11`."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from rssp.algorithms import DigestSigner
+
+
+class Hsm(Protocol):
+    """Keys by ``key_id`` (CKA_ID, 16 random bytes). Everything raises `HsmUnavailableError` when the token is gone."""
+
+    def generate_key(self, *, key_id: bytes, label: str, key_algorithm: str) -> bytes:
+        """A key pair in the token, never extractable; returns the public key as DER SubjectPublicKeyInfo."""
+        ...
+
+    def open_key(self, *, key_id: bytes) -> AbstractContextManager[DigestSigner]:
+        """A logged-in session with the key's handle in hand. Entering may raise `HsmUnavailableError` or
+        `KeyNotFoundError`, and certainly did not sign; signing itself raises `SigningFailedError`."""
+        ...
+
+    def list_key_ids(self) -> Sequence[bytes]:
+        """The ids of all private keys."""
+        ...
+
+    def destroy_key(self, *, key_id: bytes) -> None:
+        """Removes private and public key; a missing key is no error."""
+        ...
+
+    def verify_available(self) -> None:
+        """Raises `HsmUnavailableError` unless a session can be had now."""
+        ...
