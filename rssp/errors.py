@@ -27,6 +27,10 @@ class SigningFailedError(HsmError):
     """The HSM was asked to sign and failed, or gave back what does not verify: the outcome is unknown."""
 
 
+class InvalidSignatureError(SigningFailedError):
+    """The HSM gave back something that does not verify with the public key."""
+
+
 # --- Algorithms ---------------------------------------------------------------------------------------------
 
 
