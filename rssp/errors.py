@@ -60,3 +60,127 @@ class HashAlgorithmError(AlgorithmError):
 
 class DigestLengthError(AlgorithmError):
     """A digest's length is not the hash algorithm's."""
+
+
+# --- The request --------------------------------------------------------------------------------------------
+
+
+class InvalidRequestError(RsspError):
+    """Root of requests that must be other ones. ``str`` says which part, in our words and names alone."""
+
+
+class MalformedAuthorizationError(InvalidRequestError):
+    """There is no ``Authorization: Bearer`` header, or it is no such header."""
+
+
+class MalformedBodyError(InvalidRequestError):
+    """The body is not one strict JSON object."""
+
+
+class BodyTooLongError(InvalidRequestError):
+    """The body is longer than any request of this API can be."""
+
+
+class MissingParameterError(InvalidRequestError):
+    """A parameter is missing or of another JSON type; ``kind`` is the type as CSC names it."""
+
+    def __init__(self, name: str, *, kind: str = "string") -> None:
+        super().__init__(name)
+        self.kind = kind
+
+
+class InvalidParameterError(InvalidRequestError):
+    """A parameter's value cannot be had. ``str`` is its name."""
+
+
+class UserIdError(InvalidRequestError):
+    """``userID`` beside a token that names the user already."""
+
+
+class EmptyHashesError(InvalidRequestError):
+    """No digest to sign."""
+
+
+class TooManyHashesError(InvalidRequestError):
+    """More digests than one approval can hold."""
+
+
+class HashEncodingError(InvalidRequestError):
+    """A digest is not base64."""
+
+
+# --- The token ----------------------------------------------------------------------------------------------
+
+
+class TokenError(RsspError):
+    """Root of tokens that open nothing here."""
+
+
+class InvalidTokenError(TokenError):
+    """The bearer token is unknown, has ended, or is meant for another service."""
+
+
+class InsufficientScopeError(TokenError):
+    """The bearer token lives, but is not for this method."""
+
+
+class AuthorizationServerUnavailableError(RsspError):
+    """The authorization server does not answer; nothing is known about the token. Try again later."""
+
+
+# --- The credential -----------------------------------------------------------------------------------------
+
+
+class CredentialError(RsspError):
+    """Root of credentials that cannot be used."""
+
+
+class UnknownCredentialError(CredentialError):
+    """There is none, or it is somebody else's: the answer is the same."""
+
+
+class CredentialDisabledError(CredentialError):
+    """An operator or the owner closed it."""
+
+
+class CertificateNotValidError(CredentialError):
+    """``str`` is the certificate's state: expired, revoked, …; ``subject`` names it in the answer."""
+
+    def __init__(self, status: str, *, subject: str) -> None:
+        super().__init__(status)
+        self.subject = subject
+
+
+# --- The activation: the signer must approve again ----------------------------------------------------------
+
+
+class ActivationError(RsspError):
+    """Root of approvals that do not activate the key."""
+
+
+class ActivationRefusedError(ActivationError):
+    """The approval is not what the passkey signed, or not for this credential, user and client."""
+
+
+class ActivationExpiredError(ActivationError):
+    """The approval came too late."""
+
+
+class ActivationReplayedError(ActivationError):
+    """The approval was used before, behind another token or to its end."""
+
+
+class DigestNotAuthorizedError(ActivationError):
+    """The approval does not hold this digest, or not so often."""
+
+
+class DigestSpentError(DigestNotAuthorizedError):
+    """The approval held this digest, and it was used."""
+
+
+class ReservationLostError(RsspError):
+    """The reservation ran out before the HSM was asked; certainly nothing was signed. Try again."""
+
+
+class CreationFailedError(RsspError):
+    """No credential was made, and the approval is spent."""
