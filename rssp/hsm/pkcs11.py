@@ -1,0 +1,135 @@
+"""An HSM behind a PKCS#11 module.
+
+>>> hsm = Pkcs11Hsm(module_path=…, token_label="paraph", pin=…, lock_path=…)
+>>> with hsm.open_key(key_id=key_id) as key:
+...     signature = key.sign_digest(operation=operation, digest=digest)
+
+A lost session or token is recovered while a call is being set up: the module is initialised again and the call tried
+once more. Nothing is tried again once the HSM was asked to sign. Two objects over one module would end each other's
+sessions whenever one of them recovers, so a process has one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pkcs11
+
+from rssp.algorithms import DigestSigner, SigningOperation, verify_digest_length
+from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
+from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids
+from rssp.hsm.mechanisms import build_request, encode_signature
+from rssp.hsm.sessions import HsmSession, KeyHandle, SessionPool
+
+T = TypeVar("T")
+
+# What the token says of a request, not of itself: connecting again would change nothing.
+_REFUSALS = (
+    pkcs11.MechanismInvalid,
+    pkcs11.MechanismParamInvalid,
+    pkcs11.DomainParamsInvalid,
+    pkcs11.KeySizeRange,
+    pkcs11.TemplateIncomplete,
+    pkcs11.TemplateInconsistent,
+    pkcs11.AttributeTypeInvalid,
+    pkcs11.AttributeValueInvalid,
+    pkcs11.AttributeReadOnly,
+    pkcs11.DeviceMemory,
+    pkcs11.TokenWriteProtected,
+    pkcs11.MultipleObjectsReturned,
+)
+
+
+class Pkcs11Hsm:
+    """`rssp.hsm.interface.Hsm` over one token."""
+
+    def __init__(self, *, module_path: str, token_label: str, pin: str, lock_path: Path) -> None:
+        self._pool = SessionPool(module_path=module_path, token_label=token_label, pin=pin, lock_path=lock_path)
+
+    def generate_key(self, *, key_id: bytes, label: str, key_algorithm: str) -> bytes:
+        return self._call(
+            lambda session: generate_key(session.raw, key_id=key_id, label=label, key_algorithm=key_algorithm)
+        )
+
+    @contextmanager
+    def open_key(self, *, key_id: bytes) -> Iterator[DigestSigner]:
+        session, handle = self._set_up(lambda session: find_key(session, key_id=key_id))
+        try:
+            yield _KeyOnLoan(session, handle)
+        finally:
+            self._pool.give_back(session)
+
+    def list_key_ids(self) -> Sequence[bytes]:
+        return self._call(lambda session: list_key_ids(session.raw))
+
+    def destroy_key(self, *, key_id: bytes) -> None:
+        self._call(lambda session: destroy_key(session.raw, key_id=key_id))
+
+    def verify_available(self) -> None:
+        self._call(_verify_token)
+
+    def _call(self, action: Callable[[HsmSession], T]) -> T:
+        session, result = self._set_up(action)
+        self._pool.give_back(session)
+        return result
+
+    def _set_up(self, action: Callable[[HsmSession], T]) -> tuple[HsmSession, T]:
+        """A session with ``action`` done in it; once more over a new connection if the first one was lost."""
+        try:
+            return self._attempt(action)
+        except _ConnectionLostError:
+            pass
+        try:
+            return self._attempt(action)
+        except _ConnectionLostError as error:
+            self._pool.back_off()
+            raise HsmUnavailableError("the token was lost and connecting again did not help") from error
+
+    def _attempt(self, action: Callable[[HsmSession], T]) -> tuple[HsmSession, T]:
+        session = self._pool.take()
+        try:
+            try:
+                return session, action(session)
+            except pkcs11.NoSuchKey:
+                # A token that is gone shows no keys either.
+                _verify_token(session)
+                raise
+        except pkcs11.NoSuchKey:
+            self._pool.give_back(session)
+            raise KeyNotFoundError("the token holds no such key") from None
+        except _REFUSALS as error:
+            self._pool.give_back(session)
+            raise HsmError(f"the token refuses ({type(error).__name__})") from error
+        except pkcs11.PKCS11Error as error:
+            self._pool.lose(session)
+            raise _ConnectionLostError(type(error).__name__) from error
+        except BaseException:
+            self._pool.give_back(session)
+            raise
+
+
+class _ConnectionLostError(HsmError):
+    """The connection failed under a call that did not sign."""
+
+
+class _KeyOnLoan:
+    """`rssp.algorithms.DigestSigner` over a handle that was found just now."""
+
+    def __init__(self, session: HsmSession, handle: KeyHandle) -> None:
+        self._session = session
+        self._handle = handle
+
+    def sign_digest(self, *, operation: SigningOperation, digest: bytes) -> bytes:
+        verify_digest_length(operation=operation, digest=digest)
+        request = build_request(operation=operation, digest=digest, curve_bytes=self._handle.curve_bytes)
+        try:
+            answer = self._handle.raw.sign(request.data, mechanism=request.mechanism, mechanism_param=request.parameter)
+        except pkcs11.PKCS11Error as error:
+            self._session.is_broken = True
+            raise SigningFailedError(f"the HSM did not sign ({type(error).__name__})") from error
+        return encode_signature(operation=operation, answer=answer)
+
+
+def _verify_token(session: HsmSession) -> None:
+    session.connection.token.slot.get_token()
