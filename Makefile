@@ -1,0 +1,37 @@
+# What each target needs is installed when it runs; nothing is installed twice.
+.DEFAULT_GOAL := help
+.PHONY: help run demo seed test check lock screenshots clean
+PYTHON := .venv/bin/python
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+run: ## start everything on 127.0.0.1, port 8000 or PORT=…, until Ctrl-C
+	@scripts/bootstrap.sh run
+	@$(PYTHON) -m scripts.run
+
+demo: ## sign var/demo/signed.pdf in a real browser, or PDF=path, and leave screenshots of each step
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.demo
+
+seed: ## print the running instance's demo data as JSON (make -s seed)
+	@$(PYTHON) -m scripts.seed
+
+test: ## run every test; ARGS="-k name" goes to pytest
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.test $(ARGS)
+
+check: ## what a change must pass: lint, types, contracts, migrations, deployment checks, every test
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.check
+
+lock: ## compile the lock files from pyproject.toml
+	@scripts/bootstrap.sh test
+	@scripts/lock.sh $(ARGS)
+
+screenshots: ## take the documentation's pictures again
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.screenshots
+
+clean: ## remove what was installed and built; data and keys under var/ stay
+	rm -rf .venv node_modules static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

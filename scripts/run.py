@@ -1,0 +1,86 @@
+"""``make run``: an instance in the foreground, until Ctrl-C, SIGTERM or the end of one of its processes."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from scripts.instance import ROOT, Instance, InstanceError, verify_port_is_free
+
+
+class Ended(Exception):  # noqa: N818  (not an error: somebody asked for it)
+    """Somebody asked for the end."""
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # Once: a second Ctrl-C must not interrupt the ending of what was started.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise Ended
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def port_from_environment() -> int:
+    """``PORT``, 8000 where it is not set; raises `InstanceError`."""
+    value = os.environ.get("PORT") or "8000"
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise InstanceError(f"PORT must be a number from 1 to 65535, not {value!r}.")
+    return int(value)
+
+
+def var_dir_from_environment() -> Path:
+    """``VAR_DIR``, or ``var/`` beside the code."""
+    return Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
+
+
+def demo_accounts(instance: Instance) -> list[dict[str, Any]]:
+    """The demo accounts: made at the first start, remembered in ``demo.json``; an empty list with a complaint."""
+    kept = instance.var_dir / "demo.json"
+    if not kept.exists():
+        try:
+            told = instance.manage("seed_demo", capture=True)
+        except InstanceError as error:
+            print(f"There is no demo data. {error}", file=sys.stderr)
+            return []
+        kept.touch(mode=0o600)
+        kept.write_text(told, encoding="utf-8")
+    accounts: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))["accounts"]
+    return accounts
+
+
+def announce(instance: Instance, accounts: list[dict[str, Any]]) -> None:
+    print(f"\nParaph runs at {instance.base_url} (listening on 127.0.0.1 only).\n")
+    for account in accounts:
+        print(f"    {account['name']:<10} {account['email']:<28} {account['password']}  {account.get('note', '')}")
+    print(f"\nData, keys and logs are in {instance.var_dir}. Ctrl-C ends everything.", flush=True)
+
+
+def main() -> int:
+    for number in _ENDING:
+        signal.signal(number, _end)
+    try:
+        port = port_from_environment()
+        with Instance(var_dir_from_environment(), port) as instance:
+            verify_port_is_free(port)
+            print("Starting …", flush=True)
+            instance.start()
+            announce(instance, demo_accounts(instance))
+            while True:
+                time.sleep(0.2)
+                instance.verify_alive()
+    except Ended:
+        print("Ended.")
+        return 0
+    except InstanceError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What every test may use: the servers that make test starts. Fast tests run first; in CI nothing may be skipped."""
+
+import os
+import secrets
+from collections.abc import Generator, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+_SLOW = ("postgresql", "browser", "instance")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: max(
+            (_SLOW.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in _SLOW), default=0
+        )
+    )
+
+
+def _fail_if_skipped(report: Any) -> Any:
+    if os.environ.get("CI") and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _fail_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _fail_if_skipped((yield))
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """An empty database of this test's own on a real PostgreSQL server."""
+    server = os.environ.get("TEST_POSTGRESQL_URL")
+    if server is None:
+        pytest.skip("there is no PostgreSQL: make test starts one")
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """An empty database of this test process's own on a real Redis server."""
+    server = os.environ.get("TEST_REDIS_URL")
+    if server is None:
+        pytest.skip("there is no Redis: make test starts one")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = f"{server}/{worker}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
