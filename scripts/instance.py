@@ -25,8 +25,6 @@ from pathlib import Path
 from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parent.parent
-# Roles that ring their own tasks: each process of theirs stands beside a worker and a beat.
-ROLES_WITH_JOBS = {"all", "authz", "gateway"}
 _START_SECONDS = 90
 _END_SECONDS = 15
 _ENDED_WITH_STARTER = ["setpriv", "--pdeathsig", "TERM"]
@@ -129,11 +127,10 @@ class Instance:
     def start(self) -> None:
         """Prepares the folder and starts every process; returns when the web process answers."""
         verify_port_is_free(self.port)
-        self.manage("prepare")
+        self.manage("prepare", capture=True)
         self._spawn("web", f"{_WEB} --bind 127.0.0.1:{self.port}")
-        if self.roles in ROLES_WITH_JOBS:
-            self._spawn("worker", _WORKER, PROCESS="worker")
-            self._spawn("beat", f"{_CELERY} beat", PROCESS="worker")
+        self._spawn("worker", _WORKER, PROCESS="worker")
+        self._spawn("beat", f"{_CELERY} beat", PROCESS="worker")
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_answering():
             self.verify_alive()

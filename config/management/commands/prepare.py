@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with _alone():
             _keep_roles()
+            settings.STATIC_ROOT.mkdir(exist_ok=True)
             for alias in settings.DATABASES:
                 _migrate(alias)
             if "rssp" in settings.ROLES:

@@ -1,0 +1,1 @@
+"""What import contracts cannot see."""

@@ -1,0 +1,1 @@
+"""The composition: how an installation is made ready, starts, and ends."""
