@@ -5,4 +5,8 @@ from django.apps import AppConfig
 
 class SignappConfig(AppConfig):
     name = "signapp"
+    verbose_name = "Signature application"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from signapp import checks  # noqa: F401  (registers the checks)

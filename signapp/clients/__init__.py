@@ -1,0 +1,1 @@
+"""How this role asks others: the authorization server and the gateway."""

@@ -1,0 +1,201 @@
+"""Signature creation's API (docs/protocols.md, section 6), with the person's service token. Documents are streamed."""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Iterator
+from typing import IO, Any, TypeVar
+
+import httpx
+from django.conf import settings
+
+from signapp import errors
+from signapp.clients.http import client_for, json_object
+from signapp.documents import temporary_file, writing
+from signapp.wire import (
+    AnswerError,
+    Approval,
+    Certificate,
+    Facts,
+    Job,
+    parse_approval,
+    parse_certificate,
+    parse_facts,
+    parse_job,
+    write_disposition,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_CHUNK = 256 * 1024
+# What a signature may add to a document.
+_GROWTH = 16 * 1024 * 1024
+_ERRORS: dict[str, type[errors.SignappError]] = {
+    "invalid_token": errors.LoginRequiredError,
+    "job_not_found": errors.JobLostError,
+    "wrong_state": errors.WrongStateError,
+    "not_signed_yet": errors.WrongStateError,
+    "document_busy": errors.DocumentBusyError,
+    "approval_denied": errors.ApprovalDeniedError,
+    "approval_expired": errors.ApprovalExpiredError,
+    "approval_refused": errors.ApprovalRefusedError,
+    "credential_not_usable": errors.CertificateNotUsableError,
+    "authorization_server_unavailable": errors.AuthorizationServerUnavailableError,
+    "storage_full": errors.StorageFullError,
+}
+
+
+class ResultDamagedError(errors.SignappError):
+    """The signed document that arrived is not the one that the gateway announced."""
+
+    code = "result_damaged"
+
+
+def inspect(*, token: str, upload: IO[bytes], size: int) -> Facts:
+    """Raises `DocumentRefusedError`."""
+    return _parsed(parse_facts, _send("POST", "inspections", token, **_pdf(upload, size)))
+
+
+def open_job(*, token: str, upload: IO[bytes], size: int, name: str, idempotency_key: uuid.UUID) -> Job:
+    """The same key and document answer with the job that exists."""
+    extra = {"Content-Disposition": write_disposition(name), "Idempotency-Key": str(idempotency_key)}
+    return _parsed(parse_job, _send("POST", "jobs", token, **_pdf(upload, size, **extra)))
+
+
+def read_job(*, token: str, job_id: uuid.UUID) -> Job:
+    """Raises `JobLostError`."""
+    return _parsed(parse_job, _send("GET", f"jobs/{job_id}", token))
+
+
+def prepare_job(*, token: str, job_id: uuid.UUID, credential_id: str, reason: str) -> Job:
+    body = {"credential_id": credential_id, **({"reason": reason} if reason else {})}
+    return _parsed(parse_job, _send("POST", f"jobs/{job_id}/prepare", token, json=body))
+
+
+def request_authorization(*, token: str, job_id: uuid.UUID, state: str) -> Approval:
+    answer = _send("POST", f"jobs/{job_id}/authorization", token, json={"state": state})
+    return _parsed(_approval, answer)
+
+
+def complete_job(*, token: str, job_id: uuid.UUID, code: str, iss: str) -> Job:
+    return _parsed(parse_job, _send("POST", f"jobs/{job_id}/complete", token, json={"code": code, "iss": iss}))
+
+
+def delete_job(*, token: str, job_id: uuid.UUID) -> None:
+    """Raises `WrongStateError` while a signature is being made, `JobLostError` if there is none."""
+    _send("DELETE", f"jobs/{job_id}", token)
+
+
+def list_credentials(*, token: str) -> list[Certificate]:
+    def parse(body: dict[str, Any]) -> list[Certificate]:
+        found = body.get("credentials")
+        if not isinstance(found, list):
+            raise AnswerError("credentials")
+        return [parse_certificate(item) for item in found]
+
+    return _parsed(parse, _send("GET", "credentials", token))
+
+
+def request_credential(*, token: str, certificate_policy: str, key_algorithm: str, state: str) -> Approval:
+    body = {"certificate_policy": certificate_policy, "key_algorithm": key_algorithm, "state": state}
+    return _parsed(_approval, _send("POST", "credential-requests", token, json=body))
+
+
+def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: str) -> Certificate:
+    answer = _send("POST", f"credential-requests/{request_id}/complete", token, json={"code": code, "iss": iss})
+    return _parsed(parse_certificate, answer)
+
+
+def fetch_result(*, token: str, job: Job) -> IO[bytes]:
+    """The signed document in a file without a name; the caller closes it.
+
+    Raises `ResultDamagedError` if it is not what the job announced; `JobLostError`.
+    """
+    if job.signed_size > settings.MAX_DOCUMENT_BYTES + _GROWTH:
+        raise ResultDamagedError
+    file = temporary_file()
+    try:
+        _fetch(token, job, file)
+    except httpx.TransportError:
+        file.close()
+        raise errors.ServiceUnavailableError from None
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def _fetch(token: str, job: Job, file: IO[bytes]) -> None:
+    digest, size = hashlib.sha256(), 0
+    address = _address(f"jobs/{job.job_id}/result")
+    with client_for(settings.GATEWAY_API_URL).stream("GET", address, headers=_bearer(token)) as response:
+        if response.status_code != httpx.codes.OK:
+            response.read()
+            raise _refusal(response)
+        for chunk in response.iter_bytes(_CHUNK):
+            size += len(chunk)
+            if size > job.signed_size:
+                raise ResultDamagedError
+            digest.update(chunk)
+            with writing():
+                file.write(chunk)
+    if size != job.signed_size or digest.hexdigest() != job.signed_sha256:
+        raise ResultDamagedError
+
+
+def _approval(body: dict[str, Any]) -> Approval:
+    return parse_approval(body, issuer=settings.ISSUER)
+
+
+def _pdf(upload: IO[bytes], size: int, **headers: str) -> dict[str, Any]:
+    upload.seek(0)
+    return {
+        "content": _chunks(upload),
+        "headers": {"Content-Type": "application/pdf", "Content-Length": str(size), **headers},
+    }
+
+
+def _chunks(upload: IO[bytes]) -> Iterator[bytes]:
+    while chunk := upload.read(_CHUNK):
+        yield chunk
+
+
+def _address(path: str) -> str:
+    return f"{settings.GATEWAY_API_URL}/{path}"
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _send(method: str, path: str, token: str, *, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    try:
+        response = client_for(settings.GATEWAY_API_URL).request(
+            method, _address(path), headers={**_bearer(token), **(headers or {})}, **body
+        )
+    except httpx.TransportError as error:
+        log.warning("the gateway does not answer: %s", type(error).__name__)
+        raise errors.ServiceUnavailableError from None
+    if not response.is_success:
+        raise _refusal(response)
+    return response
+
+
+def _refusal(response: httpx.Response) -> errors.SignappError:
+    code = json_object(response).get("error")
+    log.info("%s answered %s %s", response.request.url.path, response.status_code, code)
+    if isinstance(code, str) and code in errors.REFUSALS:
+        return errors.DocumentRefusedError(code)
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return errors.LoginRequiredError()
+    return _ERRORS.get(code if isinstance(code, str) else "", errors.ServiceUnavailableError)()
+
+
+def _parsed(parse: Callable[[dict[str, Any]], T], response: httpx.Response) -> T:
+    try:
+        return parse(json_object(response))
+    except AnswerError as error:
+        log.error("%s answered in another shape: %s", response.request.url.path, error)
+        raise errors.ServiceUnavailableError from None

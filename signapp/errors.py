@@ -1,0 +1,196 @@
+"""What can go wrong for a person at these pages, told apart by what they can do about it.
+
+``str(error)`` is a sentence for a person: it never holds a secret, a path or anything a stranger typed. ``code`` is for
+logs, rows and tests; where the gateway has a name for the fault it is that one (docs/protocols.md, section 6).
+"""
+
+from typing import ClassVar
+
+
+class SignappError(Exception):
+    """Root of this role's errors."""
+
+    code: str = "server_error"
+    sentence: ClassVar[str] = "Something went wrong on our side."
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+
+
+# --- Log in, or log in again --------------------------------------------------------------------------------
+
+
+class LoginRequiredError(SignappError):
+    """Nobody is logged in, or the login has ended."""
+
+    code = "login_required"
+    sentence = "You are not logged in any more. Log in to go on."
+
+
+class LoginError(SignappError):
+    """A login that did not come about; nobody is logged in by it."""
+
+    code = "login_failed"
+    sentence = "You were not logged in. Try again."
+
+
+class LoginDeclinedError(LoginError):
+    code = "login_declined"
+    sentence = "You stopped the login, so you are not logged in."
+
+
+class LoginStaleError(LoginError):
+    """Unknown state: another browser's, an old one, or one that was used."""
+
+    code = "login_stale"
+    sentence = "This login began in another browser, took too long or was finished already. Log in again."
+
+
+class LoginNotVerifiedError(LoginError):
+    code = "login_not_verified"
+    sentence = "The login service's answer could not be verified, so you are not logged in. Try again."
+
+
+class LoginServerAwayError(LoginError):
+    code = "login_server_away"
+    sentence = "The login service does not answer now. Try again in a moment."
+
+
+# --- The document must be another one -----------------------------------------------------------------------
+
+REFUSALS: dict[str, str] = {
+    "not_a_pdf": "This file is not a PDF.",
+    "empty_document": "This file is empty or has no pages.",
+    "password_required": "This PDF is protected by a password. Remove the protection and upload it again.",
+    "certified_no_changes": "The author certified this PDF and allows no further changes, not even a signature.",
+    "damaged_pdf": "This PDF is damaged or unusually built, so what you read might not be what you sign. "
+    "Save it anew from the program that made it.",
+    "hostile_pdf": "This PDF takes far more time or memory to read than its size explains. It was not accepted.",
+    "too_many_pages": "This PDF has more pages than can be signed here.",
+    "document_too_large": "This file is larger than can be signed here.",
+}
+
+
+class DocumentRefusedError(SignappError):
+    """This file cannot be signed as it is; nothing of it was kept. ``code`` is a key of `REFUSALS`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(REFUSALS[code])
+        self.code = code
+
+
+class DocumentTooLargeError(DocumentRefusedError):
+    """Known before the gateway is asked."""
+
+    def __init__(self) -> None:
+        super().__init__("document_too_large")
+
+
+class DocumentNotFoundError(SignappError):
+    """There is none, or it is somebody else's: the answer is the same."""
+
+    code = "document_not_found"
+    sentence = "There is no such document."
+
+
+class WrongStateError(SignappError):
+    """The document is at another step: being signed, or signed already."""
+
+    code = "wrong_state"
+    sentence = "The document is at another step now, so this cannot be done."
+
+
+class DocumentBusyError(SignappError):
+    """The document is being signed at this moment."""
+
+    code = "document_busy"
+    sentence = "The document is being signed. Nothing was changed."
+
+
+class CertificateNotUsableError(SignappError):
+    code = "credential_not_usable"
+    sentence = "This certificate cannot sign now. Choose another one."
+
+
+# --- Approve again ------------------------------------------------------------------------------------------
+
+
+class ApprovalError(SignappError):
+    """Nothing was signed or made; the document is still there."""
+
+    code = "approval_failed"
+    sentence = "The approval did not come about. Nothing was signed."
+
+
+class ApprovalStaleError(ApprovalError):
+    """Unknown state: another browser's, another account's, or an old one."""
+
+    code = "approval_stale"
+    sentence = "This approval began in another browser or too long ago. Nothing was signed by it."
+
+
+class ApprovalNotVerifiedError(ApprovalError):
+    code = "approval_not_verified"
+    sentence = "The approval came from elsewhere or is incomplete. Nothing was signed by it."
+
+
+class ApprovalDeniedError(ApprovalError):
+    code = "approval_denied"
+    sentence = "You did not approve, so nothing was signed."
+
+
+class ApprovalExpiredError(ApprovalError):
+    code = "approval_expired"
+    sentence = "The approval came too late or was used already. Nothing was signed; approve again."
+
+
+class ApprovalRefusedError(ApprovalError):
+    code = "approval_refused"
+    sentence = "The approval does not fit this document, certificate and signer. Nothing was signed."
+
+
+class JobLostError(ApprovalError):
+    """The gateway does not have its copy any more; preparing again gives it a new one."""
+
+    code = "job_lost"
+    sentence = "The preparation of this document has ended. Nothing was signed; prepare it again."
+
+
+# What a document that failed says, by the code that its row keeps: the gateway's, or one of our own.
+FAILURES: dict[str, str] = {
+    **{error.code: error.sentence for error in (JobLostError, ApprovalDeniedError, ApprovalExpiredError)},
+    ApprovalRefusedError.code: ApprovalRefusedError.sentence,
+    CertificateNotUsableError.code: CertificateNotUsableError.sentence,
+    "job_expired": "The approval did not come in time. Nothing was signed; prepare the document again.",
+    "outcome_unknown": "The signing service's answer was lost. No signed document was made; approve again.",
+    "invalid_signature": "The signature that came back does not verify, so nothing was handed out.",
+    "result_damaged": "The signed document did not arrive intact, so it was not kept. Sign it again.",
+}
+
+# --- Try later ----------------------------------------------------------------------------------------------
+
+
+class ServiceUnavailableError(SignappError):
+    """Another service did not answer, or not as agreed. Trying again is harmless."""
+
+    code = "signing_service_unavailable"
+    sentence = "The signing service does not answer now. Try again in a moment."
+
+
+class AuthorizationServerUnavailableError(ServiceUnavailableError):
+    code = "authorization_server_unavailable"
+    sentence = "The login service does not answer now. Try again in a moment."
+
+
+class StorageFullError(SignappError):
+    """There is no room for this document now; nothing of it was kept."""
+
+    code = "storage_full"
+    sentence = "There is no room for this document now. Try again later."
+
+
+class StorageError(SignappError):
+    """A stored document or secret cannot be read back: its file or key is gone or altered."""
+
+    code = "storage_error"
+    sentence = "This document cannot be read back from storage."

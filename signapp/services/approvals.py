@@ -1,0 +1,51 @@
+"""The one address that every approval comes back to. Which approval it is, its ``state`` says, in the browser that
+asked for it and nowhere else."""
+
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+
+from signapp.errors import ApprovalDeniedError, ApprovalExpiredError, ApprovalNotVerifiedError, ApprovalStaleError
+from signapp.models import Document
+from signapp.services import certificates, pending, signing
+from signapp.services.logins import Account
+from signapp.wire import Certificate
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Either a document that was approved, or a certificate that was made and the path to go on to."""
+
+    document: Document | None = None
+    certificate: Certificate | None = None
+    next_path: str = "/"
+
+
+def complete(
+    *, session: SessionBase, account: Account, token: str, state: str, code: str, iss: str, error: str
+) -> Completed:
+    """The same answer again is harmless: it tells where the document stands.
+
+    Raises `ApprovalStaleError` for a state that this browser and account did not ask with, `ApprovalNotVerifiedError`
+    for another ``iss`` (RFC 9207) or no code, `ApprovalDeniedError`, and what the gateway makes of the code.
+    """
+    begun = pending.find(session=session, kind=pending.APPROVAL, state=state or "")
+    if begun is None or begun["subject"] != account.subject:
+        raise ApprovalStaleError
+    if not secrets.compare_digest((iss or "").encode(), settings.ISSUER.encode()):
+        raise ApprovalNotVerifiedError
+    is_document = "document_id" in begun
+    if error:
+        if is_document:
+            signing.deny_document(account=account, begun=begun)
+        raise ApprovalDeniedError if error == "access_denied" else ApprovalExpiredError
+    if not code:
+        raise ApprovalNotVerifiedError
+    if is_document:
+        return Completed(
+            document=signing.approve_document(account=account, token=token, begun=begun, code=code, iss=iss)
+        )
+    made = certificates.create_certificate(token=token, begun=begun, code=code, iss=iss)
+    return Completed(certificate=made, next_path=begun["next"])

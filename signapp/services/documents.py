@@ -1,0 +1,118 @@
+"""The library. Everything takes the account first: another person's document does not exist."""
+
+import logging
+import uuid
+from typing import IO
+
+from django.conf import settings
+from django.db import transaction
+
+from signapp import documents
+from signapp.clients import gateway
+from signapp.errors import (
+    DocumentBusyError,
+    DocumentNotFoundError,
+    DocumentTooLargeError,
+    JobLostError,
+    ServiceUnavailableError,
+    StorageError,
+    WrongStateError,
+)
+from signapp.models import Document, StoredFile
+from signapp.services.logins import Account
+from signapp.wire import clean_file_name
+
+log = logging.getLogger(__name__)
+
+
+def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, size: int | None = None) -> Document:
+    """Has the document inspected, and only then keeps it, encrypted.
+
+    Raises `DocumentRefusedError` (`DocumentTooLargeError` before anything is sent), `ServiceUnavailableError`,
+    `StorageFullError`; then nothing of it is kept.
+    """
+    actual = upload.seek(0, 2)
+    if max(actual, size or 0) > settings.MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError
+    facts = gateway.inspect(token=token, upload=upload, size=actual)
+    stored = documents.store_file(upload)
+    try:
+        if (stored.size, stored.sha256) != (facts.size, facts.sha256):
+            log.error("the gateway inspected another document than it was given")
+            raise ServiceUnavailableError  # noqa: TRY301  (undone like every other failure)
+        created: Document = Document.objects.create(
+            issuer=account.issuer,
+            subject=account.subject,
+            name=clean_file_name(name),
+            size=facts.size,
+            pages=facts.pages,
+            sha256=facts.sha256,
+            signatures=facts.signatures,
+            original=stored,
+        )
+    except BaseException:
+        documents.delete_file(stored)
+        raise
+    return created
+
+
+def list_documents(*, account: Account) -> list[Document]:
+    """Newest first."""
+    return list(Document.objects.filter(issuer=account.issuer, subject=account.subject).order_by("-created"))
+
+
+def find_document(*, account: Account, document_id: uuid.UUID) -> Document:
+    """Raises `DocumentNotFoundError` if there is none or it is somebody else's."""
+    owned = Document.objects.filter(issuer=account.issuer, subject=account.subject)
+    found: Document | None = owned.select_related("original", "signed").filter(pk=document_id).first()
+    if found is None:
+        raise DocumentNotFoundError
+    return found
+
+
+def open_original(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
+    """The document as it was uploaded; the caller closes it. Raises `DocumentNotFoundError`, `StorageError`."""
+    return _open(find_document(account=account, document_id=document_id).original)
+
+
+def open_signed(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
+    """Likewise the signed one; `WrongStateError` while there is none."""
+    document = find_document(account=account, document_id=document_id)
+    if document.state != Document.State.SIGNED:
+        raise WrongStateError
+    return _open(document.signed)
+
+
+def _open(stored: StoredFile | None) -> IO[bytes]:
+    if stored is None:
+        raise StorageError
+    return documents.open_file(stored)
+
+
+def delete_document(*, account: Account, document_id: uuid.UUID, token: str | None = None) -> None:
+    """The document, its files and their keys, and with a token the gateway's copy too. Raises `DocumentBusyError`
+    while it is being signed."""
+    document = find_document(account=account, document_id=document_id)
+    if document.state == Document.State.SIGNING:
+        raise DocumentBusyError
+    if document.job_id is not None and token is not None:
+        drop_job(token=token, job_id=document.job_id)
+    with transaction.atomic(using=Document.objects.db):
+        deleted, _ = Document.objects.filter(pk=document.pk).exclude(state=Document.State.SIGNING).delete()
+    if not deleted:
+        raise DocumentBusyError
+    for stored in (document.original, document.signed):
+        documents.delete_file(stored)
+
+
+def drop_job(*, token: str, job_id: uuid.UUID) -> None:
+    """Has the gateway forget its copy; what cannot be dropped now is purged there in time. Raises `DocumentBusyError`
+    if it is being signed."""
+    try:
+        gateway.delete_job(token=token, job_id=job_id)
+    except JobLostError:
+        return
+    except WrongStateError:
+        raise DocumentBusyError from None
+    except ServiceUnavailableError:
+        log.warning("job %s is left for the gateway to purge", job_id)
