@@ -277,6 +277,9 @@ if "rssp" in ROLES:
     os.environ.setdefault("SOFTHSM2_CONF", str(SOFTHSM2_DIR / "softhsm2.conf"))
     RSSP_NAME = env_str("RSSP_NAME", "Paraph")
     RSSP_REGION = env_str("RSSP_REGION", "FR")
+    # A PNG or JPEG of at most 256 x 256 pixels (CSC API, info).
+    RSSP_LOGO = env_str("RSSP_LOGO", f"{RSSP_URL}/static/img/mark-180.png")
+    RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
 
 # --- gateway --------------------------------------------------------------------------------------------------
 MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50 * 1024 * 1024)
@@ -329,9 +332,20 @@ if "gateway" in ROLES:
         "schedule": schedule(timedelta(seconds=env_int("JOB_SWEEP_SECONDS", 10))),
     }
 
+if "rssp" in ROLES:
+    CELERY_BEAT_SCHEDULE["sweep the ledger"] = {
+        "task": "rssp.sweep_ledger",
+        "schedule": schedule(timedelta(seconds=env_int("LEDGER_SWEEP_SECONDS", 20))),
+    }
+
 if "authz" in ROLES:
     CELERY_BEAT_SCHEDULE["clear what has expired"] = {
         "task": "authz.clear_expired",
+        "schedule": schedule(timedelta(hours=1)),
+    }
+if "signapp" in ROLES:
+    CELERY_BEAT_SCHEDULE["clear sessions and stale files"] = {
+        "task": "signapp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
     }
 

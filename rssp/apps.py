@@ -5,4 +5,5 @@ from django.apps import AppConfig
 
 class RsspConfig(AppConfig):
     name = "rssp"
+    verbose_name = "Remote signing service"
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""What this role asks of others: the authorization server about tokens."""

@@ -1,0 +1,90 @@
+"""What the authorization server says of a token (RFC 7662; docs/protocols.md, section 3)."""
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote_plus
+
+import httpx
+from django.conf import settings
+
+from rssp.clients.http import client_for
+from rssp.errors import AuthorizationServerUnavailableError, InvalidTokenError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VerifiedToken:
+    """A live token that is meant for this service. ``details`` and ``approval`` are the server's word, still to be
+    verified; ``checksum`` is the SHA-256 of the token, which itself is not kept."""
+
+    issuer: str
+    client_id: str
+    subject: str
+    scopes: frozenset[str]
+    expires_at: int
+    checksum: str
+    details: Any
+    approval: Any
+
+    def __repr__(self) -> str:
+        return f"VerifiedToken({self.client_id!r}, {self.subject!r}, {sorted(self.scopes)!r})"
+
+
+def checksum_of(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def verify_token(token: str) -> VerifiedToken:
+    """Raises `InvalidTokenError` or `AuthorizationServerUnavailableError`."""
+    body = _introspect(token)
+    issuer, client_id, subject, scope = (body.get(name) for name in ("iss", "client_id", "sub", "scope"))
+    audience, expires = body.get("aud"), body.get("exp")
+    named = [audience] if isinstance(audience, str) else audience
+    if not (
+        body.get("active") is True
+        and isinstance(issuer, str)
+        and issuer == settings.ISSUER
+        and isinstance(client_id, str)
+        and client_id
+        and isinstance(subject, str)
+        and subject
+        and isinstance(scope, str)
+        and isinstance(named, list)
+        and settings.RSSP_RESOURCE in named
+        and type(expires) is int
+        and expires > time.time()
+    ):
+        raise InvalidTokenError("the token is unknown, has ended or is for another service")
+    return VerifiedToken(
+        issuer=issuer,
+        client_id=client_id,
+        subject=subject,
+        scopes=frozenset(scope.split()),
+        expires_at=expires,
+        checksum=checksum_of(token),
+        details=body.get("authorization_details"),
+        approval=body.get("paraph_approval"),
+    )
+
+
+def _introspect(token: str) -> dict[str, Any]:
+    """The answer's JSON object. RFC 6749, 2.3.1: both halves of our own credentials are form-encoded."""
+    own = httpx.BasicAuth(quote_plus(settings.RSSP_CLIENT_ID), quote_plus(settings.RSSP_CLIENT_SECRET))
+    form = {"token": token, "token_type_hint": "access_token"}
+    try:
+        response = client_for(settings.ISSUER).post(f"{settings.ISSUER}/oauth2/introspect", data=form, auth=own)
+    except httpx.TransportError:
+        raise AuthorizationServerUnavailableError("the authorization server is not reached") from None
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if response.status_code != httpx.codes.OK or not isinstance(body, dict):
+        log.error("introspection answered %s", response.status_code)
+        raise AuthorizationServerUnavailableError("the authorization server does not answer as it should")
+    return body

@@ -1,0 +1,115 @@
+"""The one table from this role's errors to HTTP and CSC's words. What is not in it is `server_error` without detail."""
+
+import logging
+from collections.abc import Callable
+
+from django.http import HttpRequest, JsonResponse
+
+from rssp import errors
+from rssp.wire import HASH_ALGORITHM, Version
+
+log = logging.getLogger(__name__)
+
+INVALID_REQUEST = (
+    "The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than "
+    "once, or is otherwise malformed."
+)
+MALFORMED_HEADER = {1: INVALID_REQUEST, 2: "Malformed authorization header."}
+INVALID_TOKEN = "The token provided is not a valid OAuth access or refresh token."
+UNAVAILABLE = (
+    "The authorization server is currently unable to handle the request due to a temporary overloading or maintenance "
+    "of the server."
+)
+SERVER_ERROR = (
+    "The authorization server encountered an unexpected condition that prevented it from fulfilling the request."
+)
+RETRY_AFTER_SECONDS = "5"
+
+Sentence = Callable[[errors.RsspError, Version], str]
+
+
+def _fixed(sentence: str) -> Sentence:
+    return lambda _error, _version: sentence
+
+
+def _missing(error: errors.RsspError, _version: Version) -> str:
+    kind = error.kind if isinstance(error, errors.MissingParameterError) else "string"
+    return f"Missing (or invalid type) {kind} parameter {error}"
+
+
+def _certificate(error: errors.RsspError, _version: Version) -> str:
+    subject = error.subject if isinstance(error, errors.CertificateNotValidError) else ""
+    return f"Signing certificate '{subject}' is {error}."
+
+
+# The first class that fits decides, so children stand before their parents.
+TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
+    (errors.MalformedAuthorizationError, 400, "invalid_request", lambda _, version: MALFORMED_HEADER[version]),
+    (errors.BodyTooLongError, 413, "invalid_request", _fixed("The body is too long.")),
+    (errors.MalformedBodyError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
+    (errors.MissingParameterError, 400, "invalid_request", _missing),
+    (errors.InvalidParameterError, 400, "invalid_request", lambda error, _: f"Invalid parameter {error}"),
+    (errors.UserIdError, 400, "invalid_request", _fixed("userID parameter MUST be null")),
+    (errors.EmptyHashesError, 400, "invalid_request", _fixed("Empty hash array")),
+    (errors.TooManyHashesError, 400, "invalid_request", _fixed("Numbers of signatures is too high")),
+    (errors.HashEncodingError, 400, "invalid_request", _fixed("Invalid Base64 hash string parameter")),
+    (errors.DigestLengthError, 400, "invalid_request", _fixed("Invalid digest value length")),
+    (errors.SignAlgoError, 400, "invalid_request", _fixed("Invalid parameter signAlgo")),
+    (errors.SignAlgoParamsError, 400, "invalid_request", _fixed("Invalid parameter signAlgoParams")),
+    (
+        errors.SignAlgoParamsMissingError,
+        400,
+        "invalid_request",
+        _fixed("Missing (or invalid type) string parameter signAlgoParams"),
+    ),
+    (
+        errors.HashAlgorithmMissingError,
+        400,
+        "invalid_request",
+        lambda _, version: f"Missing (or invalid type) string parameter {HASH_ALGORITHM[version]}",
+    ),
+    (
+        errors.HashAlgorithmError,
+        400,
+        "invalid_request",
+        lambda _, version: f"Invalid parameter {HASH_ALGORITHM[version]}",
+    ),
+    (errors.UnknownCredentialError, 400, "invalid_request", _fixed("Invalid parameter credentialID")),
+    (
+        errors.CredentialDisabledError,
+        400,
+        "invalid_request",
+        _fixed("The credential identified by credentialID is disabled"),
+    ),
+    (errors.CertificateNotValidError, 400, "invalid_request", _certificate),
+    (errors.ActivationExpiredError, 400, "invalid_request", _fixed("SAD expired")),
+    (errors.DigestNotAuthorizedError, 400, "invalid_request", _fixed("Hash is not authorized by the SAD.")),
+    (errors.ActivationError, 400, "invalid_request", _fixed("Invalid parameter SAD")),
+    (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
+    (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
+    (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.AuthorizationServerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+)
+
+
+def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> JsonResponse:
+    """``{"error", "error_description", "request_id"}`` with the error's status and headers."""
+    found = next((row for row in TABLE if isinstance(error, row[0])), None)
+    if found is None:
+        log.error("%s: %s", type(error).__name__, error)
+        return write_error(request, 500, "server_error", SERVER_ERROR)
+    _, status, code, sentence = found
+    log.log(logging.ERROR if status >= 500 else logging.INFO, "%s: %s", type(error).__name__, error)
+    response = write_error(request, status, code, sentence(error, version))
+    if status in {401, 403}:
+        response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
+    if status == 503:
+        response["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def write_error(request: HttpRequest, status: int, code: str, sentence: str) -> JsonResponse:
+    body = {"error": code, "error_description": sentence, "request_id": getattr(request, "request_id", "-")}
+    return JsonResponse(body, status=status)

@@ -1,0 +1,16 @@
+"""What this role keeps: certificates, credentials, activations with their ledger, and the audit."""
+
+from rssp.models.activations import ActivatedDigest, Activation
+from rssp.models.audit import AppendOnlyError, AuditEvent
+from rssp.models.certificates import Certificate
+from rssp.models.credentials import Credential, PasskeyBinding
+
+__all__ = [
+    "ActivatedDigest",
+    "Activation",
+    "AppendOnlyError",
+    "AuditEvent",
+    "Certificate",
+    "Credential",
+    "PasskeyBinding",
+]

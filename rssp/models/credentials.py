@@ -1,0 +1,62 @@
+"""Signers' keys and the passkeys that may activate them. A user is (issuer, subject), two strings."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from rssp.models.certificates import Certificate
+
+
+def new_credential_id() -> str:
+    return str(uuid.uuid4())
+
+
+class Credential(models.Model):
+    """A key in the HSM and its certificate (CSC API, credential). Only its owner's approvals activate it."""
+
+    class Status(models.TextChoices):
+        ENABLED = "enabled", _("enabled")
+        DISABLED = "disabled", _("disabled")
+
+    credential_id = models.CharField(max_length=64, unique=True, default=new_credential_id)
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    key_algorithm = models.CharField(max_length=32)
+    hsm_key_id = models.BinaryField(max_length=16)
+    public_key = models.BinaryField()  # DER SubjectPublicKeyInfo
+    certificate = models.ForeignKey(Certificate, models.PROTECT, related_name="credentials")
+    certificate_policy = models.CharField(max_length=64)
+    description = models.CharField(max_length=255)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ENABLED)
+    scal = models.CharField(max_length=1, default="2")
+    auth_mode = models.CharField(max_length=16, default="oauth2code")
+    multisign = models.PositiveIntegerField(default=1000)
+    created = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["issuer", "subject", "created"], name="rssp_credential_owner")]
+
+    def __str__(self) -> str:
+        return self.credential_id
+
+
+class PasskeyBinding(models.Model):
+    """The passkey whose assertions activate a credential: our own copy of its public key, never authz's word."""
+
+    credential = models.ForeignKey(Credential, models.PROTECT, related_name="bindings")
+    passkey_id = models.BinaryField(max_length=1023)
+    public_key = models.BinaryField()  # COSE key
+    bound = models.DateTimeField(default=timezone.now)
+    unbound = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["credential", "passkey_id"], condition=models.Q(unbound=None), name="rssp_binding_live"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credential_id}: {bytes(self.passkey_id).hex()[:16]}"

@@ -1,0 +1,1 @@
+"""What this role does. Keyword-only functions; they own the transactions."""

@@ -1,0 +1,116 @@
+"""From a token to an activation: verified, then recorded under a nonce that is unique for ever."""
+
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import IntegrityError, router, transaction
+
+from rssp.activation import (
+    CREATION,
+    SIGNING,
+    VerifiedActivation,
+    VerifiedCreation,
+    parse_creation_approval,
+    parse_signing_approval,
+    verify_activation,
+    verify_creation,
+)
+from rssp.clients.introspection import VerifiedToken
+from rssp.errors import ActivationRefusedError, ActivationReplayedError
+from rssp.models import ActivatedDigest, Activation, Credential
+
+
+def activate_credential(*, token: VerifiedToken, credential: Credential) -> Activation:
+    """The activation that this token stands for: made at its first use, found again later.
+
+    Raises children of `ActivationError`; a second token around the same approval is `ActivationReplayedError`.
+    """
+    given = parse_signing_approval(
+        client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
+    )
+    binding = credential.bindings.filter(passkey_id=given.passkey_id, unbound=None).first()
+    if binding is None:
+        raise ActivationRefusedError("the passkey is not bound to this credential")
+    verified = verify_activation(
+        given=given,
+        expected_credential_id=credential.credential_id,
+        expected_subject=credential.subject,
+        expected_passkey_id=bytes(binding.passkey_id),
+        expected_public_key=bytes(binding.public_key),
+        expected_rp_id=settings.APPROVAL_RP_ID,
+        expected_origin=settings.APPROVAL_ORIGIN,
+        now=int(time.time()),
+    )
+    return _record_signing(verified, token, credential)
+
+
+def verify_creation_token(*, token: VerifiedToken) -> VerifiedCreation:
+    """Raises `ActivationRefusedError` or `ActivationExpiredError`."""
+    given = parse_creation_approval(
+        client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
+    )
+    return verify_creation(
+        given=given,
+        expected_rp_id=settings.APPROVAL_RP_ID,
+        expected_origin=settings.APPROVAL_ORIGIN,
+        now=int(time.time()),
+    )
+
+
+def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Activation:
+    """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
+    row = _new_activation(CREATION, verified, token)
+    try:
+        with transaction.atomic(using=router.db_for_write(Activation)):
+            row.save(force_insert=True)
+    except IntegrityError:
+        raise ActivationReplayedError("the approval was used before") from None
+    return row
+
+
+def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
+    known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
+    if known is None:
+        try:
+            return _insert_signing(verified, token, credential)
+        except IntegrityError:
+            # A parallel call with the same token was first, or this token came with another approval before.
+            known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
+    if known is None or known.token_checksum != token.checksum:
+        raise ActivationReplayedError("the approval stands behind another token")
+    return known
+
+
+def _insert_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
+    row = _new_activation(SIGNING, verified, token)
+    row.credential = credential
+    with transaction.atomic(using=router.db_for_write(Activation)):
+        row.save(force_insert=True)
+        ActivatedDigest.objects.bulk_create(
+            ActivatedDigest(
+                activation=row,
+                position=position,
+                hash_type=hash_type,
+                hash_algorithm_oid=verified.hash_algorithm_oid,
+                digest=digest.hex(),
+            )
+            for position, (hash_type, digest) in enumerate(verified.digests)
+        )
+    return row
+
+
+def _new_activation(kind: str, verified: VerifiedActivation | VerifiedCreation, token: VerifiedToken) -> Activation:
+    return Activation(
+        nonce=verified.nonce.hex(),
+        token_checksum=token.checksum,
+        kind=kind,
+        issuer=token.issuer,
+        client_id=verified.client_id,
+        subject=verified.subject,
+        expires=datetime.fromtimestamp(verified.expires_at, UTC),
+        passkey_id=verified.passkey_id,
+        authenticator_data=verified.assertion.authenticator_data,
+        client_data_json=verified.assertion.client_data_json,
+        signature=verified.assertion.signature,
+    )

@@ -1,0 +1,63 @@
+"""Writing the audit. Refusals of callers that nobody knows go to the log alone, so that a stranger cannot fill it."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rssp.clients.introspection import VerifiedToken
+from rssp.errors import ActivationReplayedError, DigestSpentError, HsmUnavailableError, RsspError
+from rssp.models import Activation, AuditEvent
+
+# What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
+FACTORS = "password, passkey"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which request it was, and from where."""
+
+    request_id: str
+    address: str
+
+
+SYSTEM = Origin(request_id="", address="")
+
+
+def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, credential_id: str, origin: Origin) -> None:
+    """Why a known caller got no signature or credential."""
+    result = AuditEvent.Result.REFUSED
+    if isinstance(error, ActivationReplayedError | DigestSpentError):
+        result = AuditEvent.Result.REPLAY
+    elif isinstance(error, HsmUnavailableError):
+        result = AuditEvent.Result.UNAVAILABLE
+    AuditEvent.objects.create(
+        action=action,
+        result=result,
+        issuer=token.issuer,
+        subject=token.subject,
+        client_id=token.client_id,
+        credential_id=credential_id[:255],
+        reason=f"{type(error).__name__}: {error}"[:255],
+        address=origin.address,
+        request_id=origin.request_id,
+    )
+
+
+def describe_activation(activation: Activation, *, call: uuid.UUID | None, origin: Origin) -> dict[str, Any]:
+    """The members of an event that follow from the approval behind it."""
+    return {
+        "issuer": activation.issuer,
+        "subject": activation.subject,
+        "factors": FACTORS,
+        "client_id": activation.client_id,
+        "activation": activation.nonce,
+        "call": call,
+        "address": origin.address,
+        "request_id": origin.request_id,
+    }
+
+
+def record_events(events: Iterable[AuditEvent]) -> None:
+    """In the caller's transaction: what is recorded there and what is audited stand or fall together."""
+    AuditEvent.objects.bulk_create(events)

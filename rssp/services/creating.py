@@ -1,0 +1,146 @@
+"""``credentials/create``: a key in the HSM, its certificate, and the passkey that alone will activate it.
+
+The approval's unique nonce is the reservation: it is spent when the HSM is first asked, and good for one credential.
+What fails after that leaves no key behind, or an entry in the audit that says which.
+"""
+
+import logging
+import secrets
+
+from django.conf import settings
+from django.db import DatabaseError, router, transaction
+
+from rssp.activation import VerifiedCreation
+from rssp.algorithms import KEY_ALGORITHMS
+from rssp.clients.introspection import VerifiedToken
+from rssp.errors import (
+    ActivationError,
+    CreationFailedError,
+    HsmError,
+    HsmUnavailableError,
+    InvalidParameterError,
+    RsspError,
+)
+from rssp.hsm.interface import Hsm
+from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding
+from rssp.models.credentials import new_credential_id
+from rssp.services.activating import record_creation, verify_creation_token
+from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
+from rssp.services.authority import CERTIFICATE_POLICIES, issue_certificate, revoke_certificate
+from rssp.services.hsm import get_hsm
+from rssp.wire import CreateRequest
+
+log = logging.getLogger(__name__)
+
+
+def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: Origin) -> Credential:
+    """The new credential, committed.
+
+    Raises `ActivationError`, `InvalidParameterError` (the request names something else than was approved),
+    `HsmUnavailableError` (nothing is spent) or `CreationFailedError` (the approval is spent).
+    """
+    try:
+        verified = verify_creation_token(token=token)
+        _verify_request(request, verified)
+        hsm = get_hsm()
+        hsm.verify_available()
+        activation = record_creation(verified=verified, token=token)
+    except (ActivationError, HsmUnavailableError) as error:
+        record_refusal(action=AuditEvent.Action.CREATE, error=error, token=token, credential_id="", origin=origin)
+        raise
+    return _make(hsm, verified, activation, origin)
+
+
+def _verify_request(request: CreateRequest, verified: VerifiedCreation) -> None:
+    if (
+        request.certificate_policy != verified.certificate_policy
+        or request.certificate_policy not in CERTIFICATE_POLICIES
+    ):
+        raise InvalidParameterError("certificatePolicy")
+    if request.key_algorithm != verified.key_algorithm or request.key_algorithm not in KEY_ALGORITHMS:
+        raise InvalidParameterError("keyAlgorithm")
+
+
+def _make(hsm: Hsm, verified: VerifiedCreation, activation: Activation, origin: Origin) -> Credential:
+    """Everything after the approval is spent; undone as far as it came if a part of it fails."""
+    credential = Credential(
+        credential_id=new_credential_id(),
+        issuer=settings.ISSUER,
+        subject=verified.subject,
+        key_algorithm=verified.key_algorithm,
+        hsm_key_id=secrets.token_bytes(16),
+        certificate_policy=verified.certificate_policy,
+        description=_describe(verified),
+    )
+    certificate = None
+    try:
+        credential.public_key = hsm.generate_key(
+            key_id=bytes(credential.hsm_key_id),
+            label=credential.credential_id,
+            key_algorithm=credential.key_algorithm,
+        )
+        credential.certificate = certificate = issue_certificate(
+            certificate_policy=verified.certificate_policy,
+            common_name=verified.common_name,
+            email=verified.email,
+            public_key=bytes(credential.public_key),
+            key_algorithm=verified.key_algorithm,
+        )
+        _keep(credential, verified, activation, origin)
+    except (RsspError, DatabaseError) as error:
+        log.error("no credential was made: %s", type(error).__name__)
+        _undo(hsm, credential, certificate, activation, error, origin)
+        raise CreationFailedError("no credential was made") from error
+    return credential
+
+
+def _keep(credential: Credential, verified: VerifiedCreation, activation: Activation, origin: Origin) -> None:
+    with transaction.atomic(using=router.db_for_write(Credential)):
+        credential.save(force_insert=True)
+        PasskeyBinding.objects.create(
+            credential=credential, passkey_id=verified.passkey_id, public_key=verified.passkey_public_key
+        )
+        Activation.objects.filter(pk=activation.pk).update(credential=credential)
+        record_events([_event(credential, activation, AuditEvent.Result.CREATED, "", origin)])
+
+
+def _undo(
+    hsm: Hsm,
+    credential: Credential,
+    certificate: Certificate | None,
+    activation: Activation,
+    error: Exception,
+    origin: Origin,
+) -> None:
+    """No key without a credential: it is destroyed, and the audit says if that failed too."""
+    reason = type(error).__name__
+    key_id = bytes(credential.hsm_key_id)
+    try:
+        hsm.destroy_key(key_id=key_id)
+        reason += "; the key was destroyed"
+    except HsmError:
+        log.error("the key %s was not destroyed", key_id.hex())
+        reason += f"; the key {key_id.hex()} was NOT destroyed"
+    if certificate is not None:
+        try:
+            revoke_certificate(certificate=certificate, reason="cessation_of_operation")
+            reason += "; the certificate was revoked"
+        except (RsspError, DatabaseError):
+            log.error("the certificate %s was not revoked", certificate.serial_number)
+            reason += "; the certificate was NOT revoked"
+    record_events([_event(credential, activation, AuditEvent.Result.FAILED, reason, origin)])
+
+
+def _event(credential: Credential, activation: Activation, result: str, reason: str, origin: Origin) -> AuditEvent:
+    return AuditEvent(
+        action=AuditEvent.Action.CREATE,
+        result=result,
+        credential_id=credential.credential_id,
+        reason=reason[:255],
+        **describe_activation(activation, call=None, origin=origin),
+    )
+
+
+def _describe(verified: VerifiedCreation) -> str:
+    kind = verified.key_algorithm.upper().replace("-", " ")
+    return f"{verified.common_name[:200]}, {kind}, {verified.certificate_policy}"[:255]

@@ -1,0 +1,97 @@
+"""A user's credentials: finding, describing, and whether one may sign now."""
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from django.utils import timezone
+
+from rssp.algorithms import KEY_ALGORITHMS, sign_algos
+from rssp.clients.introspection import VerifiedToken
+from rssp.errors import CertificateNotValidError, CredentialDisabledError, InvalidParameterError, UnknownCredentialError
+from rssp.models import Credential
+from rssp.services.authority import certificate_status, read_chain
+from rssp.wire import CredentialDescription, ListRequest
+
+__all__ = ["describe_credential", "find_credential", "list_credentials", "verify_usable"]
+
+
+def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
+    """The caller's own credential; a token of one credential opens that one alone. Raises `UnknownCredentialError`."""
+    rows = Credential.objects.filter(credential_id=credential_id, issuer=token.issuer, subject=token.subject)
+    found = rows.select_related("certificate").first()
+    if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
+        raise UnknownCredentialError("there is no such credential for this user")
+    return found
+
+
+def _approved_credential(token: VerifiedToken) -> object:
+    try:
+        return token.details[0]["credentialID"]
+    except (LookupError, TypeError):
+        return None
+
+
+def list_credentials(*, token: VerifiedToken, request: ListRequest) -> tuple[list[Credential], str | None]:
+    """The caller's credentials, oldest first, and the token of the next page if there is one."""
+    rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
+    rows = rows.select_related("certificate").order_by("created", "pk")
+    found = list(rows)
+    if request.page_token is not None:
+        positions = [index for index, row in enumerate(found) if row.credential_id == request.page_token]
+        if not positions:
+            raise InvalidParameterError("pageToken")
+        found = found[positions[0] + 1 :]
+    if request.only_valid:
+        found = [row for row in found if _is_valid(row)]
+    page = found[: request.limit]
+    return page, page[-1].credential_id if len(page) < len(found) else None
+
+
+def _is_valid(credential: Credential) -> bool:
+    enabled = credential.status == Credential.Status.ENABLED
+    return enabled and certificate_status(credential.certificate, timezone.now()) == "valid"
+
+
+def verify_usable(*, credential: Credential) -> None:
+    """Raises `CredentialDisabledError` or `CertificateNotValidError` unless the credential may sign now."""
+    if credential.status != Credential.Status.ENABLED:
+        raise CredentialDisabledError("the credential is disabled")
+    status = certificate_status(credential.certificate, timezone.now())
+    if status != "valid":
+        raise CertificateNotValidError(status, subject=_short_subject(_leaf(credential)))
+
+
+def describe_credential(*, credential: Credential) -> CredentialDescription:
+    """Everything that ``credentials/info`` can tell."""
+    chain = read_chain(credential.certificate)
+    certificate = x509.load_der_x509_certificate(chain[0])
+    key = KEY_ALGORITHMS[credential.key_algorithm]
+    return CredentialDescription(
+        credential_id=credential.credential_id,
+        description=credential.description,
+        enabled=credential.status == Credential.Status.ENABLED,
+        sign_algos=sign_algos(credential.key_algorithm),
+        bits=key.bits,
+        curve_oid=key.curve_oid,
+        certificate_status=certificate_status(credential.certificate, timezone.now()),
+        certificate_policy=credential.certificate_policy,
+        chain=tuple(chain),
+        issuer=certificate.issuer.rfc4514_string(),
+        subject=certificate.subject.rfc4514_string(),
+        serial_number=certificate.serial_number,
+        valid_from=certificate.not_valid_before_utc,
+        valid_to=certificate.not_valid_after_utc,
+        scal=credential.scal,
+        auth_mode=credential.auth_mode,
+        multisign=credential.multisign,
+    )
+
+
+def _leaf(credential: Credential) -> x509.Certificate:
+    return x509.load_der_x509_certificate(read_chain(credential.certificate)[0])
+
+
+def _short_subject(certificate: x509.Certificate) -> str:
+    """``O=…,CN=…`` as far as there are such: what CSC's sentence names an expired certificate by."""
+    wanted = ((NameOID.ORGANIZATION_NAME, "O"), (NameOID.COMMON_NAME, "CN"))
+    found = [(name, certificate.subject.get_attributes_for_oid(oid)) for oid, name in wanted]
+    return ",".join(f"{name}={attributes[0].value!s}" for name, attributes in found if attributes)

@@ -1,0 +1,30 @@
+"""What ``info`` tells of this service: what is built, and nothing else."""
+
+import base64
+
+from django.conf import settings
+
+from rssp.algorithms import KEY_ALGORITHMS, RSASSA_PSS, sign_algos
+from rssp.wire import ServiceDescription, Version
+
+METHODS: dict[Version, tuple[str, ...]] = {
+    1: ("info", "credentials/list", "credentials/info", "signatures/signHash"),
+    2: ("info", "credentials/list", "credentials/info", "credentials/create", "signatures/signHash"),
+}
+# Of the algorithms offered only RSASSA-PSS has parameters; these are SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
+_PARAMETERS = {
+    RSASSA_PSS: base64.b64decode("MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgEg"),
+}
+
+
+def describe_service(*, version: Version) -> ServiceDescription:
+    offered = dict.fromkeys(oid for name in KEY_ALGORITHMS for oid in sign_algos(name))
+    return ServiceDescription(
+        name=settings.RSSP_NAME,
+        logo=settings.RSSP_LOGO,
+        region=settings.RSSP_REGION,
+        description=settings.RSSP_DESCRIPTION,
+        issuer=settings.ISSUER,
+        methods=METHODS[version],
+        sign_algos=tuple((oid, _PARAMETERS.get(oid)) for oid in offered),
+    )

@@ -1,0 +1,120 @@
+"""The ledger of approved digests: authorised, reserved, intended, then signed or unknown. Never back from intended.
+
+Every step is a conditional UPDATE that is committed before the next one starts; who changes fewer rows than it holds
+lost them to another and stops. No function here touches the HSM.
+"""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from rssp.errors import (
+    ActivationExpiredError,
+    DigestNotAuthorizedError,
+    DigestSpentError,
+    ReservationLostError,
+    SigningFailedError,
+)
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
+from rssp.services.auditing import Origin, describe_activation, record_events
+from rssp.services.credentials import verify_usable
+
+State = ActivatedDigest.State
+SIGNABLE_HASH_TYPE = "dtbsr"
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """One call's hold on ledger rows, in the order of the call's digests."""
+
+    activation: Activation
+    call: uuid.UUID
+    rows: tuple[int, ...]
+    digests: tuple[bytes, ...]
+    hash_algorithm_oid: str
+
+
+def reserve_digests(*, activation: Activation, hash_algorithm_oid: str, digests: Sequence[bytes]) -> Reservation:
+    """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
+
+    Raises `DigestNotAuthorizedError` (`DigestSpentError` where the approval held it and it was used), or what
+    `verify_usable` raises if the credential was closed meanwhile.
+    """
+    call, now = uuid.uuid4(), timezone.now()
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+        Activation.objects.select_for_update().get(pk=activation.pk)
+        if activation.expires <= now:
+            raise ActivationExpiredError("the approval has expired")
+        verify_usable(credential=Credential.objects.select_related("certificate").get(pk=activation.credential_id))
+        rows = _choose_rows(activation, hash_algorithm_oid, digests)
+        free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
+        if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):
+            raise DigestSpentError("another call was faster")
+    return Reservation(activation, call, rows, tuple(digests), hash_algorithm_oid)
+
+
+def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Sequence[bytes]) -> tuple[int, ...]:
+    """A row for each occurrence, in the call's order. Multiplicity counts, order does not."""
+    wanted = Counter(digest.hex() for digest in digests)
+    held: Counter[str] = Counter()
+    free: dict[str, list[int]] = defaultdict(list)
+    rows = activation.digests.filter(hash_type=SIGNABLE_HASH_TYPE, hash_algorithm_oid=hash_algorithm_oid)
+    for pk, digest, state in rows.order_by("position").values_list("pk", "digest", "state"):
+        held[digest] += 1
+        if state == State.AUTHORISED:
+            free[digest].append(pk)
+    if wanted - held:
+        raise DigestNotAuthorizedError("the approval does not hold this digest, or not so often")
+    if any(len(free[digest]) < count for digest, count in wanted.items()):
+        raise DigestSpentError("the approval held this digest, and it was used")
+    return tuple(free[digest.hex()].pop(0) for digest in digests)
+
+
+def record_intent(*, reservation: Reservation) -> None:
+    """From here on the digests are spent, whatever happens. Raises `ReservationLostError` if the sweep was faster."""
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+        held = ActivatedDigest.objects.filter(call=reservation.call, state=State.RESERVED)
+        if held.update(state=State.INTENDED, intended=timezone.now()) != len(reservation.rows):
+            raise ReservationLostError("the reservation ran out")
+
+
+def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:
+    """The first rows are signed, the others unknown; ``asked`` is how many the HSM was asked for.
+
+    Raises `SigningFailedError` if the rows are no longer this call's: then nothing leaves.
+    """
+    now = timezone.now()
+    events = []
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+        for index, (pk, digest) in enumerate(zip(reservation.rows, reservation.digests, strict=True)):
+            is_signed = index < len(signatures)
+            held = ActivatedDigest.objects.filter(pk=pk, call=reservation.call, state=State.INTENDED)
+            changed = held.update(
+                state=State.SIGNED if is_signed else State.UNKNOWN,
+                finished=now,
+                signature_sha256=sha256(signatures[index]).hexdigest() if is_signed else "",
+            )
+            if not changed:
+                raise SigningFailedError("the ledger's row is no longer this call's")
+            result = AuditEvent.Result.SIGNED if is_signed else AuditEvent.Result.UNKNOWN
+            if index >= asked:
+                result = AuditEvent.Result.NOT_ASKED
+            events.append(_event(reservation, digest, result, origin))
+        record_events(events)
+
+
+def _event(reservation: Reservation, digest: bytes, result: str, origin: Origin) -> AuditEvent:
+    credential = reservation.activation.credential
+    return AuditEvent(
+        action=AuditEvent.Action.SIGN,
+        result=result,
+        credential_id=credential.credential_id if credential else "",
+        hash_algorithm_oid=reservation.hash_algorithm_oid,
+        digest=digest.hex(),
+        **describe_activation(reservation.activation, call=reservation.call, origin=origin),
+    )

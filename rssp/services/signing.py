@@ -1,0 +1,135 @@
+"""``signatures/signHash``: the one way to a signer's key (docs/signing-cycle.md, step 7).
+
+No transaction is open while the authorization server or the HSM works. What is certain before `C_Sign` is entered is
+answered as certain; from then on a digest is spent, and an outcome that is not known is never tried again.
+"""
+
+import hmac
+from datetime import UTC, datetime
+
+from rssp.algorithms import (
+    HASH_OIDS,
+    DigestSigner,
+    SigningOperation,
+    choose_operation,
+    verify_digest_length,
+    verify_signature,
+)
+from rssp.clients import introspection
+from rssp.clients.introspection import VerifiedToken
+from rssp.errors import (
+    ActivationError,
+    ActivationExpiredError,
+    ActivationRefusedError,
+    CredentialError,
+    HsmError,
+    InvalidTokenError,
+    ReservationLostError,
+    SigningFailedError,
+)
+from rssp.models import Activation, AuditEvent, Credential
+from rssp.services.activating import activate_credential
+from rssp.services.auditing import Origin, record_refusal
+from rssp.services.credentials import find_credential, verify_usable
+from rssp.services.hsm import get_hsm
+from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
+from rssp.wire import SignHashRequest, decode_hashes
+
+
+def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Origin) -> list[bytes]:
+    """The signatures in the order of the request's hashes: all of them, verified and recorded, or an error."""
+    try:
+        credential = find_credential(token=bearer, credential_id=request.credential_id)
+        verify_usable(credential=credential)
+        operation, digests = _read_operation(credential, request)
+        token = _read_activation_token(bearer, request)
+        activation = activate_credential(token=token, credential=credential)
+        return _sign(credential, activation, operation, digests, origin)
+    except (CredentialError, ActivationError, HsmError, ReservationLostError) as error:
+        record_refusal(
+            action=AuditEvent.Action.SIGN,
+            error=error,
+            token=bearer,
+            credential_id=request.credential_id,
+            origin=origin,
+        )
+        raise
+
+
+def _read_operation(credential: Credential, request: SignHashRequest) -> tuple[SigningOperation, tuple[bytes, ...]]:
+    operation = choose_operation(
+        key_algorithm=credential.key_algorithm,
+        sign_algo=request.sign_algo,
+        sign_algo_params=request.sign_algo_params,
+        hash_algorithm_oid=request.hash_algorithm_oid,
+    )
+    digests = decode_hashes(request.hashes)
+    for digest in digests:
+        verify_digest_length(operation=operation, digest=digest)
+    return operation, digests
+
+
+def _read_activation_token(bearer: VerifiedToken, request: SignHashRequest) -> VerifiedToken:
+    """The token of scope ``credential``: the bearer, or the SAD beside a service token of the same user and client."""
+    if "credential" in bearer.scopes:
+        if request.sad is not None and not _is_same(introspection.checksum_of(request.sad), bearer.checksum):
+            raise ActivationRefusedError("the SAD is another token than the bearer")
+        return bearer
+    if request.sad is None:
+        raise ActivationRefusedError("there is no SAD")
+    try:
+        token = introspection.verify_token(request.sad)
+    except InvalidTokenError:
+        raise _ended(request.sad) from None
+    if "credential" not in token.scopes:
+        raise ActivationRefusedError("the SAD is a token for something else")
+    if (token.subject, token.client_id) != (bearer.subject, bearer.client_id):
+        raise ActivationRefusedError("the SAD is another user's or another client's")
+    return token
+
+
+def _ended(sad: str) -> ActivationError:
+    """A token that we saw alive has expired; any other is refused without a reason."""
+    known = Activation.objects.filter(token_checksum=introspection.checksum_of(sad)).first()
+    if known is not None and known.expires <= datetime.now(UTC):
+        return ActivationExpiredError("the SAD has expired")
+    return ActivationRefusedError("the SAD is unknown or has ended")
+
+
+def _is_same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def _sign(
+    credential: Credential,
+    activation: Activation,
+    operation: SigningOperation,
+    digests: tuple[bytes, ...],
+    origin: Origin,
+) -> list[bytes]:
+    with get_hsm().open_key(key_id=bytes(credential.hsm_key_id)) as signer:
+        reservation = reserve_digests(
+            activation=activation, hash_algorithm_oid=HASH_OIDS[operation.hash_name], digests=digests
+        )
+        record_intent(reservation=reservation)
+        return _use_key(signer, bytes(credential.public_key), reservation, operation, origin)
+
+
+def _use_key(
+    signer: DigestSigner, public_key: bytes, reservation: Reservation, operation: SigningOperation, origin: Origin
+) -> list[bytes]:
+    """Signs each digest once. Whatever ends this, every row gets an outcome, or keeps its intent for the sweep."""
+    signatures: list[bytes] = []
+    asked = 0
+    try:
+        for digest in reservation.digests:
+            asked += 1
+            signature = signer.sign_digest(operation=operation, digest=digest)
+            verify_signature(public_key=public_key, operation=operation, digest=digest, signature=signature)
+            signatures.append(signature)
+    except HsmError as error:
+        # An HSM that is gone now may have signed: this is no longer "try again".
+        raise SigningFailedError(str(error)) from error
+    finally:
+        record_outcomes(reservation=reservation, signatures=signatures, asked=asked, origin=origin)
+    return signatures

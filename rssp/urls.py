@@ -1,0 +1,44 @@
+"""The addresses of the CSC API (docs/protocols.md, section 7) and of what the authority publishes."""
+
+from django.urls import path
+
+from rssp.views import csc, pki
+from rssp.views.endpoint import not_implemented
+
+app_name = "rssp"
+
+# The rest of the specifications' methods: known, and not built.
+NOT_BUILT = {
+    1: (
+        *("auth/login", "auth/revoke", "credentials/authorize", "credentials/extendTransaction"),
+        *("credentials/sendOTP", "signatures/timestamp"),
+    ),
+    2: (
+        *("auth/login", "auth/revoke", "credentials/authorize", "credentials/authorizeCheck"),
+        *("credentials/getChallenge", "credentials/extendTransaction", "credentials/sendOTP", "credentials/delete"),
+        *("signatures/signDoc", "signatures/signPolling", "signatures/timestamp"),
+    ),
+}
+_BUILT = {
+    "info": csc.info,
+    "credentials/list": csc.credentials_list,
+    "credentials/info": csc.credentials_info,
+    "signatures/signHash": csc.sign_hash,
+}
+
+urlpatterns = [
+    *(
+        path(f"csc/v{version}/{method}", view, {"version": version}, name=f"v{version}/{method}")
+        for version in (1, 2)
+        for method, view in _BUILT.items()
+    ),
+    path("csc/v2/credentials/create", csc.credentials_create, {"version": 2}, name="v2/credentials/create"),
+    *(
+        path(f"csc/v{version}/{method}", not_implemented, {"version": version}, name=f"v{version}/{method}")
+        for version, methods in NOT_BUILT.items()
+        for method in methods
+    ),
+    path("pki/root.pem", pki.root_pem, name="root_pem"),
+    path("pki/root.der", pki.root_der, name="root_der"),
+    path("pki/issuing.der", pki.issuing_der, name="issuing_der"),
+]

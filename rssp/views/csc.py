@@ -1,0 +1,82 @@
+"""The methods of the CSC API that are built, for both versions."""
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from rssp.services.creating import create_credential
+from rssp.services.credentials import describe_credential, find_credential, list_credentials
+from rssp.services.describing import describe_service
+from rssp.services.signing import sign_hashes
+from rssp.views.endpoint import (
+    CREATION,
+    SERVICE,
+    SERVICE_OR_CREDENTIAL,
+    VerifiedToken,
+    endpoint,
+    open_endpoint,
+    origin_of,
+)
+from rssp.wire import (
+    Version,
+    parse_create_request,
+    parse_info_request,
+    parse_list_request,
+    parse_sign_hash_request,
+    write_credential,
+    write_info,
+    write_signatures,
+)
+
+
+@open_endpoint
+def info(_request: HttpRequest, version: Version, _body: dict[str, Any]) -> HttpResponseBase:
+    return JsonResponse(write_info(describe_service(version=version), version))
+
+
+@endpoint({1: SERVICE, 2: SERVICE})
+def credentials_list(
+    _request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_list_request(body, version)
+    found, next_page = list_credentials(token=token, request=wanted)
+    answer: dict[str, Any] = {"credentialIDs": [row.credential_id for row in found]}
+    if next_page is not None:
+        answer["nextPageToken"] = next_page
+    if wanted.credential_info:
+        answer["credentialInfos"] = [
+            {"credentialID": row.credential_id}
+            | write_credential(describe_credential(credential=row), wanted.members, version)
+            for row in found
+        ]
+    if wanted.only_valid:
+        answer["onlyValid"] = True
+    return JsonResponse(answer)
+
+
+@endpoint({1: SERVICE, 2: SERVICE_OR_CREDENTIAL})
+def credentials_info(
+    _request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_info_request(body)
+    credential = find_credential(token=token, credential_id=wanted.credential_id)
+    return JsonResponse(write_credential(describe_credential(credential=credential), wanted.members, version))
+
+
+@endpoint({1: SERVICE, 2: SERVICE_OR_CREDENTIAL})
+def sign_hash(request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]) -> HttpResponseBase:
+    wanted = parse_sign_hash_request(body, version, needs_sad="credential" not in token.scopes)
+    return JsonResponse(write_signatures(sign_hashes(bearer=token, request=wanted, origin=origin_of(request))))
+
+
+@endpoint({2: CREATION})
+def credentials_create(
+    request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_create_request(body)
+    made = create_credential(token=token, request=wanted, origin=origin_of(request))
+    answer = {"credentialID": made.credential_id}
+    return JsonResponse(
+        answer | write_credential(describe_credential(credential=made), wanted.members, version), status=201
+    )

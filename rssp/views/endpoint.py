@@ -1,0 +1,101 @@
+"""What every method of the API has in common: POST alone, the caller, the JSON object, errors, no caching."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from rssp.error_responses import respond, write_error
+from rssp.errors import BodyTooLongError, MalformedBodyError, RsspError
+from rssp.services.auditing import Origin
+from rssp.services.callers import VerifiedToken, verify_caller
+from rssp.wire import LONGEST_BODY, Version, parse_object
+
+SERVICE = frozenset({"service"})
+SERVICE_OR_CREDENTIAL = frozenset({"service", "credential"})
+CREATION = frozenset({"credential-creation"})
+
+View = Callable[..., HttpResponseBase]
+
+
+def endpoint(scopes: Mapping[Version, frozenset[str]]) -> Callable[[View], View]:
+    """The view gets (request, version, token, body); ``scopes`` says which tokens open it in which version."""
+
+    def decorate(view: View) -> View:
+        def call(request: HttpRequest, version: Version) -> HttpResponseBase:
+            token = verify_caller(authorization=request.headers.get("Authorization"), scopes=scopes[version])
+            return view(request, version, token, read_object(request))
+
+        return _answered(wraps(view)(call))
+
+    return decorate
+
+
+def open_endpoint(view: View) -> View:
+    """The same for what needs no token: the view gets (request, version, body)."""
+
+    def call(request: HttpRequest, version: Version) -> HttpResponseBase:
+        return view(request, version, read_object(request))
+
+    return _answered(wraps(view)(call))
+
+
+def _answered(call: View) -> View:
+    @csrf_exempt
+    @wraps(call)
+    def answer(request: HttpRequest, version: Version) -> HttpResponseBase:
+        response: HttpResponseBase
+        if request.method != "POST":
+            response = write_error(request, 405, "invalid_request", "Every method of this API is a POST.")
+            response["Allow"] = "POST"
+        else:
+            try:
+                response = call(request, version)
+            except RsspError as error:
+                response = respond(request, error, version)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+def not_implemented(request: HttpRequest, version: Version) -> HttpResponse:
+    """A method of the specification that is not built here (CSC API, 10.1: 501)."""
+    return write_error(request, 501, "not_implemented", "This service does not implement this method.")
+
+
+def read_object(request: HttpRequest) -> dict[str, Any]:
+    """The body's JSON object; raises `MalformedBodyError` or `BodyTooLongError`."""
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
+        raise MalformedBodyError("the body is not application/json in UTF-8")
+    announced = request.headers.get("Content-Length") or "0"
+    if not announced.isascii() or not announced.isdigit():
+        raise MalformedBodyError("the body's length is malformed")
+    if int(announced[:12]) > LONGEST_BODY:
+        raise BodyTooLongError("the body is too long")
+    raw = request.read(LONGEST_BODY + 1)
+    if len(raw) > LONGEST_BODY:
+        raise BodyTooLongError("the body is too long")
+    return parse_object(raw)
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    return Origin(
+        request_id=getattr(request, "request_id", ""), address=str(request.META.get("REMOTE_ADDR") or "")[:64]
+    )
+
+
+__all__ = [
+    "CREATION",
+    "SERVICE",
+    "SERVICE_OR_CREDENTIAL",
+    "VerifiedToken",
+    "endpoint",
+    "not_implemented",
+    "open_endpoint",
+    "origin_of",
+]
