@@ -22,11 +22,17 @@ _KEY_ALGORITHMS = {
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
-    """The page, with where the wordmark leads and, on the account's pages, the navigation between them."""
+    """The page, with where the wordmark leads and, on the account's pages, the navigation: the same as signapp's, by address."""
     shared: dict[str, Any] = {"home_url": f"{settings.SIGNAPP_URL}/"}
     if section := (context or {}).get("section"):
         shared["nav_items"] = [
-            {"href": f"{settings.SIGNAPP_URL}/", "label": _("Start"), "icon": "home", "current": False},
+            {
+                "href": f"{settings.SIGNAPP_URL}/documents",
+                "label": _("Documents"),
+                "icon": "documents",
+                "current": False,
+            },
+            {"href": f"{settings.SIGNAPP_URL}/account", "label": _("Account"), "icon": "person", "current": False},
             {
                 "href": reverse("authz:passkeys"),
                 "label": _("Passkeys"),

@@ -1,0 +1,248 @@
+"""The one table from this role's errors to a status and to words: what happened, what it means, what to do.
+
+A failed document keeps its error's code, so the same table explains it when its page is opened again.
+"""
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from signapp import errors
+
+logger = logging.getLogger(__name__)
+Words = str | Promise
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a page says about one error."""
+
+    status: HTTPStatus
+    title: str
+    sentence: str
+    code: str
+
+
+TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
+    # Log in again.
+    "login_required": (
+        HTTPStatus.UNAUTHORIZED,
+        gettext_lazy("You are not logged in any more"),
+        gettext_lazy("Your documents are still here. Log in to go on."),
+    ),
+    "login_failed": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("You were not logged in"),
+        gettext_lazy("The login did not come about. Nothing was changed; try again."),
+    ),
+    "login_declined": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("You stopped the login"),
+        gettext_lazy("So you are not logged in. Nothing was changed."),
+    ),
+    "login_stale": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("This login is over"),
+        gettext_lazy("It began in another browser, took too long or was finished already. Log in again."),
+    ),
+    "login_not_verified": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("You were not logged in"),
+        gettext_lazy("The login service's answer could not be verified, so it was not believed. Log in again."),
+    ),
+    "login_server_away": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("The login service does not answer"),
+        gettext_lazy("You are not logged in, and nothing was changed. Try again in a minute."),
+    ),
+    # The document must be another one.
+    "not_a_pdf": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This is not a PDF"),
+        gettext_lazy("This file is not a PDF. Save it as PDF from the program that made it, then upload that."),
+    ),
+    "empty_document": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("There is nothing in this file"),
+        gettext_lazy("This file is empty or has no pages. Choose another one."),
+    ),
+    "password_required": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF is protected by a password"),
+        gettext_lazy(
+            "This PDF is protected by a password, so it cannot be read here. Save it without one, and upload that."
+        ),
+    ),
+    "certified_no_changes": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF may not be changed"),
+        gettext_lazy(
+            "Its author certified this PDF and allows no further change, not even a signature. "
+            "Ask for a copy that may be signed."
+        ),
+    ),
+    "damaged_pdf": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF is damaged or unusually built"),
+        gettext_lazy(
+            "This PDF is damaged or unusually built, so what you read might not be what you sign. "
+            "Save it anew from the program that made it, or print it to a PDF."
+        ),
+    ),
+    "hostile_pdf": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF asks for too much"),
+        gettext_lazy(
+            "This PDF takes far more time or memory to read than its size explains, so it was not kept. "
+            "Print it to a new PDF, and upload that."
+        ),
+    ),
+    "too_many_pages": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF has too many pages"),
+        gettext_lazy("This PDF has more pages than can be signed here. Divide it, and upload the parts."),
+    ),
+    "document_too_large": (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        gettext_lazy("This file is too large"),
+        gettext_lazy("This file is larger than can be signed here. Choose a smaller one."),
+    ),
+    # The request must be another one.
+    "document_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no such document"),
+        gettext_lazy("It may have been deleted, or the address may be mistyped."),
+    ),
+    "wrong_state": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("That is no longer possible"),
+        gettext_lazy("The document has moved on since this page was opened. Look at it again, and go on from there."),
+    ),
+    "document_busy": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("The document is being signed"),
+        gettext_lazy("Nothing was changed. Wait until it is signed, then try again."),
+    ),
+    "credential_not_usable": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("This certificate cannot sign now"),
+        gettext_lazy("It is disabled, expired or revoked. Nothing was signed. Choose or get another one."),
+    ),
+    # The signer must approve again.
+    "approval_failed": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("The approval did not come about"),
+        gettext_lazy("Nothing was signed. Your document is still here: approve again."),
+    ),
+    "approval_stale": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("This approval is over"),
+        gettext_lazy(
+            "It began in another browser or too long ago, so nothing was signed by it. "
+            "Your document is still here: open it, and approve again."
+        ),
+    ),
+    "approval_not_verified": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("This approval cannot be trusted"),
+        gettext_lazy(
+            "It came from elsewhere or is incomplete, so nothing was signed by it. "
+            "Your document is still here: open it, and approve again."
+        ),
+    ),
+    "job_lost": (
+        HTTPStatus.GONE,
+        gettext_lazy("The preparation has ended"),
+        gettext_lazy("Nothing was signed. Your document is still here: prepare it again."),
+    ),
+    "job_expired": (
+        HTTPStatus.GONE,
+        gettext_lazy("The approval did not come in time"),
+        gettext_lazy("Nothing was signed. Your document is still here: prepare it again."),
+    ),
+    "approval_denied": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("You declined"),
+        gettext_lazy("Nothing was signed. Your document is still here, and you can go on whenever you like."),
+    ),
+    "approval_expired": (
+        HTTPStatus.GONE,
+        gettext_lazy("The approval came too late"),
+        gettext_lazy(
+            "It had expired or was used already, so it signed nothing now. Your document is still here: approve again."
+        ),
+    ),
+    "approval_refused": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("The approval was refused"),
+        gettext_lazy(
+            "It did not fit this document, certificate and signer. Nothing was signed. "
+            "Use the passkey that the certificate was made with, and approve again."
+        ),
+    ),
+    "outcome_unknown": (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        gettext_lazy("The outcome is not known"),
+        gettext_lazy(
+            "The signing service's answer was lost, so there is no signed document. "
+            "That approval is spent. Your document is still here: approve again."
+        ),
+    ),
+    "invalid_signature": (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        gettext_lazy("The signature did not verify"),
+        gettext_lazy(
+            "What came back was not a good signature, so it was thrown away. Your document is still here: try again."
+        ),
+    ),
+    "result_damaged": (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        gettext_lazy("The signed document did not arrive intact"),
+        gettext_lazy("So it was not kept. Your document is still here: sign it again."),
+    ),
+    # Another service: try later.
+    "signing_service_unavailable": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("The signing service does not answer"),
+        gettext_lazy("Nothing was changed, and your documents are still here. Try again in a minute."),
+    ),
+    "authorization_server_unavailable": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("The login and approval service does not answer"),
+        gettext_lazy("Nothing was signed or changed by this step. Try again in a minute."),
+    ),
+    "storage_error": (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        gettext_lazy("This document cannot be read back"),
+        gettext_lazy("Its file in storage is gone or altered. Nothing was signed; upload it again."),
+    ),
+    "storage_full": (
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        gettext_lazy("There is no room for this document now"),
+        gettext_lazy("There is no room for this document now, so nothing of it was kept. Try again later."),
+    ),
+}
+
+_UNKNOWN = (
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    gettext_lazy("Something went wrong on our side"),
+    gettext_lazy(
+        "Nothing was signed by this step. Try again; if it happens again, tell the operator the reference below."
+    ),
+)
+
+
+def explain(error: errors.SignappError) -> Explanation:
+    """The error's words. One that is not in the table is told without detail and logged."""
+    if error.code not in TABLE:
+        logger.error("unmapped error %s", type(error).__name__)
+    return explanation_of(error.code)
+
+
+def explanation_of(code: str) -> Explanation:
+    """The words for a code that was kept: in a failed document, or in the session."""
+    status, title, sentence = TABLE.get(code, _UNKNOWN)
+    return Explanation(status, str(title), str(sentence), code if code in TABLE else "server_error")

@@ -1,0 +1,30 @@
+"""Addresses of this role, from the root. The two callbacks are part of a published protocol."""
+
+from django.urls import path
+
+from signapp.views import account, approval, certificates, documents, files, home, login, signing
+
+app_name = "signapp"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("login", login.login, name="login"),
+    path("signup", login.signup, name="signup"),
+    path("login/callback", login.callback, name="login_callback"),
+    path("logout", login.logout, name="logout"),
+    path("logged-out", login.logged_out, name="logged_out"),
+    path("stopped", home.stopped, name="stopped"),
+    path("documents", documents.documents, name="documents"),
+    path("documents/<uuid:document_id>", documents.document, name="document"),
+    path("documents/<uuid:document_id>/state", documents.state, name="state"),
+    path("documents/<uuid:document_id>/row", documents.row, name="row"),
+    path("documents/<uuid:document_id>/delete", documents.delete, name="delete_document"),
+    path("documents/<uuid:document_id>/prepare", signing.prepare, name="prepare"),
+    path("documents/<uuid:document_id>/approve", signing.approve, name="approve"),
+    path("documents/<uuid:document_id>/cancel", signing.cancel, name="cancel"),
+    path("documents/<uuid:document_id>/file", files.file, name="file"),
+    path("documents/<uuid:document_id>/download", files.download, name="download"),
+    path("approval/callback", approval.callback, name="approval_callback"),
+    path("certificates/new", certificates.new, name="new_certificate"),
+    path("account", account.account, name="account"),
+]

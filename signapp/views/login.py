@@ -1,0 +1,59 @@
+"""Logging in at the authorization server, coming back, and logging out."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from signapp import errors
+from signapp.decorators import no_store
+from signapp.services import logins
+from signapp.views.home import stop
+from signapp.views.pages import SESSIONS_URL, answered, render_page, safe_next
+
+
+@answered
+@require_GET
+def login(request: HttpRequest) -> HttpResponse:
+    return _begin(request, sign_up=False)
+
+
+@answered
+@require_GET
+def signup(request: HttpRequest) -> HttpResponse:
+    return _begin(request, sign_up=True)
+
+
+def _begin(request: HttpRequest, *, sign_up: bool) -> HttpResponse:
+    next_path = safe_next(request.GET.get("next"))
+    return HttpResponseRedirect(logins.begin_login(session=request.session, next_path=next_path, sign_up=sign_up))
+
+
+@answered
+@require_GET
+def callback(request: HttpRequest) -> HttpResponse:
+    """The authorization server's answer. Whatever comes of it, the browser goes on to an address without the code."""
+    try:
+        next_path = logins.complete_login(
+            session=request.session,
+            state=request.GET.get("state", ""),
+            code=request.GET.get("code", ""),
+            iss=request.GET.get("iss", ""),
+            error=request.GET.get("error", ""),
+        )
+    except errors.SignappError as error:
+        return stop(request, error, next_path=reverse("signapp:login"), label=_("Log in"))
+    return HttpResponseRedirect(safe_next(next_path))
+
+
+@no_store
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    logins.end_login(session=request.session)
+    return HttpResponseRedirect(reverse("signapp:logged_out"))
+
+
+@no_store
+@require_safe
+def logged_out(request: HttpRequest) -> HttpResponse:
+    return render_page(request, "signapp/logged_out.html", {"sessions_url": SESSIONS_URL})

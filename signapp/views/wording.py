@@ -1,0 +1,126 @@
+"""What documents and certificates are called on a page."""
+
+import unicodedata
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from signapp.error_responses import explanation_of
+from signapp.models import Document
+from signapp.services.certificates import Certificate
+
+MOVING = {"approving", "signing"}
+_KEY_ALGORITHMS = {
+    "rsa-2048": "RSA 2048",
+    "rsa-3072": "RSA 3072",
+    "rsa-4096": "RSA 4096",
+    "ec-p256": "ECDSA P-256",
+    "ec-p384": "ECDSA P-384",
+}
+
+
+def visible_text(text: str) -> str:
+    """Text from elsewhere, without characters that hide or turn round what stands beside them."""
+    return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cf"} else char for char in text)
+
+
+def write_size(size: int) -> str:
+    """Decimal units, as a signer's own computer has them."""
+    if size < 1000:
+        return ngettext("%(size)d byte", "%(size)d bytes", size) % {"size": size}
+    if size < 1_000_000:
+        return _("%(size)d kB") % {"size": round(size / 1000)}
+    return _("%(size).1f MB") % {"size": size / 1_000_000}
+
+
+def _badge(state: str) -> dict[str, str]:
+    badges = {
+        "ready": {"kind": "neutral", "label": _("To be signed")},
+        "prepared": {"kind": "neutral", "label": _("Ready to approve")},
+        "approving": {"kind": "info", "label": _("Waiting for your approval"), "icon": "clock"},
+        "signing": {"kind": "info", "label": _("Being signed"), "icon": "clock"},
+        "signed": {"kind": "success", "label": _("Signed")},
+        "failed": {"kind": "warning", "label": _("Not signed")},
+    }
+    return badges[state]
+
+
+def _act(document: Document) -> dict[str, str]:
+    """What the list offers first."""
+    here = reverse("signapp:document", args=[document.pk])
+    if document.state == "signed":
+        return {
+            "label": _("Download"),
+            "href": reverse("signapp:download", args=[document.pk]),
+            "icon": "download",
+        }
+    words = {"ready": _("Read and sign"), "failed": _("Try again"), "signing": _("Follow")}
+    return {"label": words.get(document.state, _("Continue")), "href": here, "icon": ""}
+
+
+def describe_document(document: Document) -> dict[str, Any]:
+    """Everything that the templates say about one document."""
+    state = str(document.state)
+    pages = ngettext("%(pages)d page", "%(pages)d pages", document.pages) % {"pages": document.pages}
+    is_signed = state == "signed"
+    return {
+        "id": document.pk,
+        "name": visible_text(document.name),
+        "meta": f"{pages} · {write_size(document.size)}",
+        "sha256": document.sha256,
+        "state": state,
+        "is_signed": is_signed,
+        "moves": state in MOVING,
+        "badge": _badge(state),
+        "act": _act(document),
+        "created": document.created,
+        "signed_at": document.signed_at,
+        "credential_label": visible_text(document.credential_name),
+        "fingerprint": document.fingerprint if state not in {"ready", "failed"} else "",
+        "failure": explanation_of(document.error_code) if state == "failed" else None,
+        "can_delete": state != "signing",
+        "delete_text": _("The signed PDF is deleted here too. Copies that you have downloaded stay valid.")
+        if is_signed
+        else _("It is deleted at once, with its encrypted copy. That cannot be undone."),
+        "panel_title": _("What you signed") if is_signed else _("What you are signing"),
+        "approve_label": _("Go on to approval") if state == "approving" else _("Continue to approval"),
+        "prepare_label": _("Try again") if state == "failed" else _("Prepare to sign"),
+        "progress": [
+            {"label": _("Approved by you"), "state": "done"},
+            {"label": _("Being signed in the vault"), "state": "current"},
+            {"label": _("Ready to download"), "state": "todo"},
+        ],
+    }
+
+
+def describe_certificate(certificate: Certificate) -> dict[str, Any]:
+    """Everything that the templates say about one certificate."""
+    key = _KEY_ALGORITHMS.get(certificate.key_algorithm, certificate.key_algorithm)
+    name = visible_text(certificate.common_name)
+    until = certificate.valid_to.strftime("%Y-%m-%d")
+    return {
+        "id": certificate.credential_id,
+        "name": name,
+        "key": key,
+        "note": _("%(key)s, certificate valid until %(date)s") % {"key": key, "date": until},
+        "choice": _("%(name)s, %(key)s, valid until %(date)s") % {"name": name, "key": key, "date": until},
+        "serial_number": certificate.serial_number,
+        "valid_from": certificate.valid_from,
+        "valid_to": certificate.valid_to,
+        "badge": _certificate_badge(certificate),
+        "can_sign": certificate.is_usable,
+        "is_demonstration": certificate.certificate_policy == "demonstration",
+    }
+
+
+def _certificate_badge(certificate: Certificate) -> dict[str, str]:
+    if certificate.is_usable:
+        return {"kind": "success", "label": _("Can sign")}
+    words = {
+        "expired": _("Expired"),
+        "revoked": _("Revoked"),
+        "suspended": _("Suspended"),
+    }
+    return {"kind": "warning", "label": words.get(certificate.cert_status, _("Disabled"))}
