@@ -22,7 +22,7 @@ _KEY_ALGORITHMS = {
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
-    """The page, with where the wordmark leads and, on the account's pages, the navigation: the same as signapp's, by address."""
+    """The page, with where the wordmark leads and, on the account's pages, the navigation that signapp has too."""
     shared: dict[str, Any] = {"home_url": f"{settings.SIGNAPP_URL}/"}
     if section := (context or {}).get("section"):
         shared["nav_items"] = [

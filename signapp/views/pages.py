@@ -89,7 +89,9 @@ def _log_in(request: HttpRequest) -> HttpResponse:
     if "HX-Request" in request.headers:
         # A part of a page that refreshes itself: the whole page is asked for again, and that leads to the login.
         return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
-    here = request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("signapp:documents")
+    # A callback's address holds a code, and its state belongs to the session that ended: neither is carried on.
+    returns = request.method in {"GET", "HEAD"} and request.path != reverse("signapp:approval_callback")
+    here = request.get_full_path() if returns else reverse("signapp:documents")
     return HttpResponseRedirect(f"{reverse('signapp:login')}?{urlencode({'next': here})}")
 
 

@@ -1,0 +1,257 @@
+"""The pages from outside: who may see what, what a stranger's words become, and where a browser may be sent."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern
+from django.utils import timezone
+from pytest_django import Settings
+
+from signapp import documents as storage
+from signapp import errors, urls
+from signapp.clients import gateway
+from signapp.error_responses import TABLE
+from signapp.models import Document, Login
+from signapp.sessions import SessionStore
+from signapp.wire import Certificate
+
+pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
+OPEN = {"home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"}
+POST_ONLY = {"logout", "prepare", "approve", "cancel"}
+COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
+PDF = b"%PDF-1.7\n% the bytes of a document"
+FINGERPRINT = "9F2C 41D7 08B3 E65A 7710 C4FE 2B96 A8D1"
+NOW = datetime.now(UTC)
+CERTIFICATE = Certificate(
+    credential_id="credential-1",
+    common_name="Alice Example",
+    key_algorithm="rsa-2048",
+    status="enabled",
+    cert_status="valid",
+    valid_from=NOW,
+    valid_to=NOW + timedelta(days=365),
+    issuer="Paraph",
+    serial_number="5A",
+    certificate_policy="demonstration",
+)
+
+
+def browser_of(subject: str, **options: Any) -> Client:
+    """A browser in which this person is logged in."""
+    login = Login.objects.create(
+        issuer=settings.ISSUER,
+        subject=subject,
+        email=f"{subject}@example.test",
+        name=subject.title(),
+        access_token=storage.encrypt_text("token"),
+        refresh_token=storage.encrypt_text("refresh"),
+        access_expires_at=timezone.now() + timedelta(minutes=14),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    session = SessionStore()
+    session["login"] = str(login.pk)
+    session.save()
+    client = Client(**options)
+    client.cookies[COOKIE or ""] = session.session_key or ""
+    return client
+
+
+def document_of(subject: str, **values: Any) -> Document:
+    original = storage.store_file(io.BytesIO(PDF))
+    known = {"name": "Lease.pdf", "size": 48213, "pages": 3, "sha256": original.sha256, "original": original}
+    return Document.objects.create(issuer=settings.ISSUER, subject=subject, **{**known, **values})
+
+
+@pytest.fixture(autouse=True)
+def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.ROOT_URLCONF = "tests.signapp.addresses"
+    monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [CERTIFICATE])
+    monkeypatch.setattr(gateway, "delete_job", lambda **_call: None)
+
+
+def address_of(pattern: URLPattern, document_id: object) -> str:
+    return "/" + str(pattern.pattern).replace("<uuid:document_id>", str(document_id))
+
+
+def visit(client: Client, pattern: URLPattern, document_id: object) -> Any:
+    method = client.post if pattern.name in POST_ONLY else client.get
+    return method(address_of(pattern, document_id))
+
+
+CLOSED = [pattern for pattern in urls.urlpatterns if pattern.name not in OPEN]
+OF_ONE_DOCUMENT = [pattern for pattern in urls.urlpatterns if "document_id" in str(pattern.pattern)]
+
+
+@pytest.mark.parametrize("pattern", CLOSED, ids=lambda pattern: pattern.name)
+def test_nobody_sees_a_page_without_logging_in(pattern: URLPattern) -> None:
+    response = visit(Client(), pattern, document_of("alice").pk)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login?next=%2F")
+
+
+def test_there_are_addresses_of_one_document_to_try() -> None:
+    assert len(OF_ONE_DOCUMENT) >= 9
+
+
+@pytest.mark.parametrize("pattern", OF_ONE_DOCUMENT, ids=lambda pattern: pattern.name)
+def test_another_persons_document_is_answered_like_one_that_does_not_exist(pattern: URLPattern) -> None:
+    bob, document = browser_of("bob"), document_of("alice")
+    foreign, unknown = visit(bob, pattern, document.pk), visit(bob, pattern, uuid4())
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert b"Lease" not in foreign.content
+    assert Document.objects.get(pk=document.pk).state == "ready"
+
+
+def test_deleting_another_persons_document_deletes_nothing() -> None:
+    document = document_of("alice")
+    assert browser_of("mallory").post(f"/documents/{document.pk}/delete").status_code == 404
+    assert Document.objects.filter(pk=document.pk).exists()
+
+
+@pytest.mark.parametrize("pattern", CLOSED, ids=lambda pattern: pattern.name)
+def test_every_answer_has_a_policy_and_is_kept_by_nobody(pattern: URLPattern) -> None:
+    response = visit(browser_of("alice"), pattern, document_of("alice").pk)
+    assert response["Content-Security-Policy"]
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("state", Document.State.values)
+def test_looking_changes_nothing(state: str) -> None:
+    alice, document = browser_of("alice"), document_of("alice", state=state, fingerprint=FINGERPRINT)
+    before = Document.objects.filter(pk=document.pk).values().get()
+    for pattern in CLOSED:
+        if pattern.name not in POST_ONLY:
+            visit(alice, pattern, document.pk)
+    assert Document.objects.filter(pk=document.pk).values().get() == before
+
+
+@pytest.mark.parametrize("pattern", [p for p in urls.urlpatterns if p.name in POST_ONLY], ids=lambda p: p.name)
+def test_what_changes_something_is_posted(pattern: URLPattern) -> None:
+    assert browser_of("alice").get(address_of(pattern, document_of("alice").pk)).status_code == 405
+
+
+def test_a_forged_form_changes_nothing() -> None:
+    alice, document = browser_of("alice", enforce_csrf_checks=True), document_of("alice")
+    for address in ("prepare", "approve", "cancel", "delete"):
+        assert alice.post(f"/documents/{document.pk}/{address}").status_code == 403
+    upload = {"document": io.BytesIO(PDF)}
+    assert alice.post("/documents", upload).status_code == 403
+    assert alice.post("/certificates/new", {"key_algorithm": "rsa-2048"}).status_code == 403
+    assert list(Document.objects.values_list("pk", flat=True)) == [document.pk]
+
+
+@pytest.mark.parametrize("state", Document.State.values)
+def test_a_hostile_name_is_only_text(state: str) -> None:
+    document = document_of("alice", name="<script>alert(1)</script>\u202efdp.exe", state=state)
+    alice = browser_of("alice")
+    for address in ("/documents", f"/documents/{document.pk}", f"/documents/{document.pk}/delete"):
+        page = alice.get(address).content.decode()
+        assert "<script>alert" not in page
+        assert "\u202e" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_hostile_name_stays_inside_its_header() -> None:
+    document = document_of("alice", name='a"; filename=evil.html\r\nX-Evil: 1.pdf')
+    response = browser_of("alice").get(f"/documents/{document.pk}/file")
+    assert "X-Evil" not in response
+    assert response["Content-Disposition"].startswith("attachment; ")
+    assert "filename=evil" not in response["Content-Disposition"].replace('\\"', "").split('"')[0]
+
+
+def test_a_document_is_never_a_page_of_this_origin() -> None:
+    document = document_of("alice")
+    response = browser_of("alice").get(f"/documents/{document.pk}/file")
+    assert b"".join(response) == PDF  # type: ignore[call-overload]
+    assert response["Content-Type"] == "application/pdf"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"].startswith("sandbox")
+    assert response["Content-Disposition"].startswith("attachment")
+
+
+def test_a_document_that_is_not_signed_cannot_be_downloaded_as_signed() -> None:
+    assert browser_of("alice").get(f"/documents/{document_of('alice').pk}/download").status_code == 409
+
+
+def test_the_fingerprint_is_shown_once_prepared_and_not_before() -> None:
+    alice = browser_of("alice")
+    ready = document_of("alice", fingerprint=FINGERPRINT)
+    prepared = document_of("alice", fingerprint=FINGERPRINT, state="prepared")
+    assert FINGERPRINT not in alice.get(f"/documents/{ready.pk}").content.decode()
+    assert FINGERPRINT in alice.get(f"/documents/{prepared.pk}").content.decode()
+
+
+def test_a_part_that_has_not_changed_is_not_sent_again() -> None:
+    alice, document = browser_of("alice"), document_of("alice", state="signing")
+    assert alice.get(f"/documents/{document.pk}/state?seen=signing").status_code == 204
+    changed = alice.get(f"/documents/{document.pk}/state?seen=approving").content.decode()
+    assert 'hx-swap-oob="true"' in changed
+
+
+def test_a_part_of_a_page_reloads_the_page_when_the_login_has_ended() -> None:
+    response = Client().get(f"/documents/{uuid4()}/state", headers={"HX-Request": "true"})
+    assert (response.status_code, response["HX-Refresh"]) == (204, "true")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.test/", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "///e"]
+)
+def test_a_certificate_page_sends_nobody_to_another_host(wanted: str) -> None:
+    page = browser_of("alice").get("/certificates/new", {"next": wanted}).content.decode()
+    assert "evil.test" not in page
+    assert "javascript:" not in page
+
+
+@pytest.mark.parametrize("address", ["/login/callback", "/approval/callback"])
+@pytest.mark.parametrize("query", ["", "?state=x", "?state=x&code=secret-code", "?error=access_denied&state=x"])
+def test_an_answer_that_nobody_asked_for_is_a_page_without_the_code(address: str, query: str) -> None:
+    alice = browser_of("alice")
+    response = alice.get(address + query)
+    assert (response.status_code, response["Location"]) == (302, "/stopped")
+    page = alice.get("/stopped").content.decode()
+    assert "secret-code" not in page
+    assert "Log in" in page or "still here" in page
+
+
+def test_a_code_is_not_carried_on_by_a_browser_that_is_not_logged_in() -> None:
+    assert Client().get("/approval/callback?code=secret-code&state=x")["Location"] == "/login?next=%2Fdocuments"
+
+
+@pytest.mark.parametrize("code", sorted(errors.REFUSALS))
+def test_a_refused_upload_is_told_beside_its_field(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_given: Any) -> None:
+        raise errors.DocumentRefusedError(code)
+
+    monkeypatch.setattr(gateway, "inspect", refuse)
+    alice = browser_of("alice")
+    page = alice.post("/documents", {"document": io.BytesIO(PDF)})
+    answer = alice.post("/documents", {"document": io.BytesIO(PDF)}, headers={"Accept": "application/json"})
+    status, _title, sentence = TABLE[code]
+    assert (page.status_code, answer.status_code) == (status, status)
+    assert 'id="id_document_error"' in page.content.decode()
+    assert answer.json() == {"error": code, "error_description": str(sentence)}
+    assert not Document.objects.exists()
+
+
+def test_an_upload_that_is_announced_too_large_is_not_read() -> None:
+    response = browser_of("alice").post(
+        "/documents", b"x", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=str(10**12)
+    )
+    assert response.status_code == 413
+
+
+def every_error(kind: type[errors.SignappError] = errors.SignappError) -> Iterator[type[errors.SignappError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from every_error(child)
+
+
+def test_every_error_and_every_failure_has_its_words() -> None:
+    codes = {kind.code for kind in every_error()} | set(errors.REFUSALS) | set(errors.FAILURES)
+    assert codes - {"server_error"} <= set(TABLE)
