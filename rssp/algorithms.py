@@ -138,8 +138,8 @@ def verify_digest_length(*, operation: SigningOperation, digest: bytes) -> None:
 def verify_signature(*, public_key: bytes, operation: SigningOperation, digest: bytes, signature: bytes) -> None:
     """Raises `InvalidSignatureError` unless the signature is this key's, over this digest, by this operation.
 
-    ``public_key`` is DER SubjectPublicKeyInfo. A handle in an HSM can come to point at another key, so no signature leaves
-    without this.
+    ``public_key`` is DER SubjectPublicKeyInfo. A handle in an HSM can come to point at another key, so no signature
+    leaves without this.
     """
     verify_digest_length(operation=operation, digest=digest)
     hash_algorithm = _HASHES[operation.hash_name]()

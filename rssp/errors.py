@@ -184,3 +184,26 @@ class ReservationLostError(RsspError):
 
 class CreationFailedError(RsspError):
     """No credential was made, and the approval is spent."""
+
+
+# --- The authority ------------------------------------------------------------------------------------------
+
+
+class AuthorityError(RsspError):
+    """Root of certificates that are not issued."""
+
+
+class CertificatePolicyError(AuthorityError):
+    """There is no such certificate policy."""
+
+
+class CertificateSubjectError(AuthorityError):
+    """The name or the address fits no certificate."""
+
+
+class AuthorityMissingError(AuthorityError):
+    """The authority has no keys yet: an operator runs ``manage.py prepare_authority``."""
+
+
+class CertificateLintError(AuthorityError):
+    """A certificate that was just made is not what was asked for. It is not handed out."""

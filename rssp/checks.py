@@ -1,0 +1,31 @@
+"""Weak settings of this role, as numbered messages of ``manage.py check``."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
+
+
+@register(Tags.security)
+def check_module(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.W001``: the PKCS#11 module is not there; whatever needs the HSM answers 503 until it is."""
+    if Path(settings.PKCS11_MODULE).is_file():
+        return []
+    return [Warning("PKCS11_MODULE names no file.", hint="Install SoftHSM2 or set PKCS11_MODULE.", id="rssp.W001")]
+
+
+@register(Tags.security, deploy=True)
+def check_hsm(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E001`` a PIN anybody guesses; ``rssp.W002`` SoftHSM stands in for an HSM; ``rssp.E002`` a name or region
+    that fits no certificate."""
+    found: list[CheckMessage] = []
+    if len(settings.PKCS11_PIN) < 6 or len(set(settings.PKCS11_PIN)) < 3:
+        found.append(Error("PKCS11_PIN is too simple.", id="rssp.E001"))
+    if "softhsm" in settings.PKCS11_MODULE.lower():
+        found.append(Warning("SoftHSM keeps keys in files: it stands in for an HSM, it is not one.", id="rssp.W002"))
+    if not (settings.RSSP_REGION.isascii() and settings.RSSP_REGION.isalpha() and len(settings.RSSP_REGION) == 2):
+        found.append(Error("RSSP_REGION must be a country's two letters (ISO 3166-1).", id="rssp.E002"))
+    if not 1 <= len(settings.RSSP_NAME.encode()) <= 36:
+        found.append(Error("RSSP_NAME must have 1 to 36 bytes, to fit the authority's names.", id="rssp.E003"))
+    return found
