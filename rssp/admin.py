@@ -1,0 +1,148 @@
+"""What an operator sees and may do: close and open credentials, revoke certificates. Nothing here can sign."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from rssp.errors import RsspError
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding
+from rssp.services import operating
+
+if TYPE_CHECKING:
+    # Django's own classes take no parameters at run time.
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+    TabularInline = admin.TabularInline
+
+
+def _operator(request: HttpRequest) -> operating.Operator:
+    return operating.Operator(
+        name=str(request.user.get_username()),
+        request_id=getattr(request, "request_id", ""),
+        address=str(request.META.get("REMOTE_ADDR") or "")[:64],
+    )
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Looked at; changed by named actions alone, each of them a POST from the list."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """For actions: what a change would need, though no form changes anything here."""
+        return super().has_change_permission(request)
+
+
+class PasskeyBindingInline(TabularInline):
+    model = PasskeyBinding
+    fields = readonly_fields = ("passkey", "bound", "unbound")
+    extra = 0
+    can_delete = False
+
+    @admin.display(description=_("passkey"))
+    def passkey(self, binding: PasskeyBinding) -> str:
+        return bytes(binding.passkey_id).hex()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Credential)
+class CredentialAdmin(ReadOnlyAdmin):
+    list_display = ["credential_id", "description", "status", "subject", "key_algorithm", "certificate", "created"]
+    list_filter = ["status", "key_algorithm", "certificate_policy", "created"]
+    search_fields = ["credential_id", "subject", "description"]
+    date_hierarchy = "created"
+    exclude = ["hsm_key_id", "public_key"]
+    inlines = [PasskeyBindingInline]
+    actions = ["disable", "enable"]
+
+    @admin.action(description=_("Disable: no approval activates it any more"), permissions=["operate"])
+    def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> None:
+        self._set(request, chosen, Credential.Status.DISABLED)
+
+    @admin.action(description=_("Enable again"), permissions=["operate"])
+    def enable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> None:
+        self._set(request, chosen, Credential.Status.ENABLED)
+
+    def _set(self, request: HttpRequest, chosen: QuerySet[Credential], status: str) -> None:
+        done = sum(operating.set_status(credential=row, status=status, operator=_operator(request)) for row in chosen)
+        messages.success(request, ngettext("%d credential changed.", "%d credentials changed.", done) % done)
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    list_display = ["serial_number", "subject", "role", "status", "state", "not_after", "revoked_at"]
+    list_filter = ["role", "status", "state", "profile"]
+    search_fields = ["serial_number", "subject"]
+    exclude = ["der", "hsm_key_id"]
+    actions = ["revoke"]
+
+    @admin.action(description=_("Revoke signers' certificates for ever"), permissions=["operate"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> None:
+        done = 0
+        for certificate in chosen.filter(role=Certificate.Role.SIGNER):
+            try:
+                done += operating.revoke(certificate=certificate, operator=_operator(request))
+            except RsspError as error:
+                messages.error(request, _("%s was not revoked: %s") % (certificate.serial_number, error))
+        messages.success(request, ngettext("%d certificate revoked.", "%d certificates revoked.", done) % done)
+
+
+@admin.register(Activation)
+class ActivationAdmin(ReadOnlyAdmin):
+    """The evidence of each approval that was used."""
+
+    list_display = ["nonce", "kind", "credential", "subject", "client_id", "created", "expires"]
+    list_filter = ["kind", "client_id", "created"]
+    search_fields = ["nonce", "subject", "credential__credential_id"]
+    date_hierarchy = "created"
+    fields = [
+        *("nonce", "kind", "issuer", "client_id", "subject", "credential", "created", "expires", "passkey"),
+        *("authenticator_data_hex", "client_data", "signature_hex"),
+    ]
+
+    @admin.display(description=_("passkey"))
+    def passkey(self, activation: Activation) -> str:
+        return bytes(activation.passkey_id).hex()
+
+    @admin.display(description=_("authenticator data"))
+    def authenticator_data_hex(self, activation: Activation) -> str:
+        return bytes(activation.authenticator_data).hex()
+
+    @admin.display(description=_("client data"))
+    def client_data(self, activation: Activation) -> str:
+        return bytes(activation.client_data_json).decode(errors="replace")
+
+    @admin.display(description=_("signature"))
+    def signature_hex(self, activation: Activation) -> str:
+        return bytes(activation.signature).hex()
+
+
+@admin.register(ActivatedDigest)
+class ActivatedDigestAdmin(ReadOnlyAdmin):
+    list_display = ["digest", "state", "activation", "position", "call", "intended", "finished"]
+    list_filter = ["state", "hash_type", "hash_algorithm_oid"]
+    search_fields = ["digest", "activation__nonce", "call", "signature_sha256"]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ["sequence", "happened", "action", "result", "subject", "credential_id", "digest", "reason"]
+    list_filter = ["action", "result", "client_id", "happened"]
+    search_fields = ["subject", "credential_id", "digest", "activation", "request_id"]
+    date_hierarchy = "happened"
+    ordering = ["-sequence"]
