@@ -7,3 +7,6 @@ class RsspConfig(AppConfig):
     name = "rssp"
     verbose_name = "Remote signing service"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from rssp import checks  # noqa: F401  (registers the checks)

@@ -47,10 +47,10 @@ def reserve_digests(*, activation: Activation, hash_algorithm_oid: str, digests:
     """
     call, now = uuid.uuid4(), timezone.now()
     with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
-        Activation.objects.select_for_update().get(pk=activation.pk)
+        credential_id = Activation.objects.select_for_update().values_list("credential_id").get(pk=activation.pk)[0]
         if activation.expires <= now:
             raise ActivationExpiredError("the approval has expired")
-        verify_usable(credential=Credential.objects.select_related("certificate").get(pk=activation.credential_id))
+        verify_usable(credential=Credential.objects.select_related("certificate").get(pk=credential_id or 0))
         rows = _choose_rows(activation, hash_algorithm_oid, digests)
         free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
         if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -62,7 +62,8 @@ def _answered(call: View) -> View:
     return answer
 
 
-def not_implemented(request: HttpRequest, version: Version) -> HttpResponse:
+@_answered
+def not_implemented(request: HttpRequest, version: Version) -> HttpResponseBase:
     """A method of the specification that is not built here (CSC API, 10.1: 501)."""
     return write_error(request, 501, "not_implemented", "This service does not implement this method.")
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,11 +64,11 @@ def asked(monkeypatch: pytest.MonkeyPatch, token: None) -> list[bytes]:
 
 
 @pytest.fixture
-def remote(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[remote_side.Remote]:
+def remote(settings: Any, monkeypatch: pytest.MonkeyPatch) -> remote_side.Remote:
     settings.CLIENT_TRANSPORT = "tests.rssp.remote.transport_for"
     fresh = remote_side.Remote()
     monkeypatch.setattr(remote_side, "current", fresh)
-    yield fresh
+    return fresh
 
 
 @dataclass
