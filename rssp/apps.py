@@ -9,4 +9,4 @@ class RsspConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from rssp import checks  # noqa: F401  (registers the checks)
+        from rssp import checks  # noqa: F401  (importing checks registers them)

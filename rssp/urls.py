@@ -39,6 +39,6 @@ urlpatterns = [
         for method in methods
     ),
     path("pki/root.pem", pki.root_pem, name="root_pem"),
-    path("pki/root.der", pki.root_der, name="root_der"),
-    path("pki/issuing.der", pki.issuing_der, name="issuing_der"),
+    path("pki/root.cer", pki.root_der, name="root_der"),
+    path("pki/issuing.cer", pki.issuing_der, name="issuing_der"),
 ]
