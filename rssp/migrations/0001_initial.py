@@ -2,7 +2,6 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import rssp.models.credentials
 from django.db import migrations, models
 
 
@@ -62,7 +61,7 @@ class Migration(migrations.Migration):
             name='Credential',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('credential_id', models.CharField(default=rssp.models.credentials.new_credential_id, max_length=64, unique=True)),
+                ('credential_id', models.CharField(max_length=64, unique=True)),
                 ('issuer', models.CharField(max_length=255)),
                 ('subject', models.CharField(max_length=255)),
                 ('key_algorithm', models.CharField(max_length=32)),

@@ -1,16 +1,10 @@
 """Signers' keys and the passkeys that may activate them. A user is (issuer, subject), two strings."""
 
-import uuid
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rssp.models.certificates import Certificate
-
-
-def new_credential_id() -> str:
-    return str(uuid.uuid4())
 
 
 class Credential(models.Model):
@@ -20,7 +14,7 @@ class Credential(models.Model):
         ENABLED = "enabled", _("enabled")
         DISABLED = "disabled", _("disabled")
 
-    credential_id = models.CharField(max_length=64, unique=True, default=new_credential_id)
+    credential_id = models.CharField(max_length=64, unique=True)  # a UUID in its canonical text form
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
     key_algorithm = models.CharField(max_length=32)

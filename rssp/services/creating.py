@@ -6,6 +6,7 @@ What fails after that leaves no key behind, or an entry in the audit that says w
 
 import logging
 import secrets
+import uuid
 
 from django.conf import settings
 from django.db import DatabaseError, router, transaction
@@ -23,7 +24,6 @@ from rssp.errors import (
 )
 from rssp.hsm.interface import Hsm
 from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding
-from rssp.models.credentials import new_credential_id
 from rssp.services.activating import record_creation, verify_creation_token
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
 from rssp.services.authority import CERTIFICATE_POLICIES, issue_certificate, revoke_certificate
@@ -64,7 +64,7 @@ def _verify_request(request: CreateRequest, verified: VerifiedCreation) -> None:
 def _make(hsm: Hsm, verified: VerifiedCreation, activation: Activation, origin: Origin) -> Credential:
     """Everything after the approval is spent; undone as far as it came if a part of it fails."""
     credential = Credential(
-        credential_id=new_credential_id(),
+        credential_id=str(uuid.uuid4()),
         issuer=settings.ISSUER,
         subject=verified.subject,
         key_algorithm=verified.key_algorithm,

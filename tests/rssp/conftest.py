@@ -88,6 +88,7 @@ class Signer:
         key_id = uuid.uuid4().bytes
         public_key = get_hsm().generate_key(key_id=key_id, label="test", key_algorithm=key_algorithm)
         self.credential = Credential.objects.create(
+            credential_id=str(uuid.uuid4()),
             issuer=django_settings.ISSUER,
             subject=self.subject,
             key_algorithm=key_algorithm,
