@@ -11,7 +11,6 @@ from django.conf import settings
 
 from signapp import errors
 from signapp.clients.http import client_for, json_object
-from signapp.documents import temporary_file, writing
 from signapp.wire import (
     AnswerError,
     Approval,
@@ -107,24 +106,15 @@ def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: st
     return _parsed(parse_certificate, answer)
 
 
-def fetch_result(*, token: str, job: Job) -> IO[bytes]:
-    """The signed document in a file without a name; the caller closes it.
-
-    Raises `ResultDamagedError` if it is not what the job announced; `JobLostError`.
-    """
+def fetch_result(*, token: str, job: Job, into: IO[bytes]) -> None:
+    """Writes the signed document into a file. Raises `ResultDamagedError` if it is not what the job announced;
+    `JobLostError`."""
     if job.signed_size > settings.MAX_DOCUMENT_BYTES + _GROWTH:
         raise ResultDamagedError
-    file = temporary_file()
     try:
-        _fetch(token, job, file)
+        _fetch(token, job, into)
     except httpx.TransportError:
-        file.close()
         raise errors.ServiceUnavailableError from None
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
 
 
 def _fetch(token: str, job: Job, file: IO[bytes]) -> None:
@@ -139,8 +129,7 @@ def _fetch(token: str, job: Job, file: IO[bytes]) -> None:
             if size > job.signed_size:
                 raise ResultDamagedError
             digest.update(chunk)
-            with writing():
-                file.write(chunk)
+            file.write(chunk)
     if size != job.signed_size or digest.hexdigest() != job.signed_sha256:
         raise ResultDamagedError
 

@@ -229,7 +229,9 @@ def _follow(account: Account, token: str, document: Document, job: wire.Job) -> 
 def _keep_result(token: str, document: Document, job: wire.Job) -> None:
     """Of several requests that fetch it at once, one keeps it."""
     try:
-        with gateway.fetch_result(token=token, job=job) as result:
+        with documents.temporary_file() as result:
+            with documents.writing():
+                gateway.fetch_result(token=token, job=job, into=result)
             stored = documents.store_file(result)
     except ResultDamagedError as error:
         log.error("document %s: the signed file is not the one that was announced", document.pk)
