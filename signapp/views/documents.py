@@ -93,7 +93,7 @@ def _refused(request: HttpRequest, signer: Signer, error: errors.SignappError) -
     if _wants_json(request):
         body = {"error": explanation.code, "error_description": explanation.sentence}
         return JsonResponse(body, status=explanation.status)
-    form = UploadForm({}, {})
+    form = UploadForm({})
     form.errors.clear()
     form.add_error("document", explanation.sentence)
     return _list_page(request, signer, form, status=explanation.status)
