@@ -56,9 +56,10 @@ class Library:
     def __init__(self, path: str) -> None:
         if not Path(path).is_file():
             raise HsmUnavailableError("the PKCS#11 module's file does not exist")
-        self._library = pkcs11.lib(path)
         self._functions = _read_function_list(path)
-        # In a child process, or after the token was lost, there is nothing to finalise, and that is no error.
+        # What is initialised already cannot be loaded, and what is not has nothing to finalise; that is no error.
+        self._functions.C_Finalize(None)
+        self._library = pkcs11.lib(path)
         self._functions.C_Finalize(None)
         arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
         if self._functions.C_Initialize(ctypes.byref(arguments)) != 0:
