@@ -1,10 +1,8 @@
 """Every value of ROLES boots and migrates alone, from an empty folder, as real processes."""
 
-import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from config.roles import ALL_ROLES
@@ -23,14 +21,9 @@ ADDRESSES = {
 
 
 def status(instance: Instance, path: str) -> int:
-    method = "POST" if path.startswith("/csc/") else "GET"
-    request = urllib.request.Request(instance.base_url + path, method=method, data=b"{}" if method == "POST" else None)
-    request.add_header("Content-Type", "application/json")
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+    if path.startswith("/csc/"):
+        return httpx.post(instance.base_url + path, json={}, timeout=20).status_code
+    return httpx.get(instance.base_url + path, timeout=20).status_code
 
 
 @pytest.mark.parametrize("role", ALL_ROLES)
@@ -59,8 +52,7 @@ def test_roles_apart_tell_one_another_s_addresses(tmp_path: Path) -> None:
         for role, (path, expected) in ADDRESSES.items():
             assert status(instances[role], path) == expected
         metadata = f"{instances['authz'].base_url}/.well-known/oauth-authorization-server/authz"
-        with urllib.request.urlopen(metadata, timeout=20) as answer:
-            assert json.load(answer)["issuer"] == f"{instances['authz'].base_url}/authz"
+        assert httpx.get(metadata).json()["issuer"] == f"{instances['authz'].base_url}/authz"
 
 
 def test_an_installation_does_not_change_its_roles_in_place(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
