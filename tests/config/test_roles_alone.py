@@ -16,7 +16,8 @@ ADDRESSES = {
     "signapp": ("/", 200),
     "authz": ("/.well-known/oauth-authorization-server/authz", 200),
     "gateway": ("/gateway/v1/credentials", 401),
-    "rssp": ("/csc/v2/credentials/list", 401),
+    # The CSC API calls a request without a token malformed.
+    "rssp": ("/csc/v2/credentials/list", 400),
 }
 
 

@@ -44,10 +44,11 @@ def read_until(process: "subprocess.Popen[str]", words: str, seconds: float = 12
     said = ""
     deadline = time.monotonic() + seconds
     while words not in said:
+        # From the descriptor itself: what a buffered reader holds back, select does not see.
         ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
-        line = process.stdout.readline() if ready else ""
-        assert line, f"{words!r} was not said:\n{said}"
-        said += line
+        part = os.read(process.stdout.fileno(), 65536).decode() if ready else ""
+        assert part, f"{words!r} was not said:\n{said}"
+        said += part
     return said
 
 
@@ -78,7 +79,7 @@ def test_a_signal_ends_web_worker_and_beat_and_the_folder_starts_again(tmp_path:
             said = read_until(process, "Ctrl-C ends everything")
             assert f"http://localhost:{port}" in said
             commands = " ".join(processes_of(tmp_path).values())
-            assert all(word in commands for word in ("gunicorn", "worker", "beat"))
+            assert all(word in commands for word in ("gunicorn", "config.celery worker", "config.celery beat"))
             with urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=10) as answer:
                 assert answer.status == 200
             process.send_signal(ending)
@@ -97,7 +98,7 @@ def test_a_killed_supervisor_leaves_nobody_behind(tmp_path: Path) -> None:
 def test_when_one_process_dies_the_others_end_and_the_reason_is_told(tmp_path: Path) -> None:
     with supervisor(tmp_path, free_port()) as process:
         read_until(process, "Ctrl-C ends everything")
-        beat = next(pid for pid, command in processes_of(tmp_path).items() if "beat" in command)
+        beat = next(pid for pid, command in processes_of(tmp_path).items() if "config.celery beat" in command)
         os.kill(beat, signal.SIGKILL)
         said, _ = process.communicate(timeout=30)
         assert process.returncode == 1
