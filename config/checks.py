@@ -20,7 +20,7 @@ def check_environment(**_kwargs: Any) -> list[CheckMessage]:
     if not settings.HTTPS:
         found.append(checks.Error("A role is served without TLS.", hint="Give https:// addresses.", id="paraph.E002"))
     for alias, database in settings.DATABASES.items():
-        if database["ENGINE"].endswith("sqlite3"):
+        if str(database["ENGINE"]).endswith("sqlite3"):
             found.append(
                 checks.Warning(f"The database {alias!r} is a SQLite file: one machine only.", id="paraph.W001")
             )

@@ -82,6 +82,8 @@ class DocumentRefusedError(SignappError):
 class DocumentTooLargeError(DocumentRefusedError):
     """Known before the gateway is asked."""
 
+    code = "document_too_large"
+
     def __init__(self) -> None:
         super().__init__("document_too_large")
 
