@@ -1,0 +1,36 @@
+"""Whole instances, shared by the modules that say so (each module names its xdist group, so that one worker has it)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.instance import Instance
+from tests.flows.chain import Chain, Signer, spied
+from tests.support.instance import start_instance, start_roles_apart
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Instance]]:
+    """The four roles, each with processes, folder, port and database of its own."""
+    with start_roles_apart(tmp_path_factory.mktemp("apart")) as instances:
+        yield instances
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """One instance with all roles, on SQLite, with the spy before its HSM."""
+    folder = tmp_path_factory.mktemp("one")
+    with start_instance(folder / "var", settings=spied(folder)) as instance:
+        yield Chain(instance, folder)
+
+
+@pytest.fixture(scope="session")
+def alice(chain: Chain) -> Iterator[Signer]:
+    with chain.signer("Alice", "ec-p256") as signer:
+        yield signer
+
+
+@pytest.fixture(scope="session")
+def bob(chain: Chain) -> Iterator[Signer]:
+    with chain.signer("Bob", "ec-p256") as signer:
+        yield signer
