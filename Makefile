@@ -12,7 +12,7 @@ run: ## start everything on 127.0.0.1, port 8000 or PORT=…, until Ctrl-C
 
 demo: ## sign var/demo/signed.pdf in a real browser, or PDF=path, and leave screenshots of each step
 	@scripts/bootstrap.sh test
-	@$(PYTHON) -m scripts.demo
+	@$(PYTHON) -m scripts.demo $${PDF:+"$$PDF"}
 
 seed: ## print the running instance's demo data as JSON (make -s seed)
 	@$(PYTHON) -m scripts.seed
