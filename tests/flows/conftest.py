@@ -26,7 +26,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 @pytest.fixture(scope="session")
 def alice(chain: Chain) -> Iterator[Signer]:
-    with chain.signer("Alice", "ec-p256") as signer:
+    with chain.signer("Alice", "ec-p256", "ec-p256") as signer:
         yield signer
 
 
