@@ -1,14 +1,13 @@
 """What every test may use: the servers that make test starts. Fast tests run first; in CI nothing may be skipped."""
 
 import os
-import secrets
 from collections.abc import Generator, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 import redis
+
+from tests.support.services import database_of_its_own
 
 _SLOW = ("postgresql", "browser", "instance")
 
@@ -38,27 +37,34 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _fail_if_skipped((yield))
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> str:
+    """A real PostgreSQL server's address, as its superuser."""
+    if server := os.environ.get("TEST_POSTGRESQL_URL"):
+        return server
+    pytest.skip("there is no PostgreSQL: make test starts one")
+
+
 @pytest.fixture
-def postgresql_url() -> Iterator[str]:
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """An empty database of this test's own on a real PostgreSQL server."""
-    server = os.environ.get("TEST_POSTGRESQL_URL")
-    if server is None:
-        pytest.skip("there is no PostgreSQL: make test starts one")
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with database_of_its_own(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> str:
+    """A real Redis server's address, without a database number."""
+    if server := os.environ.get("TEST_REDIS_URL"):
+        return server
+    pytest.skip("there is no Redis: make test starts one")
 
 
 @pytest.fixture
-def redis_url() -> Iterator[str]:
+def redis_url(redis_server: str) -> Iterator[str]:
     """An empty database of this test process's own on a real Redis server."""
-    server = os.environ.get("TEST_REDIS_URL")
-    if server is None:
-        pytest.skip("there is no Redis: make test starts one")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    url = f"{server}/{worker}"
+    url = f"{redis_server}/{worker}"
     with redis.Redis.from_url(url) as client:
         client.flushdb()
         yield url

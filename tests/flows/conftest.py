@@ -20,7 +20,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Instan
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """One instance with all roles, on SQLite, with the spy before its HSM."""
     folder = tmp_path_factory.mktemp("one")
-    with start_instance(folder / "var", settings=spied(folder)) as instance:
+    with start_instance(folder / "var", settings=spied(folder, JOB_SWEEP_SECONDS="1")) as instance:
         yield Chain(instance, folder)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -113,6 +114,18 @@ def postgresql() -> Iterator[str]:
         command = [*privileges, "--pdeathsig", "INT", _binary("postgres"), "-D", str(data), *options]
         with _server(command, folder, lambda: psycopg.connect(url).close()):
             yield url
+
+
+@contextmanager
+def database_of_its_own(server: str) -> Iterator[str]:
+    """An empty database on the PostgreSQL server at ``server``, gone with the block."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

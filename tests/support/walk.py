@@ -27,6 +27,7 @@ PASSWORD = "correct horse battery staple"
 SHA256_OID = "2.16.840.1.101.3.4.2.1"
 SIGN_ALGO = {"rsa": "1.2.840.113549.1.1.11", "ec": "1.2.840.10045.4.3.2"}
 _MOST_REDIRECTS = 12
+_STATES = ("signing", "signed", "failed", "prepared", "approving", "ready")
 
 
 class WalkError(AssertionError):
@@ -138,15 +139,12 @@ class Walker:
         return self.send(self.open(path), f"{path}/approve")
 
     def state(self, path: str) -> str:
-        """What the page's panel says when it is asked for again; an empty string where it says nothing new."""
-        answer = self.http.get(f"{self.signapp}{path}/state")
-        match = re.search(r"seen=(\w+)", answer.text)
-        if match:
-            return match[1]
-        for state, sign in (("signed", "/download"), ("failed", "alert--danger")):
-            if sign in answer.text:
+        """The one state of which the page has nothing new to say."""
+        for state in _STATES:
+            answer = self.http.get(f"{self.signapp}{path}/state", params={"seen": state})
+            if answer.status_code == httpx.codes.NO_CONTENT:
                 return state
-        return "ready"
+        raise WalkError(f"{path} has no state: {_words(answer)}")
 
     def wait(self, path: str, *, seconds: float = 60) -> str:
         """The state in which the signing ends."""

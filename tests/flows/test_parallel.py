@@ -1,0 +1,170 @@
+"""Many uses of one approval at the same moment: each approved digest is signed once, each code redeemed once.
+
+On SQLite with one web process and its threads; on PostgreSQL with three web processes that share databases and token,
+and with Redis as the workers' broker.
+"""
+
+import base64
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.x509 import load_der_x509_certificate
+
+from tests.flows.chain import Chain, Signer, spied
+from tests.flows.verdicts import read_root, verify
+from tests.support.instance import start_instance
+from tests.support.pdfs import make_pdf
+from tests.support.services import database_of_its_own
+from tests.support.walk import digest_of
+
+T = TypeVar("T")
+PARALLEL = 50
+SQLITE = pytest.param("chain", marks=[pytest.mark.instance, pytest.mark.xdist_group("flows-one")], id="sqlite")
+POSTGRESQL = pytest.param(
+    "several",
+    marks=[pytest.mark.instance, pytest.mark.postgresql, pytest.mark.xdist_group("flows-several")],
+    id="postgresql",
+)
+on_both = pytest.mark.parametrize("where", [SQLITE, POSTGRESQL], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: str) -> Iterator[Chain]:
+    folder = tmp_path_factory.mktemp("several")
+    with (
+        database_of_its_own(postgresql_server) as authz,
+        database_of_its_own(postgresql_server) as rssp,
+    ):
+        databases = {"DATABASE_URL_AUTHZ": authz, "DATABASE_URL_RSSP": rssp}
+        settings = spied(folder, **databases, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="3")
+        with start_instance(folder / "var", settings=settings) as instance:
+            yield Chain(instance, folder, (("authz", authz), ("rssp", rssp)))
+
+
+@pytest.fixture(scope="module")
+def signers() -> Iterator[dict[str, Any]]:
+    """One signer for each instance, kept to the end of the module."""
+    kept: dict[str, Any] = {}
+    yield kept
+    for context in kept.values():
+        context[0].__exit__(None, None, None)
+
+
+@pytest.fixture
+def where(request: pytest.FixtureRequest, signers: dict[str, Any]) -> Signer:
+    name: str = request.param
+    if name not in signers:
+        context = request.getfixturevalue(name).signer("Alice", "ec-p256")
+        signers[name] = (context, context.__enter__())
+    signer: Signer = signers[name][1]
+    return signer
+
+
+def at_once(calls: Sequence[Callable[[httpx.Client], T]]) -> list[T]:
+    """Each from a connection of its own, all let go together."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[httpx.Client], T]) -> T:
+        with httpx.Client(timeout=120, trust_env=False) as http:
+            barrier.wait()
+            return call(http)
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def use(signer: Signer, token: str, digest: bytes) -> Callable[[httpx.Client], httpx.Response]:
+    return lambda http: replace(signer.client, http=http).sign(token, signer.credential, [digest])
+
+
+def processes_that_signed(chain: Chain) -> int:
+    logs = (chain.folder / "spy").glob("log.*")
+    return sum("C_SignInit" in log.read_text(errors="replace") for log in logs)
+
+
+@on_both
+@pytest.mark.parametrize("round_", range(3))
+def test_fifty_uses_of_one_approval_are_one_signature(where: Signer, round_: int) -> None:
+    chain, lease = where.chain, digest_of(secrets.token_hex(8))
+    token = where.ask(lease)
+    before = chain.signatures_made()
+    answers = at_once([use(where, token, lease)] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+    assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_request"}
+    assert chain.signatures_made() == before + 1
+    assert chain.ledger([lease]) == ["signed"]
+    audited = chain.rows("rssp", "SELECT result FROM rssp_auditevent WHERE digest = ?", lease.hex())
+    assert audited == [("signed",)]
+
+
+@on_both
+def test_fifty_uses_of_ten_approved_digests_are_ten_signatures(where: Signer) -> None:
+    chain, digests = where.chain, [digest_of(secrets.token_hex(8)) for _ in range(10)]
+    token = where.ask(*digests)
+    before = chain.signatures_made()
+    wanted = digests * 5
+    random.Random(11).shuffle(wanted)  # noqa: S311  (an order, no secret)
+    answers = at_once([use(where, token, digest) for digest in wanted])
+    assert Counter(answer.status_code for answer in answers) == {200: 10, 400: 40}
+    pairs = zip(wanted, answers, strict=True)
+    given = [(digest, answer.json()["signatures"][0]) for digest, answer in pairs if answer.status_code == 200]
+    assert sorted(digest for digest, _ in given) == sorted(digests)
+    assert chain.signatures_made() == before + 10
+    assert Counter(chain.ledger(digests)) == {"signed": 10}
+    key = public_key_of(where)
+    for digest, signature in given:
+        key.verify(_decoded(signature), digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+
+
+@on_both
+def test_fifty_token_requests_with_one_code_are_one_token(where: Signer) -> None:
+    chain, lease = where.chain, digest_of(secrets.token_hex(8))
+    form = where.client.authorize(where.walker, **where.client.details(where.credential, lease))
+    answers = at_once([lambda http: replace(where.client, http=http).redeem(form)] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+    assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_grant"}
+    # Who came second may have stolen the code: what the first one got is ended (RFC 6749, section 4.1.2).
+    token = next(answer.json()["access_token"] for answer in answers if answer.status_code == 200)
+    before = chain.sign_calls()
+    assert where.sign(token, lease).status_code == 401
+    assert chain.sign_calls() == before
+
+
+@pytest.mark.instance
+@pytest.mark.postgresql
+@pytest.mark.xdist_group("flows-several")
+def test_several_web_processes_on_postgresql_and_a_worker_on_redis_sign_a_document(
+    several: Chain, tmp_path: Path
+) -> None:
+    original = make_pdf(pages=2)
+    with several.walker("Bob") as bob:
+        bob.sign_up()
+        bob.get_certificate("rsa-2048")
+        signed = [bob.sign(original, name=f"{number}.pdf") for number in range(3)]
+    for pdf in signed:
+        verify(pdf, original=original, root=read_root(several.base_url), folder=tmp_path)
+    assert not list((several.instance.var_dir / "broker").glob("queue/*"))
+    # Otherwise the tests of this module say less than they seem to.
+    assert processes_that_signed(several) == 3
+
+
+def public_key_of(signer: Signer) -> ec.EllipticCurvePublicKey:
+    info = signer.client.call("credentials/info", {"credentialID": signer.credential}, signer.service_token)
+    key = load_der_x509_certificate(_decoded(info.json()["cert"]["certificates"][0])).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text)
