@@ -85,12 +85,24 @@ TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
     (errors.ActivationExpiredError, 400, "invalid_request", _fixed("SAD expired")),
     (errors.DigestNotAuthorizedError, 400, "invalid_request", _fixed("Hash is not authorized by the SAD.")),
     (errors.ActivationError, 400, "invalid_request", _fixed("Invalid parameter SAD")),
+    (errors.CertificatePolicyError, 400, "invalid_request", _fixed("Invalid parameter certificatePolicy")),
+    (
+        errors.CertificateSubjectError,
+        400,
+        "invalid_request",
+        lambda error, _: f"The certificate cannot be made: {error}.",
+    ),
     (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
     (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.AuthorityMissingError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.AuthorizationServerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    # What the HSM was asked for is spent, so nobody is told to try again.
+    (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
+    (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
+    (errors.CertificateLintError, 500, "server_error", _fixed(SERVER_ERROR)),
 )
 
 

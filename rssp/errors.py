@@ -31,6 +31,10 @@ class InvalidSignatureError(SigningFailedError):
     """The HSM gave back something that does not verify with the public key."""
 
 
+class OutcomeNotRecordedError(SigningFailedError):
+    """The HSM was asked and the ledger did not take its answer: nothing is handed out."""
+
+
 # --- Algorithms ---------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """From a token to an activation: verified, then recorded under a nonce that is unique for ever."""
 
+import hmac
 import time
 from datetime import UTC, datetime
 
@@ -62,7 +63,7 @@ def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Acti
     """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
     row = _new_activation(CREATION, verified, token)
     try:
-        with transaction.atomic(using=router.db_for_write(Activation)):
+        with transaction.atomic(using=router.db_for_write(Activation), durable=True):
             row.save(force_insert=True)
     except IntegrityError:
         raise ActivationReplayedError("the approval was used before") from None
@@ -77,15 +78,18 @@ def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credenti
         except IntegrityError:
             # A parallel call with the same token was first, or this token came with another approval before.
             known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
-    if known is None or known.token_checksum != token.checksum:
+    if known is None or not hmac.compare_digest(known.token_checksum, token.checksum):
         raise ActivationReplayedError("the approval stands behind another token")
+    if (known.kind, known.credential_id) != (SIGNING, credential.pk):
+        # Two approvals under one nonce: the first one's digests are not for this key.
+        raise ActivationReplayedError("the nonce stands for another approval")
     return known
 
 
 def _insert_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
     row = _new_activation(SIGNING, verified, token)
     row.credential = credential
-    with transaction.atomic(using=router.db_for_write(Activation)):
+    with transaction.atomic(using=router.db_for_write(Activation), durable=True):
         row.save(force_insert=True)
         ActivatedDigest.objects.bulk_create(
             ActivatedDigest(

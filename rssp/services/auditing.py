@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rssp.clients.introspection import VerifiedToken
-from rssp.errors import ActivationReplayedError, DigestSpentError, HsmUnavailableError, RsspError
+from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError
 from rssp.models import Activation, AuditEvent
 
 # What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
@@ -29,7 +29,7 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
     result = AuditEvent.Result.REFUSED
     if isinstance(error, ActivationReplayedError | DigestSpentError):
         result = AuditEvent.Result.REPLAY
-    elif isinstance(error, HsmUnavailableError):
+    elif isinstance(error, HsmError):
         result = AuditEvent.Result.UNAVAILABLE
     AuditEvent.objects.create(
         action=action,

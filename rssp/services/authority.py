@@ -20,8 +20,6 @@ from rssp.pki.profiles import ISSUING, ROOT, SIGNER_PROFILES, Profile
 from rssp.pki.subjects import build_authority_name, build_signer_name, parse_email
 from rssp.services.hsm import get_hsm
 
-CERTIFICATE_POLICIES: tuple[str, ...] = tuple(SIGNER_PROFILES)
-
 # Clocks of those who verify may be a little behind ours.
 _BACKDATED = timedelta(minutes=1)
 _AUTHORITIES: dict[str, Profile] = {ROOT.role: ROOT, ISSUING.role: ISSUING}
@@ -50,21 +48,35 @@ def issue_certificate(
     Raises `CertificatePolicyError`, `CertificateSubjectError`, `AuthorityMissingError` or `HsmUnavailableError` before
     anything is signed; otherwise `SigningFailedError` or `CertificateLintError`.
     """
-    profile = SIGNER_PROFILES.get(certificate_policy)
-    if profile is None:
-        raise CertificatePolicyError("there is no such certificate policy")
-    issuer = read_authority(role="issuing")
+    profile, issuer, subject, address = _read_wish(certificate_policy, common_name, email)
     not_before, not_after = _validity(profile, until=issuer.not_after)
     draft = Draft(
         profile=profile,
         serial_number=x509.random_serial_number(),
-        subject=build_signer_name(common_name),
-        email=parse_email(email),
+        subject=subject,
+        email=address,
         public_key=public_key,
         not_before=not_before,
         not_after=not_after,
     )
     return _issue(draft, issuer)
+
+
+def verify_issuable(*, certificate_policy: str, common_name: str, email: str) -> None:
+    """What can be known before there is a key. Raises `CertificatePolicyError`, `CertificateSubjectError` or
+    `AuthorityMissingError`."""
+    _read_wish(certificate_policy, common_name, email)
+
+
+def _read_wish(certificate_policy: str, common_name: str, email: str) -> tuple[Profile, Certificate, x509.Name, str]:
+    profile = SIGNER_PROFILES.get(certificate_policy)
+    if profile is None:
+        raise CertificatePolicyError("there is no such certificate policy")
+    subject, address = build_signer_name(common_name), parse_email(email)
+    issuer = read_authority(role="issuing")
+    if certificate_status(issuer, timezone.now()) != Certificate.Status.VALID:
+        raise AuthorityMissingError("the issuing authority's certificate is not valid now")
+    return profile, issuer, subject, address
 
 
 def revoke_certificate(*, certificate: Certificate, reason: str) -> None:

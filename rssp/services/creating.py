@@ -16,9 +16,9 @@ from rssp.algorithms import KEY_ALGORITHMS
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import (
     ActivationError,
+    AuthorityError,
     CreationFailedError,
     HsmError,
-    HsmUnavailableError,
     InvalidParameterError,
     RsspError,
 )
@@ -26,7 +26,7 @@ from rssp.hsm.interface import Hsm
 from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding
 from rssp.services.activating import record_creation, verify_creation_token
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
-from rssp.services.authority import CERTIFICATE_POLICIES, issue_certificate, revoke_certificate
+from rssp.services.authority import issue_certificate, revoke_certificate, verify_issuable
 from rssp.services.hsm import get_hsm
 from rssp.wire import CreateRequest
 
@@ -37,25 +37,25 @@ def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: O
     """The new credential, committed.
 
     Raises `ActivationError`, `InvalidParameterError` (the request names something else than was approved),
-    `HsmUnavailableError` (nothing is spent) or `CreationFailedError` (the approval is spent).
+    `AuthorityError`, `HsmError` (nothing is spent) or `CreationFailedError` (the approval is spent).
     """
     try:
         verified = verify_creation_token(token=token)
         _verify_request(request, verified)
+        verify_issuable(
+            certificate_policy=verified.certificate_policy, common_name=verified.common_name, email=verified.email
+        )
         hsm = get_hsm()
         hsm.verify_available()
         activation = record_creation(verified=verified, token=token)
-    except (ActivationError, HsmUnavailableError) as error:
+    except (ActivationError, AuthorityError, HsmError) as error:
         record_refusal(action=AuditEvent.Action.CREATE, error=error, token=token, credential_id="", origin=origin)
         raise
     return _make(hsm, verified, activation, origin)
 
 
 def _verify_request(request: CreateRequest, verified: VerifiedCreation) -> None:
-    if (
-        request.certificate_policy != verified.certificate_policy
-        or request.certificate_policy not in CERTIFICATE_POLICIES
-    ):
+    if request.certificate_policy != verified.certificate_policy:
         raise InvalidParameterError("certificatePolicy")
     if request.key_algorithm != verified.key_algorithm or request.key_algorithm not in KEY_ALGORITHMS:
         raise InvalidParameterError("keyAlgorithm")
@@ -87,15 +87,16 @@ def _make(hsm: Hsm, verified: VerifiedCreation, activation: Activation, origin: 
             key_algorithm=verified.key_algorithm,
         )
         _keep(credential, verified, activation, origin)
-    except (RsspError, DatabaseError) as error:
-        log.error("no credential was made: %s", type(error).__name__)
+    except Exception as error:
+        # Whatever it was: no key stays without a credential.
+        log.exception("no credential was made")
         _undo(hsm, credential, certificate, activation, error, origin)
         raise CreationFailedError("no credential was made") from error
     return credential
 
 
 def _keep(credential: Credential, verified: VerifiedCreation, activation: Activation, origin: Origin) -> None:
-    with transaction.atomic(using=router.db_for_write(Credential)):
+    with transaction.atomic(using=router.db_for_write(Credential), durable=True):
         credential.save(force_insert=True)
         PasskeyBinding.objects.create(
             credential=credential, passkey_id=verified.passkey_id, public_key=verified.passkey_public_key

@@ -1,6 +1,7 @@
 """A user's credentials: finding, describing, and whether one may sign now."""
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
@@ -10,8 +11,6 @@ from rssp.errors import CertificateNotValidError, CredentialDisabledError, Inval
 from rssp.models import Credential
 from rssp.services.authority import certificate_status, read_chain
 from rssp.wire import CredentialDescription, ListRequest
-
-__all__ = ["describe_credential", "find_credential", "list_credentials", "verify_usable"]
 
 
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
@@ -86,8 +85,13 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
     )
 
 
+def read_public_key(*, credential: Credential) -> bytes:
+    """The certificate's, as DER SubjectPublicKeyInfo: what everybody will verify signatures with."""
+    return _leaf(credential).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def _leaf(credential: Credential) -> x509.Certificate:
-    return x509.load_der_x509_certificate(read_chain(credential.certificate)[0])
+    return x509.load_der_x509_certificate(bytes(credential.certificate.der))
 
 
 def _short_subject(certificate: x509.Certificate) -> str:

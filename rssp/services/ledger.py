@@ -1,28 +1,32 @@
 """The ledger of approved digests: authorised, reserved, intended, then signed or unknown. Never back from intended.
 
-Every step is a conditional UPDATE that is committed before the next one starts; who changes fewer rows than it holds
-lost them to another and stops. No function here touches the HSM.
+Every step is a conditional UPDATE that is committed before the next one starts (``durable``: an enclosing transaction
+is an error, because the HSM would be asked before the intent is kept); who changes fewer rows than it holds lost them
+to another and stops. No function here touches the HSM.
 """
 
+import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.db import router, transaction
+from django.db import DatabaseError, router, transaction
 from django.utils import timezone
 
 from rssp.errors import (
     ActivationExpiredError,
     DigestNotAuthorizedError,
     DigestSpentError,
+    OutcomeNotRecordedError,
     ReservationLostError,
-    SigningFailedError,
 )
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
+
+log = logging.getLogger(__name__)
 
 State = ActivatedDigest.State
 SIGNABLE_HASH_TYPE = "dtbsr"
@@ -46,7 +50,7 @@ def reserve_digests(*, activation: Activation, hash_algorithm_oid: str, digests:
     `verify_usable` raises if the credential was closed meanwhile.
     """
     call, now = uuid.uuid4(), timezone.now()
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
         credential_id = Activation.objects.select_for_update().values_list("credential_id").get(pk=activation.pk)[0]
         if activation.expires <= now:
             raise ActivationExpiredError("the approval has expired")
@@ -77,7 +81,7 @@ def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Seque
 
 def record_intent(*, reservation: Reservation) -> None:
     """From here on the digests are spent, whatever happens. Raises `ReservationLostError` if the sweep was faster."""
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
         held = ActivatedDigest.objects.filter(call=reservation.call, state=State.RESERVED)
         if held.update(state=State.INTENDED, intended=timezone.now()) != len(reservation.rows):
             raise ReservationLostError("the reservation ran out")
@@ -86,11 +90,25 @@ def record_intent(*, reservation: Reservation) -> None:
 def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:
     """The first rows are signed, the others unknown; ``asked`` is how many the HSM was asked for.
 
-    Raises `SigningFailedError` if the rows are no longer this call's: then nothing leaves.
+    Raises `OutcomeNotRecordedError` if the rows are no longer this call's, or the database refuses: then nothing
+    leaves, and the rows keep their intent until the sweep calls them unknown.
     """
+    try:
+        _record_outcomes(reservation, signatures, asked, origin)
+    except (DatabaseError, OutcomeNotRecordedError) as error:
+        log.critical(
+            "call %s: %d signatures made and not recorded, none handed out (%s)",
+            reservation.call,
+            len(signatures),
+            type(error).__name__,
+        )
+        raise OutcomeNotRecordedError("the outcome could not be recorded") from error
+
+
+def _record_outcomes(reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:
     now = timezone.now()
     events = []
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest)):
+    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
         for index, (pk, digest) in enumerate(zip(reservation.rows, reservation.digests, strict=True)):
             is_signed = index < len(signatures)
             held = ActivatedDigest.objects.filter(pk=pk, call=reservation.call, state=State.INTENDED)
@@ -100,7 +118,7 @@ def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], as
                 signature_sha256=sha256(signatures[index]).hexdigest() if is_signed else "",
             )
             if not changed:
-                raise SigningFailedError("the ledger's row is no longer this call's")
+                raise OutcomeNotRecordedError("the ledger's row is no longer this call's")
             result = AuditEvent.Result.SIGNED if is_signed else AuditEvent.Result.UNKNOWN
             if index >= asked:
                 result = AuditEvent.Result.NOT_ASKED

@@ -30,7 +30,7 @@ from rssp.errors import (
 from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
-from rssp.services.credentials import find_credential, verify_usable
+from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.hsm import get_hsm
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.wire import SignHashRequest, decode_hashes
@@ -45,6 +45,8 @@ def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
         token = _read_activation_token(bearer, request)
         activation = activate_credential(token=token, credential=credential)
         return _sign(credential, activation, operation, digests, origin)
+    except SigningFailedError:
+        raise  # the outcome of each digest is in the audit already
     except (CredentialError, ActivationError, HsmError, ReservationLostError) as error:
         record_refusal(
             action=AuditEvent.Action.SIGN,
@@ -107,12 +109,13 @@ def _sign(
     digests: tuple[bytes, ...],
     origin: Origin,
 ) -> list[bytes]:
+    public_key = read_public_key(credential=credential)
     with get_hsm().open_key(key_id=bytes(credential.hsm_key_id)) as signer:
         reservation = reserve_digests(
             activation=activation, hash_algorithm_oid=HASH_OIDS[operation.hash_name], digests=digests
         )
         record_intent(reservation=reservation)
-        return _use_key(signer, bytes(credential.public_key), reservation, operation, origin)
+        return _use_key(signer, public_key, reservation, operation, origin)
 
 
 def _use_key(

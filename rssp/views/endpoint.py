@@ -1,5 +1,6 @@
 """What every method of the API has in common: POST alone, the caller, the JSON object, errors, no caching."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -8,11 +9,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from rssp.error_responses import respond, write_error
+from rssp.error_responses import SERVER_ERROR, respond, write_error
 from rssp.errors import BodyTooLongError, MalformedBodyError, RsspError
 from rssp.services.auditing import Origin
 from rssp.services.callers import VerifiedToken, verify_caller
 from rssp.wire import LONGEST_BODY, Version, parse_object
+
+log = logging.getLogger(__name__)
 
 SERVICE = frozenset({"service"})
 SERVICE_OR_CREDENTIAL = frozenset({"service", "credential"})
@@ -56,6 +59,10 @@ def _answered(call: View) -> View:
                 response = call(request, version)
             except RsspError as error:
                 response = respond(request, error, version)
+            except Exception:
+                # The composition's own page for this says that nothing was signed, which nobody can know here.
+                log.exception("a request ended in an error that has no name")
+                response = write_error(request, 500, "server_error", SERVER_ERROR)
         response["Cache-Control"] = "no-store"
         return response
 
