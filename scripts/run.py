@@ -57,7 +57,10 @@ def demo_accounts(instance: Instance) -> list[dict[str, Any]]:
 def announce(instance: Instance, accounts: list[dict[str, Any]]) -> None:
     print(f"\nParaph runs at {instance.base_url} (listening on 127.0.0.1 only).\n")
     for account in accounts:
-        print(f"    {account['name']:<10} {account['email']:<28} {account['password']}  {account.get('note', '')}")
+        print(f"    {account['name']:<14} {account['email']:<22} {account['password']}")
+    if accounts:
+        print("\nThese people's passkeys lie in software, for automated browsers: make -s seed")
+    print("To try it yourself, create an account of your own; it takes a minute.")
     print(f"\nData, keys and logs are in {instance.var_dir}. Ctrl-C ends everything.", flush=True)
 
 
