@@ -1,14 +1,19 @@
-"""What an operator sees and may do: close and open credentials, revoke certificates. Nothing here can sign."""
+"""What an operator sees and may do: close and open credentials, revoke certificates. Nothing here can sign.
 
+Every act is asked for once more on a page that names what it meets, and wants a reason.
+"""
+
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from rssp.errors import RsspError
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding
 from rssp.services import operating
 
@@ -45,6 +50,26 @@ class ReadOnlyAdmin(ModelAdmin):
         """For actions: what a change would need, though no form changes anything here."""
         return super().has_change_permission(request)
 
+    def read_reason(self, request: HttpRequest) -> str:
+        """The reason, from the page that asked; empty as long as that page must (still) be shown."""
+        return request.POST.get("reason", "").strip()[:150] if "confirmed" in request.POST else ""
+
+    def ask(
+        self, request: HttpRequest, *, action: str, question: str, sentences: Iterable[tuple[Model, str]]
+    ) -> TemplateResponse:
+        """The page that names what will be met, one sentence for each."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": _("Are you sure?"),
+            "question": question,
+            "chosen": [{"pk": row.pk, "sentence": sentence} for row, sentence in sentences],
+            "action": action,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "missing": "confirmed" in request.POST,
+        }
+        return TemplateResponse(request, "rssp/confirm.html", context)
+
 
 class PasskeyBindingInline(TabularInline):
     model = PasskeyBinding
@@ -71,16 +96,30 @@ class CredentialAdmin(ReadOnlyAdmin):
     actions = ["disable", "enable"]
 
     @admin.action(description=_("Disable: no approval activates it any more"), permissions=["operate"])
-    def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> None:
-        self._set(request, chosen, Credential.Status.DISABLED)
+    def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
+        question = gettext(
+            "These credentials will sign nothing until they are enabled again, not even what is approved now:"
+        )
+        return self._set(request, chosen, Credential.Status.DISABLED, "disable", question)
 
     @admin.action(description=_("Enable again"), permissions=["operate"])
-    def enable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> None:
-        self._set(request, chosen, Credential.Status.ENABLED)
+    def enable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
+        question = gettext("These credentials will sign again what their owners approve:")
+        return self._set(request, chosen, Credential.Status.ENABLED, "enable", question)
 
-    def _set(self, request: HttpRequest, chosen: QuerySet[Credential], status: str) -> None:
-        done = sum(operating.set_status(credential=row, status=status, operator=_operator(request)) for row in chosen)
+    def _set(
+        self, request: HttpRequest, chosen: QuerySet[Credential], status: str, action: str, question: str
+    ) -> TemplateResponse | None:
+        reason = self.read_reason(request)
+        if not reason:
+            sentences = [(row, f"{row.credential_id}: {row.description} ({row.subject})") for row in chosen]
+            return self.ask(request, action=action, question=question, sentences=sentences)
+        operator = _operator(request)
+        done = sum(
+            operating.set_status(credential=row, status=status, reason=reason, operator=operator) for row in chosen
+        )
         messages.success(request, ngettext("%d credential changed.", "%d credentials changed.", done) % done)
+        return None
 
 
 @admin.register(Certificate)
@@ -92,14 +131,19 @@ class CertificateAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
 
     @admin.action(description=_("Revoke signers' certificates for ever"), permissions=["operate"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> None:
-        done = 0
-        for certificate in chosen.filter(role=Certificate.Role.SIGNER):
-            try:
-                done += operating.revoke(certificate=certificate, operator=_operator(request))
-            except RsspError as error:
-                messages.error(request, _("%s was not revoked: %s") % (certificate.serial_number, error))
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:
+        reason = self.read_reason(request)
+        signers = chosen.filter(role=Certificate.Role.SIGNER)
+        if not reason:
+            question = gettext(
+                "These certificates will be revoked for ever, and their credentials sign nothing any more:"
+            )
+            sentences = [(row, f"{row.serial_number}: {row.subject}") for row in signers]
+            return self.ask(request, action="revoke", question=question, sentences=sentences)
+        operator = _operator(request)
+        done = sum(operating.revoke(certificate=row, reason=reason, operator=operator) for row in signers)
         messages.success(request, ngettext("%d certificate revoked.", "%d certificates revoked.", done) % done)
+        return None
 
 
 @admin.register(Activation)

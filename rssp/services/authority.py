@@ -79,11 +79,14 @@ def _read_wish(certificate_policy: str, common_name: str, email: str) -> tuple[P
     return profile, issuer, subject, address
 
 
-def revoke_certificate(*, certificate: Certificate, reason: str) -> None:
-    """Revoked for good; a second time changes nothing."""
+def revoke_certificate(*, certificate: Certificate, reason: str) -> bool:
+    """Revoked for good; a second time changes nothing. Whether it was this time."""
     still_good = Certificate.objects.filter(pk=certificate.pk).exclude(status=Certificate.Status.REVOKED)
-    still_good.update(status=Certificate.Status.REVOKED, revoked_at=timezone.now(), revocation_reason=reason[:64])
+    revoked = still_good.update(
+        status=Certificate.Status.REVOKED, revoked_at=timezone.now(), revocation_reason=reason[:64]
+    )
     certificate.refresh_from_db()
+    return bool(revoked)
 
 
 def certificate_status(certificate: Certificate, now: datetime) -> str:

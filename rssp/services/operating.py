@@ -7,6 +7,7 @@ from django.db import router, transaction
 from rssp.models import AuditEvent, Certificate, Credential
 from rssp.services.auditing import record_events
 from rssp.services.authority import revoke_certificate
+from rssp.services.hsm import get_hsm
 
 
 @dataclass(frozen=True)
@@ -18,23 +19,28 @@ class Operator:
     address: str
 
 
-def set_status(*, credential: Credential, status: str, operator: Operator) -> bool:
-    """Closes or opens a credential; whether that changed anything."""
+# Somebody with a shell on the machine, whom nobody here can name.
+CONSOLE = Operator(name="console", request_id="", address="")
+
+
+def set_status(*, credential: Credential, status: str, reason: str, operator: Operator) -> bool:
+    """Closes or opens a credential; whether that changed anything. ``reason`` is the operator's own word."""
     with transaction.atomic(using=router.db_for_write(Credential)):
         rows = Credential.objects.filter(pk=credential.pk).exclude(status=status)
         if not rows.update(status=Credential.Status(status)):
             return False
-        record_events([_event(credential.credential_id, f"status set to {status}", operator)])
+        record_events([_event(credential.credential_id, f"status set to {status}: {reason}", operator)])
     return True
 
 
-def revoke(*, certificate: Certificate, operator: Operator) -> bool:
-    """Revokes a signer's certificate for ever; whether that changed anything."""
-    if certificate.status == Certificate.Status.REVOKED:
-        return False
-    revoke_certificate(certificate=certificate, reason="privilege_withdrawn")
-    named = Credential.objects.filter(certificate=certificate).values_list("credential_id", flat=True).first()
-    record_events([_event(named or "", f"certificate {certificate.serial_number} revoked", operator)])
+def revoke(*, certificate: Certificate, reason: str, operator: Operator) -> bool:
+    """Revokes a signer's certificate for ever; whether that changed anything. Revoked and audited, or neither."""
+    with transaction.atomic(using=router.db_for_write(Certificate)):
+        if not revoke_certificate(certificate=certificate, reason="privilege_withdrawn"):
+            return False
+        named = Credential.objects.filter(certificate=certificate).values_list("credential_id", flat=True).first()
+        done = f"certificate {certificate.serial_number} revoked: {reason}"
+        record_events([_event(named or "", done, operator)])
     return True
 
 
@@ -49,3 +55,17 @@ def _event(credential_id: str, reason: str, operator: Operator) -> AuditEvent:
         address=operator.address,
         request_id=operator.request_id,
     )
+
+
+def list_orphan_keys() -> list[bytes]:
+    """Ids of the HSM's keys that neither a credential nor an authority's certificate names."""
+    known = set(map(bytes, Credential.objects.values_list("hsm_key_id", flat=True)))
+    named = Certificate.objects.exclude(hsm_key_id=None).values_list("hsm_key_id", flat=True)
+    known |= {bytes(key_id) for key_id in named if key_id is not None}
+    return [key_id for key_id in get_hsm().list_key_ids() if key_id not in known]
+
+
+def destroy_orphan_key(*, key_id: bytes) -> None:
+    """Of a key that `list_orphan_keys` named; audited before the key goes."""
+    record_events([_event("", f"orphan key {key_id.hex()} destroyed", CONSOLE)])
+    get_hsm().destroy_key(key_id=key_id)
