@@ -88,11 +88,12 @@ def read_pending_consent(*, consent_id: UUID, browser: str | None) -> Consent:
 
 
 def is_login_recent_enough(*, consent: Consent, auth_time: datetime | None) -> bool:
-    """Whether the login satisfies ``prompt=login`` and ``max_age`` (OpenID Connect Core, section 3.1.2.1)."""
+    """Whether the login satisfies ``prompt=login`` and ``max_age`` (OpenID Connect Core, section 3.1.2.1), and for
+    ``prompt=create`` whether the account was made, or logged in to, since."""
     if auth_time is None:
         return False
     asked = consent.request
-    if "login" in asked["prompt"] and auth_time < consent.created:
+    if {"login", "create"} & set(asked["prompt"]) and auth_time < consent.created:
         return False
     max_age = asked["max_age"]
     return max_age is None or auth_time >= timezone.now() - timedelta(seconds=max_age)

@@ -30,8 +30,12 @@ def read_login(request: HttpRequest) -> Login | None:
 
 
 def keep_login(request: HttpRequest, verified: VerifiedLogin) -> None:
-    """Logs the browser in under a new session key; what an earlier user kept here is gone."""
+    """Logs the browser in under a new session key; what an earlier user kept here is gone, but for the value that the
+    request which led here is bound to: somebody else may take over a browser to answer it."""
+    binding = known_binding(request)
     login(request, verified.user)
+    if binding is not None:
+        request.session[_BINDING] = binding
     logins.record_login(
         session=request.session,
         verified=verified,

@@ -101,11 +101,31 @@ def test_a_login_that_the_client_wants_fresh_is_asked_for_again(alice: Person, p
     for wish in ({"prompt": "login"}, {"max_age": "0"}):
         arrived = alice.browser.get("/authz/oauth2/authorize", parameters | wish)
         assert alice.browser.get(arrived["Location"])["Location"].startswith("/authz/login?")
-    arrived = alice.browser.get("/authz/oauth2/authorize", parameters | {"prompt": "create"})
-    assert alice.browser.get(arrived["Location"]).status_code == 200
-    somebody = Person("Carol")
-    arrived = somebody.browser.get("/authz/oauth2/authorize", parameters | {"prompt": "create"})
-    assert somebody.browser.get(arrived["Location"])["Location"].startswith("/authz/signup?")
+    # Who asks for a new account does not get the one that this browser was left logged in to.
+    for somebody in (alice, Person("Carol")):
+        arrived = somebody.browser.get("/authz/oauth2/authorize", parameters | {"prompt": "create"})
+        assert somebody.browser.get(arrived["Location"])["Location"].startswith("/authz/signup?")
+
+
+def test_another_person_may_answer_a_request_in_a_browser_that_was_left_logged_in(
+    alice: Person, bob: Person, public: str
+) -> None:
+    alice.log_in()
+    bob.browser.cookies = alice.browser.cookies
+    parameters = {
+        "response_type": "code",
+        "client_id": public,
+        "redirect_uri": CALLBACK,
+        "code_challenge": Pkce().challenge,
+        "code_challenge_method": "S256",
+        "prompt": "login",
+    }
+    consent = bob.browser.get("/authz/oauth2/authorize", parameters)["Location"]
+    assert bob.browser.get(consent)["Location"].startswith("/authz/login?")
+    bob.log_in()
+    page = bob.browser.get(consent)
+    assert page.status_code == 200
+    assert bob.email in page.content.decode()
 
 
 def test_right_answers_are_not_counted_as_guesses(alice: Person) -> None:
