@@ -50,7 +50,7 @@ def begin_login(*, session: SessionBase, next_path: str, sign_up: bool = False) 
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     try:
         url = authorization_server.push_request(
-            state=state, nonce=nonce, verifier=verifier, prompt="create" if sign_up else ""
+            state=state, nonce=nonce, verifier=verifier, prompt="create" if sign_up else "login"
         )
     except AuthorizationServerUnavailableError:
         raise LoginServerAwayError from None
