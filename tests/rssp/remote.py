@@ -85,7 +85,7 @@ def write_digests(given: activation.SigningApproval) -> list[dict[str, Any]]:
     ]
 
 
-def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algorithm: str) -> str:
+def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algorithm: str, **changes: str) -> str:
     """A token of scope ``credential-creation``."""
     given = activation.CreationApproval(
         nonce=uuid.uuid4().bytes * 2,
@@ -100,6 +100,7 @@ def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algor
         passkey_public_key=key.public_key,
         assertion=activation.Assertion(b"", b"", b""),
     )
+    given = replace(given, **changes)
     given = sign(key, given, rp_id=settings.APPROVAL_RP_ID, origin=settings.APPROVAL_ORIGIN)
     detail = {
         "type": "credential-creation",

@@ -10,15 +10,10 @@ from django.db import connections
 from django.test import Client
 
 from rssp.error_responses import INVALID_REQUEST
-from rssp.errors import HsmUnavailableError
-from rssp.models import ActivatedDigest, AuditEvent, Certificate, Credential
-from rssp.services import creating
-from rssp.services.authority import prepare_authority
-from rssp.services.hsm import get_hsm
-from rssp.services.sweeping import sweep_ledger
+from rssp.models import AuditEvent
 from rssp.urls import NOT_BUILT
-from tests.rssp.conftest import ALIAS, Signer, call, digest
-from tests.rssp.remote import Remote, approve_creation
+from tests.rssp.conftest import ALIAS, Asked, Signer, call, digest
+from tests.support.softhsm import read_calls
 
 LEASE = digest("Lease")
 WANTED = {"credentialCreationRequest": {"certificatePolicy": "demonstration", "keyAlgorithm": "ec-p256"}}
@@ -116,11 +111,11 @@ SIGN_MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("members", "sentence"), SIGN_MISTAKES)
 def test_each_mistake_of_sign_hash_has_its_sentence(
-    alice: Signer, asked: list[bytes], members: dict[str, Any], sentence: str
+    alice: Signer, asked: Asked, members: dict[str, Any], sentence: str
 ) -> None:
     answer = alice.sign(alice.approve(LEASE), LEASE, **members)
     assert (answer.status_code, answer.json()["error_description"]) == (400, sentence)
-    assert asked == []
+    assert asked.count == 0
 
 
 def test_credentials_are_listed_and_described_for_their_owner_alone(alice: Signer, bob: Signer) -> None:
@@ -151,63 +146,11 @@ def test_info_names_exactly_one_authorization_server() -> None:
     assert len(second["signAlgorithms"]["algos"]) == len(second["signAlgorithms"]["algoParams"])
 
 
-def test_one_approval_makes_one_credential(alice: Signer, remote: Remote) -> None:
-    prepare_authority()
-    token = approve_creation(remote, alice.key, alice.subject, "ec-p256")
-    made = call("credentials/create", WANTED, token)
-    assert made.status_code == 201, made.content
-    alice.credential = Credential.objects.get(credential_id=made.json()["credentialID"])
-    assert alice.sign(alice.approve(LEASE), LEASE).status_code == 200
-    assert call("credentials/create", WANTED, token).json()["error_description"] == "Invalid parameter SAD"
-
-
-def test_what_was_not_approved_is_not_made_and_a_lost_hsm_spends_nothing(
-    alice: Signer, remote: Remote, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare_authority()
-    token = approve_creation(remote, alice.key, alice.subject, "ec-p256")
-    other = {"credentialCreationRequest": {"certificatePolicy": "demonstration", "keyAlgorithm": "rsa-2048"}}
-    assert call("credentials/create", other, token).json()["error_description"] == "Invalid parameter keyAlgorithm"
-
-    class Gone:
-        def verify_available(self) -> None:
-            raise HsmUnavailableError("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(creating, "get_hsm", Gone)
-        assert call("credentials/create", WANTED, token).status_code == 503
-    assert call("credentials/create", WANTED, token).status_code == 201
-
-
-def test_a_creation_that_fails_leaves_no_key(alice: Signer, remote: Remote) -> None:
-    keys = set(get_hsm().list_key_ids())
-    assert not Certificate.objects.filter(role="issuing").exists()
-    token = approve_creation(remote, alice.key, alice.subject, "ec-p256")
-    assert call("credentials/create", WANTED, token).status_code == 500
-    assert set(get_hsm().list_key_ids()) == keys
-    event = AuditEvent.objects.latest("sequence")
-    assert event.result == "failed"
-    assert "the key was destroyed" in event.reason
-
-
-def test_the_sweep_releases_reservations_and_closes_intents(alice: Signer) -> None:
-    alice.sign(alice.approve(LEASE, digest("Annex")), digest("Other"))
-    first, second = ActivatedDigest.objects.order_by("position")
-    long_ago = "2026-01-01T00:00:00Z"
-    ActivatedDigest.objects.filter(pk=first.pk).update(state="reserved", reserved=long_ago)
-    ActivatedDigest.objects.filter(pk=second.pk).update(state="intended", reserved=long_ago, intended=long_ago)
-    assert sweep_ledger() == (1, 1)
-    assert list(ActivatedDigest.objects.order_by("position").values_list("state", flat=True)) == [
-        "authorised",
-        "unknown",
-    ]
-    assert sweep_ledger() == (0, 0)
-
-
 @pytest.mark.django_db(databases=[ALIAS, "default"], transaction=True)
-def test_fifty_parallel_calls_make_one_signature(alice: Signer, asked: list[bytes]) -> None:
+def test_fifty_parallel_calls_make_one_signature(alice: Signer, asked: Asked) -> None:
     token = alice.approve(LEASE)
     ready = threading.Barrier(50)
+    before = read_calls().count("C_SignInit")
 
     def attempt(_: int) -> int:
         ready.wait()
@@ -219,5 +162,5 @@ def test_fifty_parallel_calls_make_one_signature(alice: Signer, asked: list[byte
     with ThreadPoolExecutor(50) as pool:
         statuses = sorted(pool.map(attempt, range(50)))
     assert statuses == [200] + [400] * 49
-    assert asked == [LEASE]
+    assert read_calls().count("C_SignInit") == before + 1
     assert AuditEvent.objects.filter(result="signed").count() == 1
