@@ -181,15 +181,22 @@ class Walk:
             raise WalkError(refused.first.inner_text())
 
     def read(self) -> None:
-        """Scrolls through every page, as a reader would."""
+        """Goes through every page, as a reader would."""
         self.page.wait_for_selector(".reader__paper canvas")
         self.on_page("reader")
+        where = self.page.locator("[data-reader-where]")
+        pages = int(where.inner_text().rsplit(" ", 1)[-1])
+        for number in range(2, pages + 1):
+            self.page.locator("[data-reader-next]").click()
+            expect(where).to_have_text(f"Page {number} of {pages}", timeout=_STEP_MS)
+        expect(self.page.locator("[data-all-shown]")).to_be_attached(timeout=_STEP_MS)
 
     def prepare(self) -> str:
         """The approval fingerprint that the document's page shows."""
         self.page.locator('#panel-action button[form="prepare"]').click()
         fingerprint = self.page.locator("#panel-state .fingerprint__value")
         expect(fingerprint).to_be_visible(timeout=_STEP_MS)
+        self.page.wait_for_selector(".reader__paper canvas")
         self.on_page("prepared")
         return fingerprint.inner_text()
 

@@ -92,13 +92,16 @@ function foldPanel(panel) {
     panel.classList.toggle("reader-panel--folded", folded);
     handle.setAttribute("aria-expanded", String(!folded));
   };
+  // What has to be seen (a fingerprint to compare, a failure) opens the sheet on a phone too.
+  const matters = () => panel.querySelector("[data-panel-open]") !== null;
   const follow = () => {
     handle.hidden = !PHONE.matches;
     panel.classList.toggle("reader-panel--folds", PHONE.matches);
-    fold(PHONE.matches);
+    fold(PHONE.matches && !matters());
   };
   handle.addEventListener("click", () => fold(handle.getAttribute("aria-expanded") === "true"));
   PHONE.addEventListener("change", follow);
+  document.addEventListener("htmx:afterSwap", () => matters() && fold(false));
   follow();
 }
 
