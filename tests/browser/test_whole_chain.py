@@ -1,0 +1,313 @@
+"""People in Chromium against a whole instance: the way to a signed document, and what turns up beside it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from scripts.demo import SAMPLE, verify
+from scripts.instance import ROOT, Instance
+from scripts.walk import DESKTOP, Person, Walk, WalkError, open_chromium
+from tests.support.instance import start_instance
+from tests.support.pdfs import make_certified_pdf, make_encrypted_pdf
+
+pytestmark = [pytest.mark.browser, pytest.mark.instance, pytest.mark.xdist_group("whole-chain")]
+AXE = (ROOT / "static" / "vendor" / "axe" / "axe.min.js").read_text(encoding="utf-8")
+ALICE = Person("Alice Example", "alice@example.org", "seven herons over the canal")
+BOB = Person("Bob Example", "bob@example.org", "nine boats below the bridge")
+CAROL = Person("Carol Example", "carol@example.org", "four bells beyond the hill")
+OPERATOR = Person("Demo Operator", "operator@example.org", "two lamps beside the lock")
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with start_instance(tmp_path_factory.mktemp("chain")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def newcomer(instance: Instance, chromium: Browser) -> Iterator[Callable[..., Walk]]:
+    """A browser that nobody used before, for each call."""
+    walks = []
+
+    def open_browser(**how: Any) -> Walk:
+        walks.append(Walk(chromium, instance.base_url, **how))
+        return walks[-1]
+
+    yield open_browser
+    for walk in walks:
+        walk.close()
+
+
+@pytest.fixture(scope="module")
+def alice(newcomer: Callable[..., Walk]) -> Walk:
+    """Logged in, with a certificate."""
+    walk = newcomer()
+    walk.sign_up(ALICE)
+    walk.get_certificate(ALICE)
+    return walk
+
+
+@pytest.fixture(scope="module")
+def bob(newcomer: Callable[..., Walk]) -> Walk:
+    """Logged in, without a certificate."""
+    walk = newcomer()
+    walk.sign_up(BOB)
+    return walk
+
+
+@pytest.fixture
+def passkey(alice: Walk) -> Iterator[dict[str, Any]]:
+    """Alice's; a test may take it out of her device, and it is back afterwards."""
+    (held,) = alice.device.passkeys()
+    yield held
+    if alice.device.passkeys() != [held]:
+        alice.device.clear()
+        alice.device.add(held)
+
+
+class Inspection:
+    """What is wrong with the pages of a walk: wider than a small phone, or not accessible on one or on a desktop."""
+
+    def __init__(self) -> None:
+        self.walk: Walk | None = None
+        self.seen: list[str] = []
+        self.faults: list[Any] = []
+
+    def __call__(self, name: str) -> None:
+        assert self.walk is not None
+        page = self.walk.page
+        self.seen.append(name)
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(300)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            self.faults += [(name, width, "too wide by", wide)] if wide > 0 else []
+            page.evaluate(AXE)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(found => found.violations)")
+            self.faults += [(name, width, each["id"], each["nodes"][0]["target"]) for each in found]
+        page.set_viewport_size(DESKTOP)
+
+
+def at_consent(walk: Walk) -> str:
+    """An uploaded document's address, with its approval page open."""
+    walk.upload(SAMPLE)
+    address = walk.page.url
+    walk.prepare()
+    walk.go_to_approval()
+    return address
+
+
+def words(walk: Walk) -> str:
+    return walk.page.inner_text("main")
+
+
+def test_from_the_landing_page_to_a_file_that_foreign_programs_accept(
+    instance: Instance, newcomer: Callable[..., Walk], tmp_path: Path
+) -> None:
+    inspection = Inspection()
+    carol = inspection.walk = newcomer(on_page=inspection, reduced_motion="reduce")
+    carol.sign_up(CAROL)
+    carol.get_certificate(CAROL)
+    carol.upload(SAMPLE)
+    carol.read()
+    shown = carol.prepare()
+    assert carol.go_to_approval() == shown
+    carol.approve(CAROL)
+    carol.await_signed()
+    signed = tmp_path / "signed.pdf"
+    signed.write_bytes(carol.download())
+    root = carol.context.request.get(f"{instance.base_url}/pki/root.pem").body()
+    with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread, and pyHanko wants one of its own
+        assert len(apart.submit(lambda: list(verify(SAMPLE.read_bytes(), signed, root))).result()) == 5
+    for path in ("/documents", "/account", "/authz/passkeys", "/authz/sessions"):
+        carol.open(path)
+        inspection(path)
+    assert len(inspection.seen) == 17
+    assert inspection.faults == []
+    assert carol.complaints == []
+
+
+def test_who_declines_is_told_so_and_may_sign_afterwards(alice: Walk) -> None:
+    address = at_consent(alice)
+    alice.press("Decline")
+    alice.await_heading("You declined")
+    assert "Nothing was signed" in words(alice)
+    alice.page.goto(address)
+    assert alice.page.get_by_role("link", name="Download the signed PDF").count() == 0
+    if alice.page.locator('#panel-action button[form="prepare"]').count():
+        alice.prepare()
+    alice.go_to_approval()
+    alice.approve(ALICE)
+    alice.await_signed()
+
+
+def test_a_wrong_password_shows_the_page_again_and_the_right_one_signs(alice: Walk) -> None:
+    address = at_consent(alice)
+    alice.approve(Person(ALICE.name, ALICE.email, "eight herons over the canal"))
+    expect(alice.page.get_by_role("alert")).to_contain_text("That did not match")
+    alice.approve(ALICE)
+    alice.await_signed()
+    assert alice.page.url == address
+
+
+def test_another_persons_passkey_approves_nothing(alice: Walk, bob: Walk, passkey: dict[str, Any]) -> None:
+    address = at_consent(alice)
+    (foreign,) = bob.device.passkeys()
+    alice.device.clear()
+    alice.device.add(foreign)
+    alice.approve(ALICE)
+    expect(alice.page.get_by_role("alert")).to_contain_text("Nothing was approved")
+    # Under Alice's own number, but with Bob's key behind it: the browser lets it through.
+    alice.device.clear()
+    alice.device.add({**foreign, "credentialId": passkey["credentialId"], "userHandle": passkey["userHandle"]})
+    alice.approve(ALICE)
+    expect(alice.page.get_by_role("alert")).to_contain_text("That did not match")
+    alice.page.goto(address)
+    assert alice.page.get_by_role("link", name="Download the signed PDF").count() == 0
+
+
+def test_a_callback_that_is_opened_again_changes_nothing(alice: Walk) -> None:
+    address = at_consent(alice)
+    asked: list[str] = []
+    alice.page.on("request", lambda request: asked.append(request.url))
+    alice.approve(ALICE)
+    alice.await_signed()
+    first = alice.download()
+    (callback,) = (url for url in asked if "/approval/callback" in url)
+    alice.page.goto(callback)
+    assert alice.page.url == address
+    assert alice.download() == first
+
+
+def test_a_code_that_is_worth_nothing_signs_nothing(alice: Walk) -> None:
+    address = at_consent(alice)
+
+    def forge(route: Route) -> None:
+        answer = route.fetch(max_redirects=0)
+        target = urlsplit(answer.headers["location"])
+        query = parse_qs(target.query) | {"code": ["made-up"]}
+        forged = target._replace(query=urlencode(query, doseq=True)).geturl()
+        route.fulfill(status=302, headers={"location": forged})
+
+    alice.page.route("**/authz/consents/*", forge)
+    alice.approve(ALICE)
+    alice.await_heading("The approval came too late")
+    assert "it signed nothing" in words(alice)
+    alice.page.unroute_all()
+    alice.page.goto(address)
+    assert alice.page.get_by_role("link", name="Download the signed PDF").count() == 0
+
+
+REFUSED = {
+    "notes.pdf": (b"Mallory was here", "This file is not a PDF."),
+    "locked.pdf": (make_encrypted_pdf(), "protected by a password"),
+    "certified.pdf": (make_certified_pdf(), "allows no further change"),
+    "empty.pdf": (b"", "is empty"),
+    "large.pdf": (b"%PDF-1.7\n" + b"0" * (50 * 1024 * 1024 + 1), "larger than"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_signed_is_refused_with_a_sentence_and_not_kept(
+    instance: Instance, bob: Walk, tmp_path: Path, name: str
+) -> None:
+    content, sentence = REFUSED[name]
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(WalkError, match=sentence):
+        bob.upload(file)
+    bob.open("/documents")
+    assert name not in words(bob)
+    assert not any((instance.var_dir / "signapp").rglob(f"*{name}*"))
+
+
+def test_after_logging_out_a_login_asks_for_both_factors_again(newcomer: Callable[..., Walk], bob: Walk) -> None:
+    browser = newcomer()
+    browser.device.add(bob.device.passkeys()[0])
+    browser.open("/login")
+    browser.log_in(BOB)
+    browser.await_heading("Documents")
+    browser.press("Log out")
+    browser.await_heading("You are logged out")
+    browser.press("Log in again")
+    browser.log_in(BOB)
+    browser.await_heading("Documents")
+    # The device counts its uses, and this one went on from where Bob's stood.
+    bob.device.clear()
+    bob.device.add(browser.device.passkeys()[0])
+    assert browser.complaints == []
+
+
+@pytest.mark.parametrize("way", ["log in", "sign up"])
+def test_a_browser_that_somebody_else_logged_out_of_is_good_for_the_next(
+    newcomer: Callable[..., Walk], bob: Walk, way: str
+) -> None:
+    browser = newcomer()
+    browser.sign_up(Person("Mallory Example", f"mallory-{len(way)}@example.org", "five keys under the mat"))
+    browser.press("Log out")
+    browser.await_heading("You are logged out")
+    browser.device.clear()
+    if way == "sign up":
+        browser.sign_up(Person("Dora Example", "dora@example.org", "six swans on the water"))
+    else:
+        browser.device.add(bob.device.passkeys()[0])
+        browser.press("Log in again")
+        browser.log_in(BOB)
+        browser.await_heading("Documents")
+        bob.device.clear()
+        bob.device.add(browser.device.passkeys()[0])
+    browser.open("/account")
+    assert ("dora@example.org" if way == "sign up" else BOB.email) in words(browser)
+
+
+def test_logging_out_everywhere_at_the_authorization_server_ends_this_login_too(newcomer: Callable[..., Walk]) -> None:
+    browser = newcomer()
+    browser.sign_up(Person("Erin Example", "erin@example.org", "one candle in the tower"))
+    browser.open("/authz/sessions")
+    browser.press("Log out everywhere")
+    browser.page.locator("dialog[open]").get_by_role("button", name="Log out everywhere").click()
+    browser.await_heading("logged out")
+    for _ in range(35):
+        browser.open("/documents")
+        if browser.page.get_by_role("heading", level=1).inner_text() == "Log in":
+            return
+        browser.page.wait_for_timeout(1000)
+    pytest.fail("still logged in after 35 seconds")
+
+
+def test_an_invited_operator_enrols_and_sees_credentials_certificates_and_audit(
+    instance: Instance, newcomer: Callable[..., Walk], alice: Walk
+) -> None:
+    link = instance.manage("create_operator", "--email", OPERATOR.email, "--name", OPERATOR.name, capture=True).strip()
+    operator = newcomer()
+    operator.page.goto(link)
+    operator.await_heading("Set your password")
+    operator.page.locator('input[name="password"]').fill(OPERATOR.password)
+    operator.press("Continue to your passkey")
+    operator.await_heading("Add your passkey")
+    operator.press("Add a passkey")
+    operator.page.wait_for_url("**/admin/")
+    for path, somebody in (
+        ("rssp/credential", "Alice Example"),
+        ("rssp/certificate", "Alice Example"),
+        ("rssp/auditevent", "created"),
+        ("authz/user", ALICE.email),
+    ):
+        operator.open(f"/admin/{path}/")
+        assert somebody in operator.page.inner_text("#content")
+    assert operator.complaints == []
+    operator.page.goto(link)
+    operator.await_heading("This link is over")
+    alice.open("/admin/")
+    assert "What is kept here" not in alice.page.inner_text("body")
