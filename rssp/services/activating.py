@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import IntegrityError, router, transaction
+from django.db.models import Q
 
 from rssp.activation import (
     CREATION,
@@ -43,6 +44,8 @@ def activate_credential(*, token: VerifiedToken, credential: Credential) -> Acti
         expected_origin=settings.APPROVAL_ORIGIN,
         now=int(time.time()),
     )
+    if len(verified.digests) > credential.multisign:
+        raise ActivationRefusedError("the approval holds more digests than the credential's multisign")
     return _record_signing(verified, token, credential)
 
 
@@ -66,17 +69,29 @@ def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Acti
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
             row.save(force_insert=True)
     except IntegrityError:
+        if not _is_known(row):
+            raise
         raise ActivationReplayedError("the approval was used before") from None
     return row
+
+
+def _is_known(row: Activation) -> bool:
+    """Whether it was the nonce or the token that the database refused, and nothing else."""
+    same = Q(nonce=row.nonce) | Q(token_checksum=row.token_checksum)
+    return Activation.objects.filter(same).exists()
 
 
 def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
     known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
     if known is None:
+        row = _new_activation(SIGNING, verified, token)
+        row.credential = credential
         try:
-            return _insert_signing(verified, token, credential)
+            return _insert_signing(row, verified)
         except IntegrityError:
             # A parallel call with the same token was first, or this token came with another approval before.
+            if not _is_known(row):
+                raise
             known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
     if known is None or not hmac.compare_digest(known.token_checksum, token.checksum):
         raise ActivationReplayedError("the approval stands behind another token")
@@ -86,9 +101,7 @@ def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credenti
     return known
 
 
-def _insert_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
-    row = _new_activation(SIGNING, verified, token)
-    row.credential = credential
+def _insert_signing(row: Activation, verified: VerifiedActivation) -> Activation:
     with transaction.atomic(using=router.db_for_write(Activation), durable=True):
         row.save(force_insert=True)
         ActivatedDigest.objects.bulk_create(
