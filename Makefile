@@ -1,6 +1,6 @@
 # What each target needs is installed when it runs; nothing is installed twice.
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test check lock screenshots clean
+.PHONY: help run demo seed test check lock clean
 PYTHON := .venv/bin/python
 
 help: ## list the targets
@@ -28,10 +28,6 @@ check: ## what a change must pass: lint, types, contracts, migrations, deploymen
 lock: ## compile the lock files from pyproject.toml
 	@scripts/bootstrap.sh test
 	@scripts/lock.sh $(ARGS)
-
-screenshots: ## take the documentation's pictures again
-	@scripts/bootstrap.sh test
-	@$(PYTHON) -m scripts.screenshots
 
 clean: ## remove what was installed and built; data and keys under var/ stay
 	rm -rf .venv node_modules static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

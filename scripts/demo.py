@@ -41,7 +41,9 @@ class Pictures:
         self.count += 1
         for width, size in (("phone", PHONE), ("desktop", DESKTOP)):
             page.set_viewport_size(size)
-            page.screenshot(path=self.folder / f"{self.count:02}-{name}-{width}.png", animations="disabled")
+            page.screenshot(
+                path=self.folder / f"{self.count:02}-{name}-{width}.png", animations="disabled", full_page=True
+            )
 
 
 def sign_in_browser(chromium: Browser, base_url: str, document: Path, pictures: Pictures) -> bytes:
