@@ -41,9 +41,10 @@ class Pictures:
         self.count += 1
         for width, size in (("phone", PHONE), ("desktop", DESKTOP)):
             page.set_viewport_size(size)
-            page.screenshot(
-                path=self.folder / f"{self.count:02}-{name}-{width}.png", animations="disabled", full_page=True
-            )
+            path = self.folder / f"{self.count:02}-{name}-{width}.png"
+            # The reader's frame scrolls inside the window: as a whole page it would be seen as nobody sees it.
+            whole = page.locator("body.reader-frame").count() == 0
+            page.screenshot(path=path, animations="disabled", full_page=whole)
 
 
 def sign_in_browser(chromium: Browser, base_url: str, document: Path, pictures: Pictures) -> bytes:
