@@ -3,7 +3,8 @@
 The nested request runs in a thread of its own, because Django's connections, active language and request
 signals belong to the thread: in the caller's thread it would close the caller's database connection and reset its
 language. The pool makes a thread only when none is idle, and its limit lies far above what the web server's
-threads can ask for, so nested calls cannot wait for one another; its threads live on and keep their connections.
+threads can ask for, so nested calls cannot wait for one another. Its threads live on; of their database connections
+only those that cost no server anything (SQLite's, kept for ever) do.
 """
 
 import tempfile
@@ -66,7 +67,16 @@ class InProcessTransport(httpx.BaseTransport):
         self._application = application
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return _threads.submit(self._call, request).result()
+        return _threads.submit(self._isolated, request).result()
+
+    def _isolated(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._call(request)
+        finally:
+            # A burst leaves many idle threads: the server's connections that they held would be missing elsewhere.
+            for connection in connections.all(initialized_only=True):
+                if connection.settings_dict["CONN_MAX_AGE"] is not None:
+                    connection.close()
 
     def _call(self, request: httpx.Request) -> httpx.Response:
         body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
