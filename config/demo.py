@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
-from config.env import env_secret
+from config.env import kept_secret
 
 # Web Authentication, 6.1: user present, user verified.
 _PRESENT_AND_VERIFIED = bytes([0x01 | 0x04])
@@ -101,7 +101,7 @@ def _make_secrets() -> str:
 
 def read_demo_secrets(*, person: DemoPerson, folder: Path) -> DemoSecrets:
     """Made once for each person and kept below ``folder``, for its owner's eyes."""
-    kept = json.loads(env_secret(f"DEMO_{person.handle.upper()}", development=folder, make=_make_secrets))
+    kept = json.loads(kept_secret(folder / f"demo_{person.handle}", _make_secrets))
     key = load_der_private_key(bytes.fromhex(kept["private_key"]), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("a demo passkey is an ES256 key")

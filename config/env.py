@@ -75,10 +75,10 @@ def env_secret(name: str, *, development: Path | None = None, make: Callable[[],
         raise ConfigurationError(f"{name}_FILE names an empty file")
     if development is None:
         raise ConfigurationError(f"set {name} or {name}_FILE; there is no default outside development")
-    return _kept_secret(development / name.lower(), make)
+    return kept_secret(development / name.lower(), make)
 
 
-def _kept_secret(path: Path, make: Callable[[], str]) -> str:
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The file's content, made first where it is missing; safe when several processes start at once."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
