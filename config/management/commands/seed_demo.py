@@ -25,7 +25,7 @@ from authz.services.oauth_clients import create_client
 from authz.services.passkeys import create_challenge, import_passkey
 from authz.wire import write_approval
 from config.demo import PEOPLE, DemoPerson, DemoSecrets, SoftwarePasskey, read_demo_secrets
-from config.env import env_secret
+from config.env import kept_secret, random_secret
 from rssp.clients.introspection import VerifiedToken, checksum_of
 from rssp.models import Credential
 from rssp.services.auditing import SYSTEM
@@ -103,7 +103,7 @@ def _ensure_account(person: DemoPerson, kept: DemoSecrets) -> Passkey:
 
 def _ensure_client() -> dict[str, Any]:
     """A foreign client, as an operator registers one."""
-    secret = env_secret("DEMO_CLIENT_SECRET", development=settings.VAR_DIR / "secrets")
+    secret = kept_secret(settings.VAR_DIR / "secrets" / "demo_client_secret", random_secret)
     if not Application.objects.filter(client_id=CLIENT_ID).exists():
         create_client(
             name="Demo client", redirect_uris=[REDIRECT_URI], is_public=False, client_id=CLIENT_ID, client_secret=secret
