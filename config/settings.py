@@ -282,7 +282,7 @@ if "rssp" in ROLES:
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
 
 # --- gateway --------------------------------------------------------------------------------------------------
-MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50 * 1024 * 1024)
+MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50_000_000)
 MAX_DOCUMENT_PAGES = env_int("MAX_DOCUMENT_PAGES", 5000)
 FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "tmp")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
