@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -33,11 +33,16 @@ def guard_site() -> None:
         query["next"] = wanted
         return HttpResponseRedirect(f"{reverse('authz:login')}?{query.urlencode()}")
 
+    def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # Django's page asks for the old password alone.
+        raise Http404
+
     site = admin.site
     site.site_header = site.site_title = _("Paraph administration")
     site.index_title = _("What is kept here")
     site.has_permission = has_permission  # type: ignore[method-assign]
     site.login = login  # type: ignore[method-assign]
+    site.password_change = password_change  # type: ignore[method-assign,assignment]
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -4,7 +4,6 @@ import logging
 import uuid
 
 from celery import current_app
-from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
@@ -13,5 +12,5 @@ def ring(job_id: uuid.UUID) -> None:
     """Asks a worker to look at the job; never fails."""
     try:
         current_app.send_task("gateway.run_job", [str(job_id)], retry=False)
-    except (OperationalError, OSError) as error:
+    except Exception as error:  # noqa: BLE001  (whatever a broker throws, the sweep rings again)
         log.warning("job %s could not be announced: %s", job_id, type(error).__name__)

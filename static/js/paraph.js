@@ -92,7 +92,7 @@ function foldPanel(panel) {
     panel.classList.toggle("reader-panel--folded", folded);
     handle.setAttribute("aria-expanded", String(!folded));
   };
-  // What has to be seen (a fingerprint to compare, a failure) opens the sheet on a phone too.
+  // What has to be seen (a fingerprint to compare, progress, a failure) opens the sheet on a phone too.
   const matters = () => panel.querySelector("[data-panel-open]") !== null;
   const follow = () => {
     handle.hidden = !PHONE.matches;

@@ -234,6 +234,9 @@ def test_evidence_cannot_be_changed_in_the_admin() -> None:
     own = Application.objects.get(client_id=SIGNAPP[0])
     assert olga.browser.post(f"/admin/authz/application/{own.pk}/change/", {"name": "x"}).status_code == 403
     assert olga.browser.get("/admin/authz/accesstoken/").status_code == 403
+    # A password is not changed by a password alone.
+    assert "password" not in olga.browser.get("/admin/").content.decode()
+    assert olga.browser.get("/admin/password_change/").status_code == 404
 
 
 def test_an_operator_is_not_made_of_somebody_elses_account(alice: Person) -> None:
