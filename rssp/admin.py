@@ -150,30 +150,31 @@ class CertificateAdmin(ReadOnlyAdmin):
 class ActivationAdmin(ReadOnlyAdmin):
     """The evidence of each approval that was used."""
 
-    list_display = ["nonce", "kind", "credential", "subject", "client_id", "created", "expires"]
-    list_filter = ["kind", "client_id", "created"]
+    list_display = ["nonce", "kind", "factors", "credential", "subject", "client_id", "created", "expires"]
+    list_filter = ["kind", "factors", "client_id", "created"]
     search_fields = ["nonce", "subject", "credential__credential_id"]
     date_hierarchy = "created"
     fields = [
-        *("nonce", "kind", "issuer", "client_id", "subject", "credential", "created", "expires", "passkey"),
+        *("nonce", "kind", "issuer", "client_id", "subject", "factors", "credential", "num_signatures"),
+        *("created", "expires", "passkey"),
         *("authenticator_data_hex", "client_data", "signature_hex"),
     ]
 
     @admin.display(description=_("passkey"))
     def passkey(self, activation: Activation) -> str:
-        return bytes(activation.passkey_id).hex()
+        return bytes(activation.passkey_id or b"").hex()
 
     @admin.display(description=_("authenticator data"))
     def authenticator_data_hex(self, activation: Activation) -> str:
-        return bytes(activation.authenticator_data).hex()
+        return bytes(activation.authenticator_data or b"").hex()
 
     @admin.display(description=_("client data"))
     def client_data(self, activation: Activation) -> str:
-        return bytes(activation.client_data_json).decode(errors="replace")
+        return bytes(activation.client_data_json or b"").decode(errors="replace")
 
     @admin.display(description=_("signature"))
     def signature_hex(self, activation: Activation) -> str:
-        return bytes(activation.signature).hex()
+        return bytes(activation.signature or b"").hex()
 
 
 @admin.register(ActivatedDigest)

@@ -51,6 +51,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
     (errors.InvalidParameterError, 400, "invalid_request", lambda error, _: f"Invalid parameter {error}"),
     (errors.UserIdError, 400, "invalid_request", _fixed("userID parameter MUST be null")),
     (errors.EmptyHashesError, 400, "invalid_request", _fixed("Empty hash array")),
+    (errors.SignatureCountError, 400, "invalid_request", _fixed("Invalid value for parameter numSignatures")),
     (errors.TooManyHashesError, 400, "invalid_request", _fixed("Numbers of signatures is too high")),
     (errors.HashEncodingError, 400, "invalid_request", _fixed("Invalid Base64 hash string parameter")),
     (errors.DigestLengthError, 400, "invalid_request", _fixed("Invalid digest value length")),

@@ -105,6 +105,10 @@ class EmptyHashesError(InvalidRequestError):
     """No digest to sign."""
 
 
+class SignatureCountError(InvalidRequestError):
+    """``numSignatures`` is no number of signatures."""
+
+
 class TooManyHashesError(InvalidRequestError):
     """More digests than one approval can hold."""
 

@@ -1,4 +1,4 @@
-"""Approvals that this role verified, and the ledger of the digests that they hold."""
+"""Authorisations to sign, and the ledger of the digests that they hold."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,28 +8,35 @@ from rssp.models.credentials import Credential
 
 
 class Activation(models.Model):
-    """One approval with its evidence. The nonce is unique, so one assertion stands behind one token for ever.
+    """One authorisation with its evidence. The nonce is unique, so one assertion stands behind one token for ever.
+
+    What activates it later is its SAD, of which only the SHA-256 is kept: the access token of an approval by passkey,
+    or a handle that this service made when its own factors (PIN, OTP) were right.
 
     Labels are not kept: they hold file names. Who wants to compute the challenge again takes them from the
     authorization server's record of the consent.
     """
 
     class Kind(models.TextChoices):
-        CREDENTIAL = "credential", _("signing")
-        CREDENTIAL_CREATION = "credential-creation", _("creation of a credential")
+        CREDENTIAL = "credential", _("signing, by passkey")
+        CREDENTIAL_CREATION = "credential-creation", _("creation of a credential, by passkey")
+        EXPLICIT = "explicit", _("signing, by factors of this service")
 
     nonce = models.CharField(max_length=64, unique=True)  # hexadecimal
-    token_checksum = models.CharField(max_length=64, unique=True)  # SHA-256 of the token
+    sad_checksum = models.CharField(max_length=64, unique=True)
     kind = models.CharField(max_length=32, choices=Kind.choices)
     issuer = models.CharField(max_length=255)
     client_id = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
+    factors = models.CharField(max_length=64)
     credential = models.ForeignKey(Credential, models.PROTECT, null=True, related_name="activations")
+    num_signatures = models.PositiveIntegerField(default=0)
     expires = models.DateTimeField()
-    passkey_id = models.BinaryField(max_length=1023)
-    authenticator_data = models.BinaryField()
-    client_data_json = models.BinaryField()
-    signature = models.BinaryField()
+    # Of an approval by passkey.
+    passkey_id = models.BinaryField(max_length=1023, null=True, blank=True)
+    authenticator_data = models.BinaryField(null=True, blank=True)
+    client_data_json = models.BinaryField(null=True, blank=True)
+    signature = models.BinaryField(null=True, blank=True)
     created = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -37,7 +44,10 @@ class Activation(models.Model):
 
 
 class ActivatedDigest(models.Model):
-    """One approved occurrence of a digest, and what became of it. Rows change by conditional UPDATE alone."""
+    """One authorised occurrence of a digest, and what became of it. Rows change by conditional UPDATE alone.
+
+    An empty ``digest`` stands for any one digest (SCAL 1).
+    """
 
     class State(models.TextChoices):
         AUTHORISED = "authorised", _("authorised")
@@ -49,8 +59,8 @@ class ActivatedDigest(models.Model):
     activation = models.ForeignKey(Activation, models.PROTECT, related_name="digests")
     position = models.PositiveIntegerField()
     hash_type = models.CharField(max_length=16)
-    hash_algorithm_oid = models.CharField(max_length=64)
-    digest = models.CharField(max_length=128)  # hexadecimal
+    hash_algorithm_oid = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=128, blank=True)  # hexadecimal
     state = models.CharField(max_length=16, choices=State.choices, default=State.AUTHORISED)
     call = models.UUIDField(null=True, blank=True)  # the call that holds it
     reserved = models.DateTimeField(null=True, blank=True)

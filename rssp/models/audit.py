@@ -25,6 +25,7 @@ class AuditEvent(models.Model):
 
     class Action(models.TextChoices):
         SIGN = "sign", _("sign")
+        AUTHORISE = "authorise", _("authorise")
         CREATE = "create credential", _("create a credential")
         ADMINISTER = "administer", _("administer")
 
@@ -48,7 +49,7 @@ class AuditEvent(models.Model):
     factors = models.CharField(max_length=64, default="", blank=True)
     client_id = models.CharField(max_length=255, default="", blank=True)
     credential_id = models.CharField(max_length=255, default="", blank=True)
-    activation = models.CharField(max_length=64, default="", blank=True)  # the approval's nonce
+    activation = models.CharField(max_length=64, default="", blank=True)  # the authorisation's nonce
     call = models.UUIDField(null=True, blank=True)
     hash_algorithm_oid = models.CharField(max_length=64, default="", blank=True)
     digest = models.CharField(max_length=128, default="", blank=True)

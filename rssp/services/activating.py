@@ -22,6 +22,9 @@ from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationRefusedError, ActivationReplayedError
 from rssp.models import ActivatedDigest, Activation, Credential
 
+# What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
+FACTORS = "password, passkey"
+
 
 def activate_credential(*, token: VerifiedToken, credential: Credential) -> Activation:
     """The activation that this token stands for: made at its first use, found again later.
@@ -77,7 +80,7 @@ def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Acti
 
 def _is_known(row: Activation) -> bool:
     """Whether it was the nonce or the token that the database refused, and nothing else."""
-    same = Q(nonce=row.nonce) | Q(token_checksum=row.token_checksum)
+    same = Q(nonce=row.nonce) | Q(sad_checksum=row.sad_checksum)
     return Activation.objects.filter(same).exists()
 
 
@@ -93,7 +96,7 @@ def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credenti
             if not _is_known(row):
                 raise
             known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
-    if known is None or not hmac.compare_digest(known.token_checksum, token.checksum):
+    if known is None or not hmac.compare_digest(known.sad_checksum, token.checksum):
         raise ActivationReplayedError("the approval stands behind another token")
     if (known.kind, known.credential_id) != (SIGNING, credential.pk):
         # Two approvals under one nonce: the first one's digests are not for this key.
@@ -120,11 +123,13 @@ def _insert_signing(row: Activation, verified: VerifiedActivation) -> Activation
 def _new_activation(kind: str, verified: VerifiedActivation | VerifiedCreation, token: VerifiedToken) -> Activation:
     return Activation(
         nonce=verified.nonce.hex(),
-        token_checksum=token.checksum,
+        sad_checksum=token.checksum,
         kind=kind,
         issuer=token.issuer,
         client_id=verified.client_id,
         subject=verified.subject,
+        factors=FACTORS,
+        num_signatures=len(verified.digests) if isinstance(verified, VerifiedActivation) else 0,
         expires=datetime.fromtimestamp(verified.expires_at, UTC),
         passkey_id=verified.passkey_id,
         authenticator_data=verified.assertion.authenticator_data,

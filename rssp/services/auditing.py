@@ -9,9 +9,6 @@ from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError
 from rssp.models import Activation, AuditEvent
 
-# What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
-FACTORS = "password, passkey"
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -45,11 +42,11 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
 
 
 def describe_activation(activation: Activation, *, call: uuid.UUID | None, origin: Origin) -> dict[str, Any]:
-    """The members of an event that follow from the approval behind it."""
+    """The members of an event that follow from the authorisation behind it."""
     return {
         "issuer": activation.issuer,
         "subject": activation.subject,
-        "factors": FACTORS,
+        "factors": activation.factors,
         "client_id": activation.client_id,
         "activation": activation.nonce,
         "call": call,

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 State = ActivatedDigest.State
 SIGNABLE_HASH_TYPE = "dtbsr"
+ANY_DIGEST = ""
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,24 @@ def reserve_digests(*, activation: Activation, hash_algorithm_oid: str, digests:
 
 
 def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Sequence[bytes]) -> tuple[int, ...]:
-    """A row for each occurrence, in the call's order. Multiplicity counts, order does not."""
-    wanted = Counter(digest.hex() for digest in digests)
+    """A row for each occurrence, in the call's order: one of its own digest, or else one for any digest.
+
+    Multiplicity counts, order does not.
+    """
     held: Counter[str] = Counter()
     free: dict[str, list[int]] = defaultdict(list)
-    rows = activation.digests.filter(hash_type=SIGNABLE_HASH_TYPE, hash_algorithm_oid=hash_algorithm_oid)
+    rows = activation.digests.filter(hash_type=SIGNABLE_HASH_TYPE, hash_algorithm_oid__in=(hash_algorithm_oid, ""))
     for pk, digest, state in rows.order_by("position").values_list("pk", "digest", "state"):
         held[digest] += 1
         if state == State.AUTHORISED:
             free[digest].append(pk)
-    if wanted - held:
+    wanted = Counter(digest.hex() for digest in digests)
+    if (wanted - held).total() > held[ANY_DIGEST]:
         raise DigestNotAuthorizedError("the approval does not hold this digest, or not so often")
-    if any(len(free[digest]) < count for digest, count in wanted.items()):
+    lacking = sum(max(0, count - len(free[digest])) for digest, count in wanted.items())
+    if lacking > len(free[ANY_DIGEST]):
         raise DigestSpentError("the approval held this digest, and it was used")
-    return tuple(free[digest.hex()].pop(0) for digest in digests)
+    return tuple((free[digest.hex()] or free[ANY_DIGEST]).pop(0) for digest in digests)
 
 
 def record_intent(*, reservation: Reservation) -> None:

@@ -30,6 +30,7 @@ from rssp.errors import (
 from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
+from rssp.services.authorising import EXPLICIT_MODE, find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.hsm import get_hsm
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
@@ -42,8 +43,7 @@ def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
         credential = find_credential(token=bearer, credential_id=request.credential_id)
         verify_usable(credential=credential)
         operation, digests = _read_operation(credential, request)
-        token = _read_activation_token(bearer, request)
-        activation = activate_credential(token=token, credential=credential)
+        activation = _find_activation(bearer, credential, request.sad)
         return _sign(credential, activation, operation, digests, origin)
     except SigningFailedError:
         raise  # the outcome of each digest is in the audit already
@@ -71,18 +71,27 @@ def _read_operation(credential: Credential, request: SignHashRequest) -> tuple[S
     return operation, digests
 
 
-def _read_activation_token(bearer: VerifiedToken, request: SignHashRequest) -> VerifiedToken:
-    """The token of scope ``credential``: the bearer, or the SAD beside a service token of the same user and client."""
+def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | None) -> Activation:
+    """Behind a token of scope ``credential``, which is the bearer or the SAD, or behind a SAD of our own making.
+
+    The SAD is of the service token's user and client.
+    """
     if "credential" in bearer.scopes:
-        if request.sad is not None and not _is_same(introspection.checksum_of(request.sad), bearer.checksum):
+        if sad is not None and not _is_same(introspection.checksum_of(sad), bearer.checksum):
             raise ActivationRefusedError("the SAD is another token than the bearer")
-        return bearer
-    if request.sad is None:
+        return activate_credential(token=bearer, credential=credential)
+    if sad is None:
         raise ActivationRefusedError("there is no SAD")
+    if credential.auth_mode == EXPLICIT_MODE:
+        return find_activation(sad=sad, bearer=bearer, credential=credential)
+    return activate_credential(token=_read_token(sad, bearer), credential=credential)
+
+
+def _read_token(sad: str, bearer: VerifiedToken) -> VerifiedToken:
     try:
-        token = introspection.verify_token(request.sad)
+        token = introspection.verify_token(sad)
     except InvalidTokenError:
-        raise _ended(request.sad) from None
+        raise _ended(sad) from None
     if "credential" not in token.scopes:
         raise ActivationRefusedError("the SAD is a token for something else")
     if (token.subject, token.client_id) != (bearer.subject, bearer.client_id):
@@ -92,7 +101,7 @@ def _read_activation_token(bearer: VerifiedToken, request: SignHashRequest) -> V
 
 def _ended(sad: str) -> ActivationError:
     """A token that we saw alive has expired; any other is refused without a reason."""
-    known = Activation.objects.filter(token_checksum=introspection.checksum_of(sad)).first()
+    known = Activation.objects.filter(sad_checksum=introspection.checksum_of(sad)).first()
     if known is not None and known.expires <= datetime.now(UTC):
         return ActivationExpiredError("the SAD has expired")
     return ActivationRefusedError("the SAD is unknown or has ended")

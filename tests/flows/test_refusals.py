@@ -196,7 +196,7 @@ def test_an_expired_approval_is_refused_behind_a_live_token(
     token = alice.ask(lease, other)
     assert_signs_once(chain, alice, token, other)
     checksum = sha256(token.encode()).hexdigest()
-    sql = "UPDATE rssp_activation SET expires = '2020-01-01 00:00:00' WHERE token_checksum = ?"
+    sql = "UPDATE rssp_activation SET expires = '2020-01-01 00:00:00' WHERE sad_checksum = ?"
     assert chain.rows("rssp", sql, checksum) == [(1,)]
     with asked_nothing():
         assert refusal(alice.sign(token, lease)) == (400, "invalid_request", "SAD expired")

@@ -1,0 +1,150 @@
+"""Explicit authorisation: this service's own factors were right, so it makes a SAD (CSC API v2, 11.6).
+
+>>> activation, sad = authorise(credential=credential, token=bearer, factors="PIN, OTP", hash_algorithm_oid=None,
+...                             digests=[digest], num_signatures=1, lifetime=timedelta(minutes=5), origin=origin)
+>>> find_activation(sad=sad, bearer=bearer, credential=credential)
+
+Whoever calls `authorise` has verified the factors. The SAD is 256 random bits, of which the SHA-256 is kept.
+"""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from rssp.algorithms import DIGEST_BYTES, HASH_NAMES, HASH_OIDS
+from rssp.clients.introspection import VerifiedToken, checksum_of
+from rssp.errors import (
+    ActivationExpiredError,
+    ActivationRefusedError,
+    DigestLengthError,
+    HashAlgorithmError,
+    MissingParameterError,
+    SignatureCountError,
+    TooManyHashesError,
+)
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
+from rssp.services.auditing import Origin, describe_activation, record_events
+from rssp.services.credentials import verify_usable
+from rssp.services.ledger import SIGNABLE_HASH_TYPE
+
+EXPLICIT_MODE = "explicit"
+NONCE_BYTES = 32
+
+
+def authorise(
+    *,
+    credential: Credential,
+    token: VerifiedToken,
+    factors: str,
+    hash_algorithm_oid: str | None,
+    digests: Sequence[bytes] | None,
+    num_signatures: int,
+    lifetime: timedelta,
+    origin: Origin,
+) -> tuple[Activation, str]:
+    """``num_signatures`` signatures with ``credential`` for the token's user and client; returns the SAD beside it.
+
+    At SCAL 1 what ``digests`` leave open may be any digest. At SCAL 2 there must be digests, and what they leave open
+    signs nothing until an extension names it. Without ``hash_algorithm_oid`` the digests' length names the algorithm.
+
+    Raises `ActivationRefusedError` for a credential that passkeys activate or another user's, what `verify_usable`
+    raises, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`, `HashAlgorithmError` or
+    `DigestLengthError`.
+    """
+    _verify_owner(credential, token)
+    verify_usable(credential=credential)
+    if num_signatures < 1:
+        raise SignatureCountError("numSignatures")
+    if num_signatures > credential.multisign or len(digests or ()) > num_signatures:
+        raise TooManyHashesError("hash")
+    if credential.scal != "1" and not digests:
+        raise MissingParameterError("hash", kind="array")
+    slots = bind_digests(hash_algorithm_oid=hash_algorithm_oid, digests=digests or ())
+    if credential.scal == "1":
+        slots += [("", "")] * (num_signatures - len(slots))
+    sad = secrets.token_urlsafe(32)
+    activation = Activation(
+        nonce=secrets.token_bytes(NONCE_BYTES).hex(),
+        sad_checksum=checksum_of(sad),
+        kind=Activation.Kind.EXPLICIT,
+        issuer=token.issuer,
+        client_id=token.client_id,
+        subject=token.subject,
+        factors=factors,
+        credential=credential,
+        num_signatures=num_signatures,
+        expires=timezone.now() + lifetime,
+    )
+    with transaction.atomic(using=router.db_for_write(Activation), durable=True):
+        activation.save(force_insert=True)
+        add_slots(activation=activation, slots=slots, first_position=0)
+        record_events([_event(activation, credential, len(slots), origin)])
+    return activation, sad
+
+
+def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) -> Activation:
+    """The live authorisation behind a SAD of this service, for the bearer's user and client and this credential.
+
+    Raises `ActivationRefusedError`, whichever of them it is not for, or `ActivationExpiredError`.
+    """
+    checksum = checksum_of(sad)
+    found = Activation.objects.filter(sad_checksum=checksum, kind=Activation.Kind.EXPLICIT).first()
+    if found is None or not hmac.compare_digest(found.sad_checksum, checksum):
+        raise ActivationRefusedError("the SAD is unknown or has ended")
+    if found.credential_id != credential.pk:
+        raise ActivationRefusedError("the SAD is for another credential")
+    if (found.issuer, found.subject, found.client_id) != (bearer.issuer, bearer.subject, bearer.client_id):
+        raise ActivationRefusedError("the SAD is another user's or another client's")
+    if found.expires <= timezone.now():
+        raise ActivationExpiredError("the SAD has expired")
+    found.credential = credential
+    return found
+
+
+def bind_digests(*, hash_algorithm_oid: str | None, digests: Sequence[bytes]) -> list[tuple[str, str]]:
+    """(hash algorithm, hexadecimal digest) of each; raises `HashAlgorithmError` or `DigestLengthError`."""
+    if hash_algorithm_oid is None:
+        by_length = {DIGEST_BYTES[name]: oid for name, oid in HASH_OIDS.items()}
+        hash_algorithm_oid = by_length.get(len(digests[0]), "") if digests else ""
+        if digests and not hash_algorithm_oid:
+            raise DigestLengthError("no hash algorithm has digests of this length")
+    elif hash_algorithm_oid not in HASH_NAMES:
+        raise HashAlgorithmError("the hash algorithm is unknown or weak")
+    if any(len(digest) != DIGEST_BYTES[HASH_NAMES[hash_algorithm_oid]] for digest in digests):
+        raise DigestLengthError("a digest's length is not its algorithm's")
+    return [(hash_algorithm_oid, digest.hex()) for digest in digests]
+
+
+def add_slots(*, activation: Activation, slots: Sequence[tuple[str, str]], first_position: int) -> None:
+    """Ledger rows for what `bind_digests` gave, in the caller's transaction."""
+    ActivatedDigest.objects.bulk_create(
+        ActivatedDigest(
+            activation=activation,
+            position=position,
+            hash_type=SIGNABLE_HASH_TYPE,
+            hash_algorithm_oid=hash_algorithm_oid,
+            digest=digest,
+        )
+        for position, (hash_algorithm_oid, digest) in enumerate(slots, start=first_position)
+    )
+
+
+def _verify_owner(credential: Credential, token: VerifiedToken) -> None:
+    if credential.auth_mode != EXPLICIT_MODE:
+        raise ActivationRefusedError("the credential is activated by passkey alone")
+    if (credential.issuer, credential.subject) != (token.issuer, token.subject):
+        raise ActivationRefusedError("the credential is another user's")
+
+
+def _event(activation: Activation, credential: Credential, bound: int, origin: Origin) -> AuditEvent:
+    return AuditEvent(
+        action=AuditEvent.Action.AUTHORISE,
+        result=AuditEvent.Result.DONE,
+        credential_id=credential.credential_id,
+        reason=f"numSignatures {activation.num_signatures}, {bound} slots",
+        **describe_activation(activation, call=None, origin=origin),
+    )
