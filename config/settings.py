@@ -280,6 +280,10 @@ if "rssp" in ROLES:
     # A PNG or JPEG of at most 256 x 256 pixels (CSC API, info).
     RSSP_LOGO = env_str("RSSP_LOGO", f"{RSSP_URL}/static/img/mark-180.png")
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
+    # An outside authority by the Certificate Management Protocol; the secret is shared with it, the reference names it.
+    CMP_URL = env_str("CMP_URL", "")
+    CMP_REFERENCE = env_str("CMP_REFERENCE", "")
+    CMP_SECRET = env_secret("CMP_SECRET", development=None) if CMP_URL else ""
 
 # --- gateway --------------------------------------------------------------------------------------------------
 MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50_000_000)

@@ -98,11 +98,14 @@ TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.IssuerRefusedError, 400, "invalid_request", lambda error, _: f"The authority refused: {error}."),
+    (errors.IssuerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.AuthorityMissingError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.AuthorizationServerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     # What the HSM was asked for is spent, so nobody is told to try again.
     (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
+    (errors.WrongCertificateError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CertificateLintError, 500, "server_error", _fixed(SERVER_ERROR)),
 )
 

@@ -215,3 +215,15 @@ class AuthorityMissingError(AuthorityError):
 
 class CertificateLintError(AuthorityError):
     """A certificate that was just made is not what was asked for. It is not handed out."""
+
+
+class IssuerUnavailableError(AuthorityError):
+    """The outside authority is not reached, or its answer cannot be believed: nothing is decided. Try again later."""
+
+
+class IssuerRefusedError(AuthorityError):
+    """The outside authority refused. ``str`` is its reason, which operators and the signer may read."""
+
+
+class WrongCertificateError(AuthorityError):
+    """A certificate from outside is not the one that was asked for. ``str`` says what is wrong with it."""
