@@ -15,6 +15,8 @@ INVALID_REQUEST = (
     "once, or is otherwise malformed."
 )
 MALFORMED_HEADER = {1: INVALID_REQUEST, 2: "Malformed authorization header."}
+# Version 1 has another sentence for the header here and there.
+_ODD_HEADERS = {"/csc/v1/credentials/extendTransaction": INVALID_REQUEST.replace("required", "REQUIRED", 1)}
 INVALID_TOKEN = "The token provided is not a valid OAuth access or refresh token."
 UNAVAILABLE = (
     "The authorization server is currently unable to handle the request due to a temporary overloading or maintenance "
@@ -118,7 +120,10 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
         return write_error(request, 500, "server_error", SERVER_ERROR)
     _, status, code, sentence = found
     log.log(logging.ERROR if status >= 500 else logging.INFO, "%s: %s", type(error).__name__, error)
-    response = write_error(request, status, code, sentence(error, version))
+    text = sentence(error, version)
+    if isinstance(error, errors.MalformedAuthorizationError):
+        text = _ODD_HEADERS.get(request.path, text)
+    response = write_error(request, status, code, text)
     if status in {401, 403}:
         response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
     if status == 503:

@@ -10,12 +10,12 @@ app_name = "rssp"
 # The rest of the specifications' methods: known, and not built.
 NOT_BUILT = {
     1: (
-        *("auth/login", "auth/revoke", "credentials/authorize", "credentials/extendTransaction"),
+        *("auth/login", "auth/revoke", "credentials/authorize"),
         *("credentials/sendOTP", "signatures/timestamp"),
     ),
     2: (
         *("auth/login", "auth/revoke", "credentials/authorize", "credentials/authorizeCheck"),
-        *("credentials/getChallenge", "credentials/extendTransaction", "credentials/sendOTP", "credentials/delete"),
+        *("credentials/getChallenge", "credentials/sendOTP", "credentials/delete"),
         *("signatures/signDoc", "signatures/signPolling", "signatures/timestamp"),
     ),
 }
@@ -23,6 +23,7 @@ _BUILT = {
     "info": csc.info,
     "credentials/list": csc.credentials_list,
     "credentials/info": csc.credentials_info,
+    "credentials/extendTransaction": csc.credentials_extend_transaction,
     "signatures/signHash": csc.sign_hash,
 }
 

@@ -134,6 +134,16 @@ class SignHashRequest:
 
 
 @dataclass(frozen=True)
+class ExtendRequest:
+    """``credentials/extendTransaction``. ``hashes`` are still to be decoded; None where there is no such member."""
+
+    credential_id: str
+    sad: str
+    hashes: tuple[Any, ...] | None
+    hash_algorithm_oid: str | None
+
+
+@dataclass(frozen=True)
 class CreateRequest:
     """``credentials/create``."""
 
@@ -178,6 +188,18 @@ def parse_create_request(body: dict[str, Any]) -> CreateRequest:
     policy, algorithm = _string(wanted, "certificatePolicy"), _string(wanted, "keyAlgorithm")
     _refuse_odd_client_data(body)
     return CreateRequest(policy, algorithm, _parse_members(body))
+
+
+def parse_extend_request(body: dict[str, Any], version: Version) -> ExtendRequest:
+    credential_id, sad = _string(body, "credentialID"), _string(body, "SAD")
+    hashes = body.get(HASHES[version])
+    if hashes is not None and not isinstance(hashes, list):
+        raise MissingParameterError("hash", kind="array")
+    # Version 1 names no algorithm here: the digests' length does.
+    named = version == 2 and body.get("hashAlgorithmOID") is not None
+    oid = _string(body, "hashAlgorithmOID") if named else None
+    _refuse_odd_client_data(body)
+    return ExtendRequest(credential_id, sad, None if hashes is None else tuple(hashes), oid)
 
 
 def parse_sign_hash_request(body: dict[str, Any], version: Version, *, needs_sad: bool) -> SignHashRequest:
@@ -331,6 +353,10 @@ def write_time(moment: datetime) -> str:
 
 def write_signatures(signatures: Sequence[bytes]) -> dict[str, Any]:
     return {"signatures": [base64.b64encode(item).decode() for item in signatures]}
+
+
+def write_sad(sad: str, seconds: int) -> dict[str, Any]:
+    return {"SAD": sad, "expiresIn": seconds}
 
 
 @dataclass(frozen=True)

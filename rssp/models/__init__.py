@@ -1,6 +1,6 @@
 """What this role keeps: certificates, credentials, activations with their ledger, and the audit."""
 
-from rssp.models.activations import ActivatedDigest, Activation
+from rssp.models.activations import ActivatedDigest, Activation, Extension
 from rssp.models.audit import AppendOnlyError, AuditEvent
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
@@ -12,5 +12,6 @@ __all__ = [
     "AuditEvent",
     "Certificate",
     "Credential",
+    "Extension",
     "PasskeyBinding",
 ]

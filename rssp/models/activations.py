@@ -43,6 +43,27 @@ class Activation(models.Model):
         return f"{self.kind} {self.nonce[:16]}"
 
 
+class Extension(models.Model):
+    """A further SAD of an authorisation (CSC API v2, 11.9), from which moment those before it are dead.
+
+    It has its own end of life, and the ledger rows from ``first_position`` on came with it.
+    """
+
+    activation = models.ForeignKey(Activation, models.PROTECT, related_name="extensions")
+    number = models.PositiveIntegerField()  # from 1
+    sad_checksum = models.CharField(max_length=64, unique=True)
+    first_position = models.PositiveIntegerField()
+    expires = models.DateTimeField()
+    created = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # Of two extensions with the same SAD the second finds its number taken.
+        constraints = [models.UniqueConstraint(fields=["activation", "number"], name="rssp_extension_number")]
+
+    def __str__(self) -> str:
+        return f"{self.activation_id}, extension {self.number}"
+
+
 class ActivatedDigest(models.Model):
     """One authorised occurrence of a digest, and what became of it. Rows change by conditional UPDATE alone.
 

@@ -26,6 +26,7 @@ class AuditEvent(models.Model):
     class Action(models.TextChoices):
         SIGN = "sign", _("sign")
         AUTHORISE = "authorise", _("authorise")
+        EXTEND = "extend", _("extend")
         CREATE = "create credential", _("create a credential")
         ADMINISTER = "administer", _("administer")
 

@@ -7,18 +7,17 @@
 Whoever calls `authorise` has verified the factors. The SAD is 256 random bits, of which the SHA-256 is kept.
 """
 
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import router, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from rssp.algorithms import DIGEST_BYTES, HASH_NAMES, HASH_OIDS
 from rssp.clients.introspection import VerifiedToken, checksum_of
 from rssp.errors import (
-    ActivationExpiredError,
     ActivationRefusedError,
     DigestLengthError,
     HashAlgorithmError,
@@ -26,10 +25,10 @@ from rssp.errors import (
     SignatureCountError,
     TooManyHashesError,
 )
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Extension
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
-from rssp.services.ledger import SIGNABLE_HASH_TYPE
+from rssp.services.ledger import SIGNABLE_HASH_TYPE, verify_current_sad
 
 EXPLICIT_MODE = "explicit"
 NONCE_BYTES = 32
@@ -55,7 +54,9 @@ def authorise(
     raises, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`, `HashAlgorithmError` or
     `DigestLengthError`.
     """
-    _verify_owner(credential, token)
+    verify_explicit(credential=credential)
+    if (credential.issuer, credential.subject) != (token.issuer, token.subject):
+        raise ActivationRefusedError("the credential is another user's")
     verify_usable(credential=credential)
     if num_signatures < 1:
         raise SignatureCountError("numSignatures")
@@ -89,18 +90,19 @@ def authorise(
 def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) -> Activation:
     """The live authorisation behind a SAD of this service, for the bearer's user and client and this credential.
 
-    Raises `ActivationRefusedError`, whichever of them it is not for, or `ActivationExpiredError`.
+    Raises `ActivationRefusedError`, whichever of them it is not for, or what `verify_current_sad` raises.
     """
     checksum = checksum_of(sad)
-    found = Activation.objects.filter(sad_checksum=checksum, kind=Activation.Kind.EXPLICIT).first()
-    if found is None or not hmac.compare_digest(found.sad_checksum, checksum):
+    extended = Extension.objects.filter(sad_checksum=checksum).values_list("activation_id", flat=True).first()
+    which = Q(sad_checksum=checksum) if extended is None else Q(pk=extended)
+    found = Activation.objects.filter(which, kind=Activation.Kind.EXPLICIT).first()
+    if found is None:
         raise ActivationRefusedError("the SAD is unknown or has ended")
     if found.credential_id != credential.pk:
         raise ActivationRefusedError("the SAD is for another credential")
     if (found.issuer, found.subject, found.client_id) != (bearer.issuer, bearer.subject, bearer.client_id):
         raise ActivationRefusedError("the SAD is another user's or another client's")
-    if found.expires <= timezone.now():
-        raise ActivationExpiredError("the SAD has expired")
+    verify_current_sad(activation=found, sad_checksum=checksum)
     found.credential = credential
     return found
 
@@ -133,11 +135,10 @@ def add_slots(*, activation: Activation, slots: Sequence[tuple[str, str]], first
     )
 
 
-def _verify_owner(credential: Credential, token: VerifiedToken) -> None:
+def verify_explicit(*, credential: Credential) -> None:
+    """Raises `ActivationRefusedError` for a credential that passkeys activate: its tokens are SADs, made elsewhere."""
     if credential.auth_mode != EXPLICIT_MODE:
         raise ActivationRefusedError("the credential is activated by passkey alone")
-    if (credential.issuer, credential.subject) != (token.issuer, token.subject):
-        raise ActivationRefusedError("the credential is another user's")
 
 
 def _event(activation: Activation, credential: Credential, bound: int, origin: Origin) -> AuditEvent:

@@ -8,8 +8,11 @@ from rssp.algorithms import KEY_ALGORITHMS, RSASSA_PSS, sign_algos
 from rssp.wire import ServiceDescription, Version
 
 METHODS: dict[Version, tuple[str, ...]] = {
-    1: ("info", "credentials/list", "credentials/info", "signatures/signHash"),
-    2: ("info", "credentials/list", "credentials/info", "credentials/create", "signatures/signHash"),
+    1: ("info", "credentials/list", "credentials/info", "credentials/extendTransaction", "signatures/signHash"),
+    2: (
+        *("info", "credentials/list", "credentials/info", "credentials/create", "credentials/extendTransaction"),
+        "signatures/signHash",
+    ),
 }
 # Of the algorithms offered only RSASSA-PSS has parameters; these are SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
 _PARAMETERS = {

@@ -5,11 +5,13 @@ is an error, because the HSM would be asked before the intent is kept); who chan
 to another and stops. No function here touches the HSM.
 """
 
+import hmac
 import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from django.db import DatabaseError, router, transaction
@@ -17,12 +19,14 @@ from django.utils import timezone
 
 from rssp.errors import (
     ActivationExpiredError,
+    ActivationRefusedError,
+    ActivationReplayedError,
     DigestNotAuthorizedError,
     DigestSpentError,
     OutcomeNotRecordedError,
     ReservationLostError,
 )
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
+from rssp.models import ActivatedDigest, Activation, AuditEvent
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
 
@@ -44,18 +48,56 @@ class Reservation:
     hash_algorithm_oid: str
 
 
-def reserve_digests(*, activation: Activation, hash_algorithm_oid: str, digests: Sequence[bytes]) -> Reservation:
+@dataclass(frozen=True)
+class CurrentSad:
+    """What activates an authorisation now: the last extension's SAD, or the first one as long as there is none."""
+
+    checksum: str
+    expires: datetime
+    extension: int
+
+
+def lock_activation(*, pk: int) -> Activation:
+    """The authorisation as it is now, with its credential and certificate; nobody else may use it in this transaction's
+    lifetime."""
+    rows = Activation.objects.select_for_update(of=("self",)).select_related("credential__certificate")
+    return rows.get(pk=pk)
+
+
+def find_current_sad(*, activation: Activation) -> CurrentSad:
+    """Approvals by passkey are never extended."""
+    if activation.kind == Activation.Kind.EXPLICIT:
+        last = activation.extensions.order_by("number").last()
+        if last is not None:
+            return CurrentSad(last.sad_checksum, last.expires, last.number)
+    return CurrentSad(activation.sad_checksum, activation.expires, 0)
+
+
+def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentSad:
+    """Raises `ActivationReplayedError` for a SAD that was extended, `ActivationExpiredError` for one that has ended."""
+    current = find_current_sad(activation=activation)
+    if not hmac.compare_digest(current.checksum, sad_checksum):
+        raise ActivationReplayedError("the SAD was extended")
+    if current.expires <= timezone.now():
+        raise ActivationExpiredError("the SAD has expired")
+    return current
+
+
+def reserve_digests(
+    *, activation: Activation, sad_checksum: str, hash_algorithm_oid: str, digests: Sequence[bytes]
+) -> Reservation:
     """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
 
-    Raises `DigestNotAuthorizedError` (`DigestSpentError` where the approval held it and it was used), or what
-    `verify_usable` raises if the credential was closed meanwhile.
+    Raises `DigestNotAuthorizedError` (`DigestSpentError` where the authorisation held it and it was used), what
+    `verify_current_sad` raises, or what `verify_usable` raises if the credential was closed meanwhile.
     """
     call, now = uuid.uuid4(), timezone.now()
     with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
-        credential_id = Activation.objects.select_for_update().values_list("credential_id").get(pk=activation.pk)[0]
-        if activation.expires <= now:
-            raise ActivationExpiredError("the approval has expired")
-        verify_usable(credential=Credential.objects.select_related("certificate").get(pk=credential_id or 0))
+        activation = lock_activation(pk=activation.pk)
+        verify_current_sad(activation=activation, sad_checksum=sad_checksum)
+        if activation.credential is None:
+            raise ActivationRefusedError("what was approved is no signature")
+        verify_usable(credential=activation.credential)
         rows = _choose_rows(activation, hash_algorithm_oid, digests)
         free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
         if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):

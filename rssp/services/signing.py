@@ -44,7 +44,8 @@ def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
         verify_usable(credential=credential)
         operation, digests = _read_operation(credential, request)
         activation = _find_activation(bearer, credential, request.sad)
-        return _sign(credential, activation, operation, digests, origin)
+        sad_checksum = bearer.checksum if request.sad is None else introspection.checksum_of(request.sad)
+        return _sign(credential, activation, sad_checksum, operation, digests, origin)
     except SigningFailedError:
         raise  # the outcome of each digest is in the audit already
     except (CredentialError, ActivationError, HsmError, ReservationLostError) as error:
@@ -114,6 +115,7 @@ def _is_same(left: str, right: str) -> bool:
 def _sign(
     credential: Credential,
     activation: Activation,
+    sad_checksum: str,
     operation: SigningOperation,
     digests: tuple[bytes, ...],
     origin: Origin,
@@ -121,7 +123,10 @@ def _sign(
     public_key = read_public_key(credential=credential)
     with get_hsm().open_key(key_id=bytes(credential.hsm_key_id)) as signer:
         reservation = reserve_digests(
-            activation=activation, hash_algorithm_oid=HASH_OIDS[operation.hash_name], digests=digests
+            activation=activation,
+            sad_checksum=sad_checksum,
+            hash_algorithm_oid=HASH_OIDS[operation.hash_name],
+            digests=digests,
         )
         record_intent(reservation=reservation)
         return _use_key(signer, public_key, reservation, operation, origin)

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
 from rssp.services.describing import describe_service
+from rssp.services.extending import extend_transaction
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
     CREATION,
@@ -21,11 +22,13 @@ from rssp.views.endpoint import (
 from rssp.wire import (
     Version,
     parse_create_request,
+    parse_extend_request,
     parse_info_request,
     parse_list_request,
     parse_sign_hash_request,
     write_credential,
     write_info,
+    write_sad,
     write_signatures,
 )
 
@@ -68,6 +71,15 @@ def credentials_info(
 def sign_hash(request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]) -> HttpResponseBase:
     wanted = parse_sign_hash_request(body, version, needs_sad="credential" not in token.scopes)
     return JsonResponse(write_signatures(sign_hashes(bearer=token, request=wanted, origin=origin_of(request))))
+
+
+@endpoint({1: SERVICE, 2: SERVICE})
+def credentials_extend_transaction(
+    request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_extend_request(body, version)
+    sad, seconds = extend_transaction(bearer=token, request=wanted, origin=origin_of(request))
+    return JsonResponse(write_sad(sad, seconds))
 
 
 @endpoint({2: CREATION})

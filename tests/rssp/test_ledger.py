@@ -205,8 +205,12 @@ def test_no_step_of_the_ledger_runs_inside_somebody_s_transaction(alice: Signer,
     activation = Activation.objects.get()
     oid = ActivatedDigest.objects.values_list("hash_algorithm_oid", flat=True)[0]
     with transaction.atomic(using=ALIAS), pytest.raises(RuntimeError, match="durable"):
-        ledger.reserve_digests(activation=activation, hash_algorithm_oid=oid, digests=[ANNEX])
-    reservation = ledger.reserve_digests(activation=activation, hash_algorithm_oid=oid, digests=[ANNEX])
+        ledger.reserve_digests(
+            activation=activation, sad_checksum=activation.sad_checksum, hash_algorithm_oid=oid, digests=[ANNEX]
+        )
+    reservation = ledger.reserve_digests(
+        activation=activation, sad_checksum=activation.sad_checksum, hash_algorithm_oid=oid, digests=[ANNEX]
+    )
     with transaction.atomic(using=ALIAS), pytest.raises(RuntimeError, match="durable"):
         ledger.record_intent(reservation=reservation)
     with transaction.atomic(using=ALIAS):
