@@ -109,7 +109,7 @@ class PasskeyAdmin(ReadOnlyAdmin):
 class ApplicationAdmin(ModelAdmin):
     """Foreign clients' names and redirect URIs; our own follow the settings, secrets are made by a command."""
 
-    list_display = ["name", "client_id", "client_type", "allowed_scopes", "resource", "is_own"]
+    list_display = ["name", "client_id", "client_type", "allowed_scopes", "may_act_alone", "resource", "is_own"]
     list_filter = ["client_type", "is_own"]
     search_fields = ["name", "client_id"]
     fields = [
@@ -121,6 +121,7 @@ class ApplicationAdmin(ModelAdmin):
         "allowed_resources",
         "resource",
         "require_pushed_requests",
+        "may_act_alone",
         "is_own",
         "created",
         "updated",

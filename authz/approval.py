@@ -26,6 +26,7 @@ def build_signing_approval(
     *,
     nonce: bytes,
     client_id: str,
+    on_behalf_of: str = "",
     sub: str,
     credential_id: str,
     num_signatures: int,
@@ -35,13 +36,18 @@ def build_signing_approval(
     origin: str,
     expires_at: int,
 ) -> bytes:
-    """The approval of signatures. ``document_digests`` are (hash type in lower case, digest, label), in order."""
+    """The approval of signatures. ``document_digests`` are (hash type in lower case, digest, label), in order.
+
+    With ``on_behalf_of`` it is one that was asked for out of band, which is another kind.
+    """
+    kind = _text("credential-on-behalf") if on_behalf_of else _text("credential")
+    asking = _text(client_id) + (_text(on_behalf_of) if on_behalf_of else b"")
     digests = b"".join(_text(hash_type) + _part(digest) + _text(label) for hash_type, digest, label in document_digests)
     return (
         _text(VERSION)
-        + _text("credential")
+        + kind
         + _part(nonce)
-        + _text(client_id)
+        + asking
         + _text(sub)
         + _text(credential_id)
         + _number(num_signatures)

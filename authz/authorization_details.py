@@ -39,7 +39,8 @@ class DocumentDigest:
 
 @dataclass(frozen=True)
 class CredentialAuthorization:
-    """Signatures with one credential: as many as there are digests."""
+    """Signatures with one credential: as many as there are digests. ``on_behalf_of`` is the client_id of the CSC client
+    for which the signing service asks out of band, else empty."""
 
     type: str
     credential_id: str
@@ -47,6 +48,7 @@ class CredentialAuthorization:
     document_digests: tuple[DocumentDigest, ...]
     credential_label: str = ""
     locations: tuple[str, ...] = ()
+    on_behalf_of: str = ""
 
     @property
     def num_signatures(self) -> int:
@@ -76,8 +78,11 @@ class CredentialCreation:
 AuthorizationDetails = CredentialAuthorization | CredentialCreation
 
 
-def parse_authorization_details(text: str) -> AuthorizationDetails:
-    """The one object of the array ``text``; raises `InvalidAuthorizationDetailsError` for all else."""
+def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> AuthorizationDetails:
+    """The one object of the array ``text``; raises `InvalidAuthorizationDetailsError` for all else.
+
+    ``onBehalfOf`` stands where the signing service asks out of band, and nowhere else.
+    """
     if len(text) > MAX_JSON:
         raise InvalidAuthorizationDetailsError("authorization_details is too long.")
     try:
@@ -86,7 +91,10 @@ def parse_authorization_details(text: str) -> AuthorizationDetails:
         raise InvalidAuthorizationDetailsError("authorization_details is not JSON.") from None
     if any(isinstance(entry, dict) and "subject" in entry for entry in (value if isinstance(value, list) else [])):
         raise InvalidAuthorizationDetailsError("The subject comes from the user's own record, not from the client.")
-    return read_authorization_details(value)
+    details = read_authorization_details(value)
+    if is_out_of_band != (isinstance(details, CredentialAuthorization) and details.on_behalf_of != ""):
+        raise InvalidAuthorizationDetailsError("onBehalfOf belongs to requests out of band, each of which needs it.")
+    return details
 
 
 def read_authorization_details(value: Any) -> AuthorizationDetails:
@@ -150,6 +158,8 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
         entry["credentialLabel"] = details.credential_label
     if details.locations:
         entry["locations"] = list(details.locations)
+    if details.on_behalf_of:
+        entry["onBehalfOf"] = details.on_behalf_of
     return [entry]
 
 
@@ -181,6 +191,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         "documentDigests",
         "credentialLabel",
         "locations",
+        "onBehalfOf",
     )
     digests = entry.get("documentDigests")
     if not isinstance(digests, list):
@@ -193,7 +204,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
     locations = entry.get("locations", [])
     if not isinstance(locations, list) or not all(isinstance(item, str) and _is_text(item) for item in locations):
         raise InvalidAuthorizationDetailsError("locations must be an array of strings.")
-    return _credential(
+    read = _credential(
         kind=entry["type"],
         credential_id=_identifier(entry.get("credentialID"), "credentialID"),
         oid=entry.get("hashAlgorithmOID"),
@@ -202,6 +213,9 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         credential_label=_label(entry.get("credentialLabel", "")),
         locations=tuple(locations),
     )
+    if "onBehalfOf" not in entry:
+        return read
+    return replace(read, on_behalf_of=_identifier(entry["onBehalfOf"], "onBehalfOf"))
 
 
 def _credential(

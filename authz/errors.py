@@ -26,7 +26,7 @@ class UnsupportedResponseTypeError(AuthzError):
 
 
 class UnsupportedGrantTypeError(AuthzError):
-    """Anything but a code or a refresh token."""
+    """A grant type that this server does not serve."""
 
 
 class UnauthorizedClientError(AuthzError):
@@ -47,6 +47,30 @@ class InvalidTokenError(AuthzError):
 
 class AccessDeniedError(AuthzError):
     """The user declined."""
+
+
+class UnknownUserError(AuthzError):
+    """The hint of a backchannel request names nobody who could be asked (CIBA Core, 13)."""
+
+
+class InvalidBindingMessageError(AuthzError):
+    """The binding message is too long or cannot be shown (CIBA Core, 13)."""
+
+
+class ApprovalPendingError(AuthzError):
+    """The user has not answered the backchannel request yet (CIBA Core, 11)."""
+
+
+class SlowDownError(AuthzError):
+    """As `ApprovalPendingError`, and the client asks too often."""
+
+
+class ApprovalExpiredError(AuthzError):
+    """Nobody answered the backchannel request in time, or its answer was not fetched in time."""
+
+
+class ApprovalDeclinedError(AuthzError):
+    """The user declined the backchannel request."""
 
 
 class LoginRequiredError(AuthzError):

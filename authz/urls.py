@@ -2,13 +2,14 @@
 
 from django.urls import include, path
 
-from authz.views import account, authorize, clients, consent, discovery, login, signup
+from authz.views import account, approvals, authorize, clients, consent, discovery, login, signup
 
 app_name = "authz"
 
 _oauth = [
     path("authorize", authorize.authorize, name="authorize"),
     path("pushed_authorize", clients.pushed_authorize, name="pushed_authorize"),
+    path("bc-authorize", clients.bc_authorize, name="bc_authorize"),
     path("token", clients.token, name="token"),
     path("introspect", clients.introspect, name="introspect"),
     path("revoke", clients.revoke, name="revoke"),
@@ -25,6 +26,8 @@ _pages = [
     path("logout", login.logout, name="logout"),
     path("logged-out", login.logged_out, name="logged_out"),
     path("consents/<uuid:consent_id>", consent.consent, name="consent"),
+    path("approvals", approvals.list_approvals, name="approvals"),
+    path("approvals/<uuid:consent_id>", approvals.approval, name="approval"),
     path("passkeys", account.list_passkeys, name="passkeys"),
     path("passkeys/add", account.add_passkey, name="add_passkey"),
     path("passkeys/<int:passkey_id>/rename", account.rename_passkey, name="rename_passkey"),

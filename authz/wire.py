@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
+CLIENT_CREDENTIALS = "client_credentials"
+CIBA = "urn:openid:params:grant-type:ciba"
 
 
 def encode_base64url(value: bytes) -> str:
@@ -24,11 +26,17 @@ def parse_base64url(value: str) -> bytes:
     return decoded
 
 
+def write_acr(amr: Sequence[str]) -> str:
+    """The level of assurance that methods (RFC 8176) come to: ``aal2`` for several factors, ``aal1`` for one."""
+    return "aal2" if "mfa" in amr else "aal1"
+
+
 def write_introspection(
     *,
     issuer: str,
     client_id: str,
-    sub: str,
+    sub: str | None,
+    amr: Sequence[str],
     scope: str,
     audience: Sequence[str],
     issued_at: int,
@@ -36,18 +44,25 @@ def write_introspection(
     authorization_details: list[dict[str, Any]] | None,
     approval: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3)."""
+    """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3).
+
+    ``sub`` is None where no person is behind the token: the client is its own subject then, and ``gty`` says so.
+    """
     answer: dict[str, Any] = {
         "active": True,
         "iss": issuer,
         "client_id": client_id,
-        "sub": sub,
+        "sub": client_id if sub is None else sub,
         "scope": scope,
         "token_type": "Bearer",
         "aud": list(audience),
         "iat": issued_at,
         "exp": expires_at,
     }
+    if sub is None:
+        answer["gty"] = CLIENT_CREDENTIALS
+    if amr:
+        answer |= {"amr": list(amr), "acr": write_acr(amr)}
     if authorization_details is not None:
         answer["authorization_details"] = authorization_details
     if approval is not None:
@@ -103,7 +118,10 @@ def write_metadata(issuer: str) -> dict[str, Any]:
         "scopes_supported": ["openid", "email", "profile", "service", "credential", "credential-creation"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", CLIENT_CREDENTIALS, CIBA],
+        "backchannel_authentication_endpoint": f"{endpoint}bc-authorize",
+        "backchannel_token_delivery_modes_supported": ["poll"],
+        "backchannel_user_code_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": [*authentication, "none"],
         "introspection_endpoint_auth_methods_supported": authentication,

@@ -9,6 +9,7 @@ _API_PREFIXES = (
     "/csc/",
     "/gateway/",
     "/authz/oauth2/token",
+    "/authz/oauth2/bc-authorize",
     "/authz/oauth2/introspect",
     "/authz/oauth2/pushed_authorize",
 )

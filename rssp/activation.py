@@ -23,6 +23,8 @@ from rssp.errors import ActivationExpiredError, ActivationRefusedError
 
 VERSION = "paraph-approval/1"
 SIGNING, CREATION = "credential", "credential-creation"
+# What the challenge calls an approval that this service asked for out of band, for one of its own clients.
+ON_BEHALF = "credential-on-behalf"
 SIGNING_TYPES = (SIGNING, "https://cloudsignatureconsortium.org/2025/credential")
 HASH_TYPES = ("dtbsr", "sdr")
 NONCE_BYTES = 32
@@ -61,7 +63,8 @@ class ApprovedDigest:
 
 @dataclass(frozen=True)
 class SigningApproval:
-    """Signatures with one credential, as the authorization server tells it."""
+    """Signatures with one credential, as the authorization server tells it. ``on_behalf_of`` is the client for which
+    this service asked out of band, and empty where a client asked by itself."""
 
     nonce: bytes
     client_id: str
@@ -73,6 +76,7 @@ class SigningApproval:
     expires_at: int
     passkey_id: bytes
     assertion: Assertion
+    on_behalf_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def parse_signing_approval(*, client_id: str, subject: str, details: Any, approv
             num_signatures=_number(detail.get("numSignatures", len(digests))),
             hash_algorithm_oid=_text(detail["hashAlgorithmOID"]),
             digests=digests,
+            on_behalf_of=_text(detail.get("onBehalfOf", "")),
             **_parse_evidence(approval, SIGNING),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -233,12 +238,15 @@ def verify_activation(
     expected_rp_id: str,
     expected_origin: str,
     now: int,
+    expected_on_behalf_of: str = "",
 ) -> VerifiedActivation:
     """Whether the passkey bound to this credential approved exactly this.
 
-    ``expected_public_key`` is the passkey's COSE key from our own binding. Raises `ActivationRefusedError` or
+    ``expected_public_key`` is the passkey's COSE key from our own binding, ``expected_on_behalf_of`` the client for
+    which this service asked out of band (empty: it did not ask). Raises `ActivationRefusedError` or
     `ActivationExpiredError`.
     """
+    _refuse_unless(given.on_behalf_of == expected_on_behalf_of, "approved for another client")
     _refuse_unless(given.credential_id == expected_credential_id, "approved for another credential")
     _refuse_unless(given.subject == expected_subject, "approved by another user")
     _refuse_unless(given.passkey_id == expected_passkey_id, "approved with another passkey")
@@ -365,9 +373,10 @@ def _signing_approval(given: SigningApproval, rp_id: str, origin: str) -> bytes:
     return b"".join(
         (
             _string(VERSION),
-            _string(SIGNING),
+            _string(ON_BEHALF if given.on_behalf_of else SIGNING),
             _part(given.nonce),
             _string(given.client_id),
+            *([_string(given.on_behalf_of)] if given.on_behalf_of else []),
             _string(given.subject),
             _string(given.credential_id),
             _u64(given.num_signatures),

@@ -1,6 +1,6 @@
 """Everything that this role keeps."""
 
-from authz.models.consents import Consent, PushedRequest
+from authz.models.consents import BackchannelRequest, Consent, PushedRequest
 from authz.models.oauth import AccessToken, Application, Grant, IDToken, RefreshToken
 from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.sessions import Session
@@ -10,6 +10,7 @@ from authz.models.users import OperatorInvitation, User
 __all__ = [
     "AccessToken",
     "Application",
+    "BackchannelRequest",
     "Consent",
     "Grant",
     "IDToken",

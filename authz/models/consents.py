@@ -66,6 +66,26 @@ class Consent(models.Model):  # type: ignore[django-manager-missing]  # the prov
         return f"{self.get_kind_display()}, {self.get_state_display()}"
 
 
+class BackchannelRequest(models.Model):
+    """An approval that was asked for out of band (OpenID CIBA, poll mode). Known by the checksum of ``auth_req_id``.
+
+    ``interval`` is how many seconds the client has to wait between two questions.
+    """
+
+    consent = models.OneToOneField(Consent, on_delete=models.CASCADE, related_name="backchannel")
+    checksum = models.CharField(max_length=64, unique=True)
+    on_behalf_of = models.ForeignKey(
+        settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    binding_message = models.CharField(max_length=200, blank=True)
+    interval = models.PositiveIntegerField()
+    polled = models.DateTimeField(null=True)
+    redeemed = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Asked for {self.on_behalf_of}"
+
+
 class PushedRequest(models.Model):
     """A pushed authorization request (RFC 9126): parameters wait here, one use, for the browser to arrive."""
 

@@ -26,6 +26,12 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
     resource = models.CharField(_("resource server"), max_length=255, blank=True)
     require_pushed_requests = models.BooleanField(_("must push its requests"), default=False)
     is_own = models.BooleanField(_("part of this installation"), default=False)
+    may_act_alone = models.BooleanField(
+        _("may act without a person"),
+        default=False,
+        help_text=_("Confidential clients that seal: the client credentials grant, scope service alone."),
+    )
+    may_ask_out_of_band = models.BooleanField(_("may ask users out of band"), default=False, editable=False)
 
     def redirect_uri_allowed(self, uri: str) -> bool:
         """Only a registered URI, character by character (RFC 9700, section 2.1)."""
@@ -46,7 +52,7 @@ class Grant(AbstractGrant):  # type: ignore[misc]  # the provider carries no typ
 
 
 class AccessToken(AbstractAccessToken):  # type: ignore[misc]  # the provider carries no types
-    """An access token, known by its checksum; ``token`` is always empty."""
+    """An access token, known by its checksum; ``token`` is always empty. Without ``user`` it is a client's own."""
 
     grant = models.ForeignKey(Grant, on_delete=models.SET_NULL, null=True, related_name="access_tokens")
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, null=True, related_name="access_tokens")

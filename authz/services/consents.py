@@ -5,6 +5,8 @@ that user. Each showing of the page makes a new nonce; each answer uses it up, r
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -169,6 +171,7 @@ def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
             num_signatures=details.num_signatures,
             hash_algorithm_oid=details.hash_algorithm_oid,
             document_digests=[(item.hash_type, item.digest, item.label) for item in details.document_digests],
+            on_behalf_of=details.on_behalf_of,
             **common,
         )
     return compute_challenge(approval)
@@ -180,6 +183,25 @@ def approve_consent(*, consent: Consent, user: User, reference: str, password: s
     Raises `ThrottledError`, `StaleApprovalError` (the page was replaced, used or left open too long) or
     `WrongFactorError`. Whatever is raised, this showing of the page is used up.
     """
+    with _verified(consent, user, reference, password, response, address) as passkey:
+        methods = list(authentication_methods(passkey=passkey))
+        code = create_code(consent=consent, user=user, auth_time=timezone.now(), amr=methods)
+    return _answer(consent, {"code": code})
+
+
+def approve_out_of_band(
+    *, consent: Consent, user: User, reference: str, password: str, response: str, address: str
+) -> None:
+    """The same for a request that no browser brought: its client asks for the token by itself."""
+    with _verified(consent, user, reference, password, response, address):
+        pass
+
+
+@contextmanager
+def _verified(
+    consent: Consent, user: User, reference: str, password: str, response: str, address: str
+) -> Iterator[Passkey]:
+    """Verifies both factors and records the approval, in one transaction with what is done inside."""
     throttling.count_attempt(account=user.email, address=address)
     _take_nonce(consent=consent, user=user, reference=reference)
     if not user.check_password(password):
@@ -188,12 +210,13 @@ def approve_consent(*, consent: Consent, user: User, reference: str, password: s
     assertion = passkeys.verify_assertion(
         passkey=passkey, response=response, challenge=_challenge(consent, user, passkey)
     )
-    code = _record_approval(consent=consent, user=user, passkey=passkey, assertion=assertion, address=address)
+    with transaction.atomic():
+        _record_approval(consent=consent, passkey=passkey, assertion=assertion, address=address)
+        yield passkey
     throttling.forgive_account(account=user.email, address=address)
     logger.info(
         "consent %s (%s) approved by %s for %s", consent.pk, consent.kind, user.sub, consent.application.client_id
     )
-    return _answer(consent, {"code": code})
 
 
 def _take_nonce(*, consent: Consent, user: User, reference: str) -> None:
@@ -208,32 +231,27 @@ def _take_nonce(*, consent: Consent, user: User, reference: str) -> None:
         raise StaleApprovalError("The page was used already.")
 
 
-def _record_approval(
-    *, consent: Consent, user: User, passkey: Passkey, assertion: VerifiedAssertion, address: str
-) -> str:
-    now = timezone.now()
-    with transaction.atomic():
-        passkeys.record_use(passkey=passkey, assertion=assertion)
-        # The row gets what the challenge was computed from: a page shown meanwhile may have written its own.
-        approved = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING).update(
-            state=Consent.State.APPROVED,
-            decided=now,
-            address=address,
-            details=consent.details,
-            nonce=consent.nonce,
-            approval_expires=consent.approval_expires,
-            rp_id=consent.rp_id,
-            origin=consent.origin,
-            passkey=passkey,
-            passkey_credential_id=assertion.credential_id,
-            passkey_public_key=passkey.public_key,
-            authenticator_data=assertion.authenticator_data,
-            client_data_json=assertion.client_data_json,
-            signature=assertion.signature,
-        )
-        if not approved:
-            raise StaleApprovalError("The page was replaced by a newer one.")
-        return create_code(consent=consent, user=user, auth_time=now, amr=list(authentication_methods(passkey=passkey)))
+def _record_approval(*, consent: Consent, passkey: Passkey, assertion: VerifiedAssertion, address: str) -> None:
+    passkeys.record_use(passkey=passkey, assertion=assertion)
+    # The row gets what the challenge was computed from: a page shown meanwhile may have written its own.
+    approved = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING).update(
+        state=Consent.State.APPROVED,
+        decided=timezone.now(),
+        address=address,
+        details=consent.details,
+        nonce=consent.nonce,
+        approval_expires=consent.approval_expires,
+        rp_id=consent.rp_id,
+        origin=consent.origin,
+        passkey=passkey,
+        passkey_credential_id=assertion.credential_id,
+        passkey_public_key=passkey.public_key,
+        authenticator_data=assertion.authenticator_data,
+        client_data_json=assertion.client_data_json,
+        signature=assertion.signature,
+    )
+    if not approved:
+        raise StaleApprovalError("The page was replaced by a newer one.")
 
 
 def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], address: str) -> str:
@@ -251,11 +269,16 @@ def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list
 
 def decline_consent(*, consent: Consent, address: str) -> str:
     """The user says no; returns where to send the browser."""
+    decline_out_of_band(consent=consent, address=address)
+    return _answer(consent, {"error": "access_denied", "error_description": "The user declined."})
+
+
+def decline_out_of_band(*, consent: Consent, address: str) -> None:
+    """The same where no browser has to be sent anywhere."""
     waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING)
     if not waiting.update(state=Consent.State.DECLINED, decided=timezone.now(), address=address, nonce=None):
         raise RequestGoneError("This request was answered already.")
     logger.info("consent %s (%s) declined", consent.pk, consent.kind)
-    return _answer(consent, {"error": "access_denied", "error_description": "The user declined."})
 
 
 def _answer(consent: Consent, parameters: dict[str, str]) -> str:

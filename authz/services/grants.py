@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from authz.models import AccessToken, Consent, Grant, RefreshToken, User
+from authz.models import AccessToken, Application, Consent, Grant, RefreshToken, User
 from authz.services.secrets import checksum, create_secret
 
 CODE_LIFETIME = timedelta(seconds=60)
@@ -51,8 +51,41 @@ def is_taken_now(*, grant: Grant) -> bool:
     return taken == 1
 
 
+def create_used_grant(
+    *,
+    application: Application,
+    user: User | None,
+    scope: str,
+    resources: list[str],
+    auth_time: datetime | None,
+    amr: list[str],
+    consent: Consent | None = None,
+) -> Grant:
+    """What stands for tokens that no code was redeemed for: their family, which can be ended as one."""
+    now = timezone.now()
+    grant: Grant = Grant.objects.create(
+        application=application,
+        user=user,
+        code=checksum(create_secret()),
+        expires=now,
+        used=now,
+        scope=scope,
+        resource=resources,
+        consent=consent,
+        auth_time=auth_time,
+        amr=amr,
+    )
+    return grant
+
+
+def hold_grant(*, grant: Grant) -> None:
+    """Inside a transaction: whoever writes or ends this grant's tokens does so one after the other."""
+    Grant.objects.select_for_update().get(pk=grant.pk)
+
+
 def revoke_grant(*, grant: Grant) -> None:
-    """Ends every token that came from this code, refreshed ones too (RFC 6749, section 4.1.2)."""
+    """Ends every token that came from this grant, refreshed ones too (RFC 6749, section 4.1.2)."""
     with transaction.atomic():
+        hold_grant(grant=grant)
         RefreshToken.objects.filter(grant=grant, revoked=None).update(revoked=timezone.now())
         AccessToken.objects.filter(grant=grant).delete()

@@ -21,6 +21,8 @@ def _follow(client_id: str, secret: str, **fields: object) -> Application:
         "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
         "algorithm": Application.RS256_ALGORITHM,
         "is_own": True,
+        "may_act_alone": False,
+        "may_ask_out_of_band": False,
     }
     application: Application = Application.objects.update_or_create(client_id=client_id, defaults={**fixed, **fields})[
         0
@@ -57,9 +59,10 @@ def sync_clients() -> list[Application]:
                 settings.RSSP_CLIENT_SECRET,
                 name="Paraph signing service",
                 redirect_uris="",
-                # A grant type that this server refuses to serve: the client introspects and does nothing else.
+                # Not by codes: the client introspects, and asks users out of band.
                 authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
                 resource=settings.RSSP_RESOURCE,
+                may_ask_out_of_band=True,
             ),
         ]
         if settings.OPERATORS_REDIRECT_URIS:
@@ -77,12 +80,22 @@ def sync_clients() -> list[Application]:
 
 
 def create_client(
-    *, name: str, redirect_uris: list[str], is_public: bool, client_id: str = "", client_secret: str = ""
+    *,
+    name: str,
+    redirect_uris: list[str],
+    is_public: bool,
+    client_id: str = "",
+    client_secret: str = "",
+    may_act_alone: bool = False,
 ) -> tuple[Application, str]:
     """Registers a foreign client; returns it and its secret (empty for a public client), which is told only here.
 
-    PKCE is required of every client. Raises `InvalidRequestError` for a malformed URI or a client_id in use.
+    PKCE is required of every client. ``may_act_alone`` allows tokens without a user, for seals, and such a client
+    needs no redirect URI. Raises `InvalidRequestError` for a malformed URI, a client_id in use, or a public client
+    that should act alone.
     """
+    if may_act_alone and is_public:
+        raise InvalidRequestError("A client that can keep no secret cannot act without a user.")
     secret = "" if is_public else (client_secret or create_secret())
     if secret and len(secret) < MIN_SECRET:
         raise InvalidRequestError(f"A client secret has at least {MIN_SECRET} characters.")
@@ -92,13 +105,17 @@ def create_client(
         client_type=Application.CLIENT_PUBLIC if is_public else Application.CLIENT_CONFIDENTIAL,
         client_secret=seal_client_secret(secret) if secret else "",
         hash_client_secret=False,
-        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+        authorization_grant_type=(
+            Application.GRANT_AUTHORIZATION_CODE if redirect_uris else Application.GRANT_CLIENT_CREDENTIALS
+        ),
         algorithm=Application.RS256_ALGORITHM,
         redirect_uris=" ".join(redirect_uris),
         allowed_scopes=FOREIGN_SCOPES,
         allowed_resources=[settings.RSSP_RESOURCE],
+        may_act_alone=may_act_alone,
     )
-    _refuse_bad_redirect_uris(redirect_uris)
+    if redirect_uris or not may_act_alone:
+        _refuse_bad_redirect_uris(redirect_uris)
     try:
         with transaction.atomic():
             application.save()

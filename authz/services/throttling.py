@@ -30,6 +30,8 @@ ACCOUNT_AT_ADDRESS = Limit("account-address", 10)
 ACCOUNT = Limit("account", 60)
 ADDRESS = Limit("address", 100)
 SIGN_UP_AT_ADDRESS = Limit("sign-up", 60)
+APPROVAL_REQUESTS = Limit("approval-requests", 20)
+APPROVAL_REQUESTS_OF_CLIENT = Limit("approval-requests-of-client", 10)
 
 
 def _key(limit: Limit, *values: str) -> str:
@@ -69,6 +71,12 @@ def forgive_account(*, account: str, address: str) -> None:
 def count_sign_up(*, address: str) -> None:
     """Counts one sign-up; raises `ThrottledError` over the limit."""
     _count(SIGN_UP_AT_ADDRESS, _key(SIGN_UP_AT_ADDRESS, address))
+
+
+def count_approval_request(*, account: str, client_id: str) -> None:
+    """Counts one request out of band to ``account`` for a client; raises `ThrottledError` over a limit."""
+    _count(APPROVAL_REQUESTS_OF_CLIENT, _key(APPROVAL_REQUESTS_OF_CLIENT, account, client_id))
+    _count(APPROVAL_REQUESTS, _key(APPROVAL_REQUESTS, account))
 
 
 def clear_throttles() -> int:

@@ -8,10 +8,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from authz.errors import InvalidGrantError, InvalidTargetError, InvalidTokenError
+from authz.errors import (
+    InvalidGrantError,
+    InvalidScopeError,
+    InvalidTargetError,
+    InvalidTokenError,
+    UnauthorizedClientError,
+)
 from authz.models import (
     AccessToken,
     Application,
+    BackchannelRequest,
     Consent,
     Grant,
     IDToken,
@@ -21,8 +28,9 @@ from authz.models import (
     UsedChallenge,
     User,
 )
-from authz.services.grants import is_taken_now, revoke_grant
-from authz.services.secrets import checksum
+from authz.services import accounts
+from authz.services.grants import create_used_grant, hold_grant, is_taken_now, revoke_grant
+from authz.services.secrets import checksum, create_secret
 from authz.wire import write_approval, write_introspection
 
 logger = logging.getLogger(__name__)
@@ -44,28 +52,36 @@ def issue_tokens(*, grant: Grant, access_token: str, refresh_token: str | None, 
     """
     if not set(resources) <= set(grant.resource):
         raise InvalidTargetError("This resource was not granted.")
-    consent: Consent | None = grant.consent
     try:
         with transaction.atomic():
             _take_code(grant)
-            now = timezone.now()
-            expires = now + _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
-            if consent and consent.approval_expires:
-                expires = min(now + CREDENTIAL_TOKEN_LIFETIME, consent.approval_expires)
-            token = _create_access_token(
-                grant, access_token, grant.scope, resources or grant.resource, expires, consent
+            return issue_under_grant(
+                grant=grant, access_token=access_token, refresh_token=refresh_token, resources=resources
             )
-            members: dict[str, Any] = {"expires_in": int((expires - now).total_seconds()), "scope": grant.scope}
-            if consent and consent.details is not None:
-                members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)}
-            if refresh_token and "service" in grant.scope.split():
-                _create_refresh_token(grant, refresh_token, token)
-                members["refresh_token"] = refresh_token
-            return members
     except InvalidGrantError:
         logger.warning("a code of %s was used twice; what it gave is revoked", grant.application.client_id)
         revoke_grant(grant=grant)
         raise
+
+
+def issue_under_grant(
+    *, grant: Grant, access_token: str, refresh_token: str | None, resources: list[str]
+) -> dict[str, Any]:
+    """Keeps a grant's tokens, in the caller's transaction, with what made the grant good for them; returns the
+    response's members that follow from it."""
+    consent: Consent | None = grant.consent
+    now = timezone.now()
+    expires = now + _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+    if consent and consent.approval_expires:
+        expires = min(now + CREDENTIAL_TOKEN_LIFETIME, consent.approval_expires)
+    token = _create_access_token(grant, access_token, grant.scope, resources or grant.resource, expires, consent)
+    members: dict[str, Any] = {"expires_in": int((expires - now).total_seconds()), "scope": grant.scope}
+    if consent and consent.details is not None:
+        members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)}
+    if refresh_token and "service" in grant.scope.split():
+        _create_refresh_token(grant, refresh_token, token)
+        members["refresh_token"] = refresh_token
+    return members
 
 
 def _take_code(grant: Grant) -> None:
@@ -139,6 +155,7 @@ def rotate_tokens(
         raise InvalidGrantError("The refresh token is too old.")
     try:
         with transaction.atomic():
+            hold_grant(grant=grant)
             now = timezone.now()
             _take_refresh_token(used)
             AccessToken.objects.filter(pk=used.access_token_id).delete()
@@ -155,9 +172,66 @@ def read_access_token(*, access_token: str) -> AccessToken:
     """The live token; raises `InvalidTokenError`."""
     rows = AccessToken.objects.select_related("user", "application", "consent", "grant")
     token: AccessToken | None = rows.filter(token_checksum=checksum(access_token)).first()
-    if token is None or token.is_expired() or token.user is None or not token.user.is_active:
+    if token is None or token.is_expired() or not _has_holder(token):
         raise InvalidTokenError("The token is unknown, expired or revoked.")
     return token
+
+
+def _has_holder(token: AccessToken) -> bool:
+    """A person whose account is open, or a client that may (still) act without one."""
+    return bool(token.application.may_act_alone if token.user is None else token.user.is_active)
+
+
+def issue_client_token(*, application: Application, scope: str, resources: list[str]) -> dict[str, Any]:
+    """A service token without a person (RFC 6749, section 4.4), never with a refresh token.
+
+    ``application`` is authenticated. Raises `UnauthorizedClientError`, `InvalidScopeError` or `InvalidTargetError`.
+    """
+    if not application.may_act_alone or application.client_type != Application.CLIENT_CONFIDENTIAL:
+        raise UnauthorizedClientError("This client may not act without a user.")
+    if scope not in {"", "service"} or "service" not in application.scopes():
+        raise InvalidScopeError("Without a user there is scope service alone.")
+    if not set(resources) <= set(application.allowed_resources):
+        raise InvalidTargetError("This client may not ask for this resource.")
+    lifetime, value = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS"), create_secret()
+    token = AccessToken(
+        user=None,
+        application=application,
+        scope="service",
+        expires=timezone.now() + lifetime,
+        resource=resources or application.allowed_resources,
+        token="",
+    )
+    token._raw_token = value  # noqa: SLF001
+    token.save()
+    logger.info("%s has a token without a user", application.client_id)
+    return {
+        "access_token": value,
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+        "scope": "service",
+    }
+
+
+def redeem_out_of_band(*, request: BackchannelRequest) -> dict[str, Any]:
+    """The token response of an approved request (CIBA Core, 10.1.1), once: of parallel calls exactly one has it, and
+    the others raise `InvalidGrantError`."""
+    consent, value = request.consent, create_secret()
+    with transaction.atomic():
+        if not BackchannelRequest.objects.filter(pk=request.pk, redeemed=None).update(redeemed=timezone.now()):
+            raise InvalidGrantError("The auth_req_id was used already.")
+        methods = accounts.authentication_methods(passkey=consent.passkey) if consent.passkey else ()
+        grant = create_used_grant(
+            application=consent.application,
+            user=consent.user,
+            scope=" ".join(consent.request["scopes"]),
+            resources=consent.request["resources"],
+            auth_time=consent.decided,
+            amr=list(methods),
+            consent=consent,
+        )
+        members = issue_under_grant(grant=grant, access_token=value, refresh_token=None, resources=[])
+    return {"access_token": value, "token_type": "Bearer", **members}
 
 
 def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any]:
@@ -176,7 +250,8 @@ def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any
     return write_introspection(
         issuer=settings.ISSUER,
         client_id=token.application.client_id,
-        sub=str(token.user.sub),
+        sub=str(token.user.sub) if token.user else None,
+        amr=token.grant.amr if token.grant else [],
         scope=token.scope,
         audience=token.resource,
         issued_at=int(token.created.timestamp()),
@@ -209,6 +284,8 @@ def _write_approval(consent: Consent) -> dict[str, Any] | None:
 def revoke_user_tokens(*, user: User) -> None:
     """Ends every token of a user, at every client."""
     with transaction.atomic():
+        # Grants first, as everybody who writes tokens does: a rotation under way ends before its tokens are looked for.
+        list(Grant.objects.select_for_update().filter(user=user).order_by("pk").values_list("pk"))
         RefreshToken.objects.filter(user=user, revoked=None).update(revoked=timezone.now())
         AccessToken.objects.filter(user=user).delete()
 

@@ -18,11 +18,13 @@ from authz.errors import (
     InvalidClientError,
     InvalidRequestError,
     InvalidTokenError,
+    UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
 from authz.models import Application
-from authz.services import oauth_clients, tokens
+from authz.services import backchannel, mails, oauth_clients, tokens
 from authz.services.authorization_requests import push_request
+from authz.wire import CIBA, CLIENT_CREDENTIALS
 
 
 def _form(request: HttpRequest) -> list[tuple[str, str]]:
@@ -69,15 +71,64 @@ def _authenticate(request: HttpRequest) -> Application:
 @client_endpoint
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
-    """RFC 6749, section 3.2. The provider knows more grant types than this server serves."""
+    """RFC 6749, section 3.2. The provider serves codes and refresh tokens, and knows more than this server serves."""
+    grant_type = request.POST.get("grant_type")
     try:
         _refuse_malformed(request)
-        if request.POST.get("grant_type") not in {"authorization_code", "refresh_token"}:
-            raise UnsupportedGrantTypeError("grant_type must be authorization_code or refresh_token.")
+        if grant_type == CLIENT_CREDENTIALS:
+            return JsonResponse(_client_token(request))
+        if grant_type == CIBA:
+            return JsonResponse(_out_of_band_token(request))
+        if grant_type not in {"authorization_code", "refresh_token"}:
+            raise UnsupportedGrantTypeError("The grant_type is not one of this server's.")
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_token_response(request)
     return _relay(headers, body, status)
+
+
+def _client_token(request: HttpRequest) -> dict[str, Any]:
+    """RFC 6749, section 4.4."""
+    return tokens.issue_client_token(
+        application=_authenticate(request),
+        scope=request.POST.get("scope", ""),
+        resources=[str(value) for value in request.POST.getlist("resource")],
+    )
+
+
+def _out_of_band_token(request: HttpRequest) -> dict[str, Any]:
+    """CIBA Core, section 10.1."""
+    application = _authenticate(request)
+    if not application.may_ask_out_of_band:
+        raise UnauthorizedClientError("This client may not ask users out of band.")
+    if "auth_req_id" not in request.POST:
+        raise InvalidRequestError("auth_req_id is missing.")
+    answered = backchannel.read_answer(auth_req_id=request.POST["auth_req_id"], application=application)
+    return tokens.redeem_out_of_band(request=answered)
+
+
+@client_endpoint
+@require_POST
+def bc_authorize(request: HttpRequest) -> HttpResponse:
+    """CIBA Core, section 7; poll mode, the user named by ``login_hint``."""
+    try:
+        _refuse_malformed(request)
+        application = _authenticate(request)
+        if {"login_hint_token", "id_token_hint", "request", "user_code"} & set(request.POST):
+            raise InvalidRequestError("Only login_hint names the user here.")
+        opened = backchannel.open_request(
+            application=application,
+            scope=request.POST.get("scope", ""),
+            login_hint=request.POST.get("login_hint", ""),
+            authorization_details=request.POST.get("authorization_details", ""),
+            binding_message=request.POST.get("binding_message", ""),
+        )
+    except AuthzError as error:
+        return json_error(request, error)
+    mails.tell_of_request(consent=opened.consent)
+    return JsonResponse(
+        {"auth_req_id": opened.auth_req_id, "expires_in": opened.expires_in, "interval": opened.interval}
+    )
 
 
 @client_endpoint

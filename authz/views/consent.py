@@ -1,6 +1,5 @@
 """The consent page: what is asked, and the answer with both factors."""
 
-from http import HTTPStatus
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,14 +7,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from authz.approval import format_fingerprint
-from authz.authorization_details import CredentialAuthorization, CredentialCreation
 from authz.decorators import no_store
-from authz.errors import AuthzError, RequestGoneError, StaleApprovalError, ThrottledError, WrongFactorError
+from authz.errors import RequestGoneError, StaleApprovalError, ThrottledError, WrongFactorError
 from authz.forms import ApprovalForm
 from authz.models import Consent
 from authz.services import consents
 from authz.services.logins import Login
+from authz.views.approval_page import approval_page
 from authz.views.authorize import ClientRedirect
 from authz.views.browser import (
     client_address,
@@ -24,7 +22,7 @@ from authz.views.browser import (
     origin_of,
     read_login,
 )
-from authz.views.pages import key_algorithm_name, render_page, visible_text
+from authz.views.pages import render_page
 from authz.views.problems import explain, request_gone
 
 
@@ -55,7 +53,7 @@ def _log_in(pending: Consent) -> HttpResponse:
 
 def _ask(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
     if pending.kind != Consent.Kind.SERVICE:
-        return _approval_page(request, pending, login)
+        return approval_page(request, pending, login)
     if pending.application.skip_authorization:
         return _allow(request, pending, login)
     consents.bind_consent(consent=pending, user=login.user)
@@ -70,7 +68,7 @@ def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpRespons
         return _allow(request, pending, login)
     form = ApprovalForm(request.POST)
     if not form.is_valid():
-        return _approval_page(request, pending, login, _("Enter your password, then approve with your passkey."))
+        return approval_page(request, pending, login, _("Enter your password, then approve with your passkey."))
     try:
         consents.bind_consent(consent=pending, user=login.user)
         location = consents.approve_consent(
@@ -82,7 +80,7 @@ def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpRespons
             address=client_address(request),
         )
     except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
-        return _approval_page(request, pending, login, explain(error), error)
+        return approval_page(request, pending, login, explain(error), error)
     return ClientRedirect(location)
 
 
@@ -95,35 +93,3 @@ def _allow(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse
         address=client_address(request),
     )
     return ClientRedirect(location)
-
-
-def _approval_page(
-    request: HttpRequest, pending: Consent, login: Login, message: str = "", error: AuthzError | None = None
-) -> HttpResponse:
-    page = consents.prepare_approval(consent=pending, user=login.user)
-    context = {
-        "consent": pending,
-        "client": pending.application,
-        "page": page,
-        "details": page.details,
-        "message": message,
-        "user": login.user,
-        "form": ApprovalForm(),
-        "options": [
-            {"passkey": passkey.pk, "name": passkey.name, "options": options} for passkey, options in page.choices
-        ],
-    }
-    if isinstance(page.details, CredentialAuthorization):
-        context["credential_label"] = visible_text(page.details.credential_label)
-        context["documents"] = [
-            {"label": visible_text(item.label), "fingerprint": format_fingerprint(item.digest)}
-            for item in page.details.document_digests
-        ]
-    else:
-        context["policy"] = visible_text(page.details.certificate_policy)
-        context["key_algorithm"] = key_algorithm_name(page.details.key_algorithm)
-    template = "authz/create_credential.html" if isinstance(page.details, CredentialCreation) else "authz/approve.html"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if message else HTTPStatus.OK
-    if isinstance(error, ThrottledError):
-        status = HTTPStatus.TOO_MANY_REQUESTS
-    return render_page(request, template, context, status=status)

@@ -34,6 +34,12 @@ def render_page(
             },
             {"href": f"{settings.SIGNAPP_URL}/account", "label": _("Account"), "icon": "person", "current": False},
             {
+                "href": reverse("authz:approvals"),
+                "label": _("Approvals"),
+                "icon": "sign",
+                "current": section == "approvals",
+            },
+            {
                 "href": reverse("authz:passkeys"),
                 "label": _("Passkeys"),
                 "icon": "passkey",

@@ -33,6 +33,7 @@ class Signer:
 
 
 LoggedInView = Callable[Concatenate[HttpRequest, Signer, P], HttpResponseBase]
+APPROVALS_URL = f"{settings.ISSUER}/approvals"
 PASSKEYS_URL = f"{settings.ISSUER}/passkeys"
 SESSIONS_URL = f"{settings.ISSUER}/sessions"
 
@@ -46,6 +47,7 @@ def render_page(
         shared["nav_items"] = [
             _nav_item(reverse("signapp:documents"), _("Documents"), "documents", current=section == "documents"),
             _nav_item(reverse("signapp:account"), _("Account"), "person", current=section == "account"),
+            _nav_item(APPROVALS_URL, _("Approvals"), "sign"),
             _nav_item(PASSKEYS_URL, _("Passkeys"), "passkey"),
             _nav_item(SESSIONS_URL, _("Sessions"), "device"),
         ]

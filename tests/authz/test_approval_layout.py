@@ -20,6 +20,7 @@ def build(case: dict[str, Any], **changes: Any) -> bytes:
     common["nonce"] = unb64(case["nonce"])
     if case["kind"] == "credential":
         return build_signing_approval(
+            on_behalf_of=case.get("on_behalf_of", ""),
             credential_id=case["credential_id"],
             num_signatures=case["num_signatures"],
             hash_algorithm_oid=case["hash_algorithm_oid"],
@@ -57,6 +58,13 @@ def test_a_change_of_any_member_changes_the_challenge(case: dict[str, Any]) -> N
         else:
             new = old + "x"
         assert compute_challenge(build(case, **{name: new})) != unb64(case["challenge"]), name
+
+
+def test_an_approval_for_a_client_is_another_kind_than_one_that_a_client_asked_for() -> None:
+    case = CASES[-1]
+    parts = {"on_behalf_of": "", "client_id": case["client_id"] + case["on_behalf_of"]}
+    assert build(case, **parts) != build(case)
+    assert build(case, on_behalf_of="") != build(case)
 
 
 def test_moving_characters_between_neighbours_changes_the_bytes() -> None:

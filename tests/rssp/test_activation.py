@@ -44,6 +44,7 @@ def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval:
             ApprovedDigest(item["hash_type"], unb64(item["digest"]), item["label"]) for item in case["document_digests"]
         )
         names = ("credential_id", "num_signatures", "hash_algorithm_oid")
+        common["on_behalf_of"] = case.get("on_behalf_of", "")
         return SigningApproval(digests=digests, **{name: case[name] for name in names}, **common)
     names = ("certificate_policy", "key_algorithm", "common_name", "email")
     key = unb64(case["passkey_public_key"])
@@ -279,3 +280,22 @@ def test_an_answer_without_exactly_one_detail_or_without_an_approval_is_refused(
     for parse in (parse_signing_approval, parse_creation_approval):
         with pytest.raises(ActivationRefusedError):
             parse(client_id="c", subject="s", details=[DETAIL], approval=None)
+
+
+def test_an_approval_out_of_band_counts_for_the_client_it_was_asked_for(key: Authenticator) -> None:
+    mine = {"client_id": "paraph-rssp", "on_behalf_of": "elsewhere"}
+    given = sign(key, signing_approval(key, **mine))
+    assert verify(key, given, expected_on_behalf_of="elsewhere").client_id == "paraph-rssp"
+    refused: list[tuple[SigningApproval, str]] = [
+        (given, ""),
+        (given, "another"),
+        (replace(given, on_behalf_of="another"), "another"),
+        (replace(given, on_behalf_of=""), ""),
+        (sign(key, signing_approval(key)), "elsewhere"),
+    ]
+    for other, expected in refused:
+        with pytest.raises(ActivationRefusedError):
+            verify(key, other, expected_on_behalf_of=expected)
+    detail = DETAIL | {"onBehalfOf": "elsewhere"}
+    read = parse_signing_approval(client_id="c", subject="s", details=[detail], approval=APPROVAL)
+    assert read.on_behalf_of == "elsewhere"

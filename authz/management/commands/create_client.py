@@ -14,8 +14,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="shown to users on the consent page")
-        parser.add_argument("--redirect-uri", action="append", required=True, help="compared exactly; may be repeated")
+        parser.add_argument("--redirect-uri", action="append", default=[], help="compared exactly; may be repeated")
         parser.add_argument("--public", action="store_true", help="a client that can keep no secret")
+        parser.add_argument(
+            "--may-act-alone", action="store_true", help="tokens without a user, for seals; needs no redirect URI"
+        )
         parser.add_argument("--client-id", default="", help="instead of a random one")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -25,6 +28,7 @@ class Command(BaseCommand):
                 redirect_uris=options["redirect_uri"],
                 is_public=options["public"],
                 client_id=options["client_id"],
+                may_act_alone=options["may_act_alone"],
             )
         except AuthzError as error:
             raise CommandError(str(error)) from None
