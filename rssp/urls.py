@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rssp.views import csc, pki
+from rssp.views import csc, openapi, pki
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -38,6 +38,15 @@ urlpatterns = [
         path(f"csc/v{version}/{method}", not_implemented, {"version": version}, name=f"v{version}/{method}")
         for version, methods in NOT_BUILT.items()
         for method in methods
+    ),
+    *(
+        path(f"csc/v{version}{address}", view, {"version": version}, name=f"v{version}_{name}")
+        for version in (1, 2)
+        for address, view, name in (
+            ("", openapi.page, "api"),
+            ("/openapi.json", openapi.description, "openapi"),
+            ("/postman.json", openapi.collection, "postman"),
+        )
     ),
     path("pki/root.pem", pki.root_pem, name="root_pem"),
     path("pki/root.cer", pki.root_der, name="root_der"),
