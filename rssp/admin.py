@@ -14,7 +14,15 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding
+from rssp.models import (
+    ActivatedDigest,
+    Activation,
+    AuditEvent,
+    Certificate,
+    Credential,
+    PasskeyBinding,
+    SigningKey,
+)
 from rssp.services import operating
 
 if TYPE_CHECKING:
@@ -87,11 +95,10 @@ class PasskeyBindingInline(TabularInline):
 
 @admin.register(Credential)
 class CredentialAdmin(ReadOnlyAdmin):
-    list_display = ["credential_id", "description", "status", "subject", "key_algorithm", "certificate", "created"]
-    list_filter = ["status", "key_algorithm", "certificate_policy", "created"]
+    list_display = ["credential_id", "description", "status", "subject", "key__key_algorithm", "certificate", "created"]
+    list_filter = ["status", "key__key_algorithm", "key__storage", "certificate_policy", "created"]
     search_fields = ["credential_id", "subject", "description"]
     date_hierarchy = "created"
-    exclude = ["hsm_key_id", "public_key"]
     inlines = [PasskeyBindingInline]
     actions = ["disable", "enable"]
 
@@ -120,6 +127,15 @@ class CredentialAdmin(ReadOnlyAdmin):
         )
         messages.success(request, ngettext("%d credential changed.", "%d credentials changed.", done) % done)
         return None
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnlyAdmin):
+    """Where keys are kept; nothing that would find or open one."""
+
+    list_display = ["pk", "key_algorithm", "storage", "state", "one_time", "created", "assigned", "destroyed"]
+    list_filter = ["state", "storage", "key_algorithm", "one_time", "created"]
+    fields = [*("key_algorithm", "storage", "kek", "state", "one_time", "created", "assigned", "destroyed")]
 
 
 @admin.register(Certificate)

@@ -1,14 +1,15 @@
-"""Signers' keys and the passkeys that may activate them. A user is (issuer, subject), two strings."""
+"""Signers' credentials and the passkeys that may activate them. A user is (issuer, subject), two strings."""
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rssp.models.certificates import Certificate
+from rssp.models.keys import SigningKey
 
 
 class Credential(models.Model):
-    """A key in the HSM and its certificate (CSC API, credential). Only its owner's approvals activate it."""
+    """A signer's key and its certificate (CSC API, credential). Only its owner's approvals activate it."""
 
     class Status(models.TextChoices):
         ENABLED = "enabled", _("enabled")
@@ -17,9 +18,7 @@ class Credential(models.Model):
     credential_id = models.CharField(max_length=64, unique=True)  # a UUID in its canonical text form
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
-    key_algorithm = models.CharField(max_length=32)
-    hsm_key_id = models.BinaryField(max_length=16)
-    public_key = models.BinaryField()  # DER SubjectPublicKeyInfo
+    key = models.ForeignKey(SigningKey, models.PROTECT, related_name="credentials")
     certificate = models.ForeignKey(Certificate, models.PROTECT, related_name="credentials")
     certificate_policy = models.CharField(max_length=64)
     description = models.CharField(max_length=255)

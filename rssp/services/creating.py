@@ -1,11 +1,10 @@
-"""``credentials/create``: a key in the HSM, its certificate, and the passkey that alone will activate it.
+"""``credentials/create``: a key of the HSM's, its certificate, and the passkey that alone will activate it.
 
 The approval's unique nonce is the reservation: it is spent when the HSM is first asked, and good for one credential.
 What fails after that leaves no key behind, or an entry in the audit that says which.
 """
 
 import logging
-import secrets
 import uuid
 
 from django.conf import settings
@@ -22,12 +21,12 @@ from rssp.errors import (
     InvalidParameterError,
     RsspError,
 )
-from rssp.hsm.interface import Hsm
-from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding
+from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding, SigningKey
 from rssp.services.activating import record_creation, verify_creation_token
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
 from rssp.services.authority import issue_certificate, revoke_certificate, verify_issuable
 from rssp.services.hsm import get_hsm
+from rssp.services.keys import destroy_key, take_key
 from rssp.wire import CreateRequest
 
 log = logging.getLogger(__name__)
@@ -45,13 +44,12 @@ def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: O
         verify_issuable(
             certificate_policy=verified.certificate_policy, common_name=verified.common_name, email=verified.email
         )
-        hsm = get_hsm()
-        hsm.verify_available()
+        get_hsm().verify_available()
         activation = record_creation(verified=verified, token=token)
     except (ActivationError, AuthorityError, HsmError) as error:
         record_refusal(action=AuditEvent.Action.CREATE, error=error, token=token, credential_id="", origin=origin)
         raise
-    return _make(hsm, verified, activation, origin)
+    return _make(verified, activation, origin)
 
 
 def _verify_request(request: CreateRequest, verified: VerifiedCreation) -> None:
@@ -61,36 +59,30 @@ def _verify_request(request: CreateRequest, verified: VerifiedCreation) -> None:
         raise InvalidParameterError("keyAlgorithm")
 
 
-def _make(hsm: Hsm, verified: VerifiedCreation, activation: Activation, origin: Origin) -> Credential:
+def _make(verified: VerifiedCreation, activation: Activation, origin: Origin) -> Credential:
     """Everything after the approval is spent; undone as far as it came if a part of it fails."""
     credential = Credential(
         credential_id=str(uuid.uuid4()),
         issuer=settings.ISSUER,
         subject=verified.subject,
-        key_algorithm=verified.key_algorithm,
-        hsm_key_id=secrets.token_bytes(16),
         certificate_policy=verified.certificate_policy,
         description=_describe(verified),
     )
-    certificate = None
+    key, certificate = None, None
     try:
-        credential.public_key = hsm.generate_key(
-            key_id=bytes(credential.hsm_key_id),
-            label=credential.credential_id,
-            key_algorithm=credential.key_algorithm,
-        )
+        credential.key = key = take_key(key_algorithm=verified.key_algorithm)
         credential.certificate = certificate = issue_certificate(
             certificate_policy=verified.certificate_policy,
             common_name=verified.common_name,
             email=verified.email,
-            public_key=bytes(credential.public_key),
+            public_key=bytes(key.public_key),
             key_algorithm=verified.key_algorithm,
         )
         _keep(credential, verified, activation, origin)
     except Exception as error:
         # Whatever it was: no key stays without a credential.
         log.exception("no credential was made")
-        _undo(hsm, credential, certificate, activation, error, origin)
+        _undo(credential, key, certificate, activation, error, origin)
         raise CreationFailedError("no credential was made") from error
     return credential
 
@@ -106,8 +98,8 @@ def _keep(credential: Credential, verified: VerifiedCreation, activation: Activa
 
 
 def _undo(
-    hsm: Hsm,
     credential: Credential,
+    key: SigningKey | None,
     certificate: Certificate | None,
     activation: Activation,
     error: Exception,
@@ -115,13 +107,14 @@ def _undo(
 ) -> None:
     """No key without a credential: it is destroyed, and the audit says if that failed too."""
     reason = type(error).__name__
-    key_id = bytes(credential.hsm_key_id)
-    try:
-        hsm.destroy_key(key_id=key_id)
-        reason += "; the key was destroyed"
-    except HsmError:
-        log.error("the key %s was not destroyed", key_id.hex())
-        reason += f"; the key {key_id.hex()} was NOT destroyed"
+    if key is not None:
+        try:
+            destroy_key(key=key)
+            reason += "; the key was destroyed"
+        except (HsmError, DatabaseError):
+            named = bytes(key.key_id).hex()
+            log.error("the key %s was not destroyed", named)
+            reason += f"; the key {named} was NOT destroyed"
     if certificate is not None:
         try:
             revoke_certificate(certificate=certificate, reason="cessation_of_operation")

@@ -16,7 +16,7 @@ from rssp.wire import CredentialDescription, ListRequest
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
     """The caller's own credential; a token of one credential opens that one alone. Raises `UnknownCredentialError`."""
     rows = Credential.objects.filter(credential_id=credential_id, issuer=token.issuer, subject=token.subject)
-    found = rows.select_related("certificate").first()
+    found = rows.select_related("certificate", "key").first()
     if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
         raise UnknownCredentialError("there is no such credential for this user")
     return found
@@ -32,7 +32,7 @@ def _approved_credential(token: VerifiedToken) -> object:
 def list_credentials(*, token: VerifiedToken, request: ListRequest) -> tuple[list[Credential], str | None]:
     """The caller's credentials, oldest first, and the token of the next page if there is one."""
     rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
-    rows = rows.select_related("certificate").order_by("created", "pk")
+    rows = rows.select_related("certificate", "key").order_by("created", "pk")
     found = list(rows)
     if request.page_token is not None:
         positions = [index for index, row in enumerate(found) if row.credential_id == request.page_token]
@@ -63,12 +63,12 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
     """Everything that ``credentials/info`` can tell."""
     chain = read_chain(credential.certificate)
     certificate = x509.load_der_x509_certificate(chain[0])
-    key = KEY_ALGORITHMS[credential.key_algorithm]
+    key = KEY_ALGORITHMS[credential.key.key_algorithm]
     return CredentialDescription(
         credential_id=credential.credential_id,
         description=credential.description,
         enabled=credential.status == Credential.Status.ENABLED,
-        sign_algos=sign_algos(credential.key_algorithm),
+        sign_algos=sign_algos(credential.key.key_algorithm),
         bits=key.bits,
         curve_oid=key.curve_oid,
         certificate_status=certificate_status(credential.certificate, timezone.now()),

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from django.db import router, transaction
+from django.db.models import QuerySet
 
-from rssp.models import AuditEvent, Certificate, Credential
+from rssp.models import AuditEvent, Certificate, Credential, SigningKey
 from rssp.services.auditing import record_events
 from rssp.services.authority import revoke_certificate
 from rssp.services.hsm import get_hsm
+from rssp.services.keys import destroy_key
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,26 @@ def _event(credential_id: str, reason: str, operator: Operator) -> AuditEvent:
 
 
 def list_orphan_keys() -> list[bytes]:
-    """Ids of the HSM's keys that neither a credential nor an authority's certificate names."""
-    known = set(map(bytes, Credential.objects.values_list("hsm_key_id", flat=True)))
-    named = Certificate.objects.exclude(hsm_key_id=None).values_list("hsm_key_id", flat=True)
-    known |= {bytes(key_id) for key_id in named if key_id is not None}
-    return [key_id for key_id in get_hsm().list_key_ids() if key_id not in known]
+    """Ids of keys that stand behind nothing: in the token and named by no row, or assigned and no credential's."""
+    known = set(
+        map(bytes, SigningKey.objects.exclude(state=SigningKey.State.DESTROYED).values_list("key_id", flat=True))
+    )
+    authorities = Certificate.objects.exclude(hsm_key_id=None).values_list("hsm_key_id", flat=True)
+    known |= {bytes(key_id) for key_id in authorities if key_id is not None}
+    unnamed = [key_id for key_id in get_hsm().list_key_ids() if key_id not in known]
+    return unnamed + [bytes(key.key_id) for key in _stranded_keys()]
 
 
 def destroy_orphan_key(*, key_id: bytes) -> None:
     """Of a key that `list_orphan_keys` named; audited before the key goes."""
     record_events([_event("", f"orphan key {key_id.hex()} destroyed", CONSOLE)])
-    get_hsm().destroy_key(key_id=key_id)
+    stranded = _stranded_keys().filter(key_id=key_id).first()
+    if stranded is not None:
+        destroy_key(key=stranded)
+    else:
+        get_hsm().destroy_key(key_id=key_id)
+
+
+def _stranded_keys() -> QuerySet[SigningKey]:
+    """Taken for a credential that a dying process did not record."""
+    return SigningKey.objects.filter(state=SigningKey.State.ASSIGNED, credentials=None)

@@ -32,7 +32,7 @@ from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import EXPLICIT_MODE, find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
-from rssp.services.hsm import get_hsm
+from rssp.services.keys import open_key
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.wire import SignHashRequest, decode_hashes
 
@@ -61,7 +61,7 @@ def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
 
 def _read_operation(credential: Credential, request: SignHashRequest) -> tuple[SigningOperation, tuple[bytes, ...]]:
     operation = choose_operation(
-        key_algorithm=credential.key_algorithm,
+        key_algorithm=credential.key.key_algorithm,
         sign_algo=request.sign_algo,
         sign_algo_params=request.sign_algo_params,
         hash_algorithm_oid=request.hash_algorithm_oid,
@@ -121,7 +121,7 @@ def _sign(
     origin: Origin,
 ) -> list[bytes]:
     public_key = read_public_key(credential=credential)
-    with get_hsm().open_key(key_id=bytes(credential.hsm_key_id)) as signer:
+    with open_key(key=credential.key) as signer:
         reservation = reserve_digests(
             activation=activation,
             sad_checksum=sad_checksum,

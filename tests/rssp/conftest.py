@@ -21,6 +21,7 @@ from rssp.hsm.softhsm import ensure_token
 from rssp.models import Certificate, Credential, PasskeyBinding
 from rssp.services.authority import issue_certificate, prepare_authority
 from rssp.services.hsm import get_hsm
+from rssp.services.keys import take_key
 from tests.rssp import remote as remote_side
 from tests.support.authenticator import Authenticator
 from tests.support.softhsm import Token, count_c_sign, forget_calls, spy_on
@@ -116,20 +117,17 @@ class Signer:
 
     def own_credential(self, key_algorithm: str = "ec-p256") -> Credential:
         have_authority()
-        key_id = uuid.uuid4().bytes
-        public_key = get_hsm().generate_key(key_id=key_id, label="test", key_algorithm=key_algorithm)
+        key = take_key(key_algorithm=key_algorithm)
         self.credential = Credential.objects.create(
             credential_id=str(uuid.uuid4()),
             issuer=django_settings.ISSUER,
             subject=self.subject,
-            key_algorithm=key_algorithm,
-            hsm_key_id=key_id,
-            public_key=public_key,
+            key=key,
             certificate=issue_certificate(
                 certificate_policy="demonstration",
                 common_name="Alice Example",
                 email="alice@example.org",
-                public_key=public_key,
+                public_key=bytes(key.public_key),
                 key_algorithm=key_algorithm,
             ),
             certificate_policy="demonstration",
@@ -152,7 +150,7 @@ class Signer:
         body = {
             "credentialID": self.credential.credential_id,
             {1: "hash", 2: "hashes"}[version]: [base64.b64encode(item).decode() for item in digests],
-            "signAlgo": ECDSA_SHA256 if self.credential.key_algorithm.startswith("ec") else RSA_SHA256,
+            "signAlgo": ECDSA_SHA256 if self.credential.key.key_algorithm.startswith("ec") else RSA_SHA256,
         }
         body = {name: value for name, value in (body | members).items() if value is not None}
         return call("signatures/signHash", body, bearer, version=version)

@@ -9,12 +9,12 @@ from django.contrib import admin
 from django.test import Client
 
 from authz.models import User
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding, SigningKey
 from tests.authz.conftest import Person
 from tests.rssp.conftest import Asked, Signer, digest
 
 LEASE = digest("Lease")
-MODELS = [ActivatedDigest, Activation, AuditEvent, Certificate, Credential]
+MODELS = [ActivatedDigest, Activation, AuditEvent, Certificate, Credential, SigningKey]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_an_operator_looks_at_everything_and_signers_at_nothing(alice: Signer, o
             f"/admin/rssp/{model._meta.model_name}/{row.pk}/change/",
         ):
             page = page_of(operator.browser.get(address))
-            assert bytes(alice.credential.hsm_key_id).hex() not in page
+            assert bytes(alice.credential.key.key_id).hex() not in page
             for nobody in (stranger.browser, Client()):
                 assert nobody.get(address).status_code == 302
 

@@ -28,7 +28,7 @@ def refused(answer: Any, asked: Asked, sentence: str, status: int = 400) -> None
 
 
 def verify(signer: Signer, value: bytes, signed: bytes) -> None:
-    key = load_der_public_key(bytes(signer.credential.public_key))
+    key = load_der_public_key(bytes(signer.credential.key.public_key))
     assert isinstance(key, ec.EllipticCurvePublicKey)
     key.verify(value, signed, ec.ECDSA(Prehashed(hashes.SHA256())))
 
@@ -153,7 +153,7 @@ def test_a_disabled_credential_and_a_dead_certificate_sign_nothing(alice: Signer
 
 def test_a_signature_that_does_not_verify_never_leaves(alice: Signer, bob: Signer, asked: Asked) -> None:
     token = alice.approve(LEASE, ANNEX)
-    alice.credential.hsm_key_id = bob.credential.hsm_key_id
+    alice.credential.key = bob.credential.key
     alice.credential.save()
     answer = alice.sign(token, LEASE, ANNEX)
     assert (answer.status_code, answer.json()["error"]) == (500, "server_error")

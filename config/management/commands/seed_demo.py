@@ -119,7 +119,7 @@ def _ensure_client() -> dict[str, Any]:
 
 def _ensure_credential(passkey: Passkey, key: SoftwarePasskey, key_algorithm: str) -> Credential:
     subject = str(passkey.user.sub)
-    mine = Credential.objects.filter(issuer=settings.ISSUER, subject=subject, key_algorithm=key_algorithm)
+    mine = Credential.objects.filter(issuer=settings.ISSUER, subject=subject, key__key_algorithm=key_algorithm)
     found = mine.filter(bindings__passkey_id=key.credential_id, bindings__unbound=None).order_by("created").first()
     return found or create_credential(
         token=_approve_creation(passkey, key, key_algorithm),
@@ -176,5 +176,5 @@ def _describe(credential: Credential, person: DemoPerson) -> dict[str, Any]:
         "email": person.email,
         "auth_mode": credential.auth_mode,
         "scal": credential.scal,
-        "key": credential.key_algorithm,
+        "key": credential.key.key_algorithm,
     }

@@ -1,4 +1,4 @@
-"""``manage.py list_orphan_keys``: keys in the HSM that stand behind nothing."""
+"""``manage.py list_orphan_keys``: keys that stand behind nothing."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rssp.services.operating import destroy_orphan_key, list_orphan_keys
 
 class Command(BaseCommand):
     help = (
-        "Lists the ids of keys that no credential and no authority has: a process died while it made them. "
+        "Lists the ids of keys that no credential, no pool and no authority has: a process died while it made them. "
         "Run it while this service is stopped, or a key that is being made now is called an orphan."
     )
 
