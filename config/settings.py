@@ -298,6 +298,7 @@ if "gateway" in ROLES:
     GATEWAY_DOCUMENTS_DIR = VAR_DIR / "gateway-documents"
     JOB_RETENTION = timedelta(days=env_int("JOB_RETENTION_DAYS", 7))
     TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")
+    TRUSTED_LIST_SIGNERS_FILE = os.environ.get("TRUSTED_LIST_SIGNERS_FILE")
 
 # --- signapp --------------------------------------------------------------------------------------------------
 if "signapp" in ROLES:

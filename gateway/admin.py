@@ -1,11 +1,18 @@
-"""What an operator sees of jobs: states and errors. Nothing here can sign, and no document can be opened."""
+"""What an operator sees of jobs, states and errors, and whom an operator trusts. Nothing here can sign, and no
+document can be opened."""
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from gateway.models import CredentialRequest, Job
+from gateway.errors import TrustError
+from gateway.forms import TrustAnchorForm, TrustedListForm
+from gateway.models import CredentialRequest, Job, TrustAnchor, TrustedList
+from gateway.services import trust
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -50,3 +57,104 @@ class CredentialRequestAdmin(ReadOnlyAdmin):
         *("id", "state", "issuer", "subject", "certificate_policy", "key_algorithm", "credential", "error_code"),
         *("created_at", "expires_at"),
     )
+
+
+def _operator(request: HttpRequest) -> str:
+    return str(request.user.get_username())
+
+
+@admin.register(TrustAnchor)
+class TrustAnchorAdmin(_Admin):
+    """Whom signatures may lead to. Nothing is removed: an anchor that is disabled says who did it, and when."""
+
+    list_display = ("name", "purpose", "enabled", "not_after", "trusted_list", "added_by", "note")
+    list_filter = ("enabled", "purpose", "trusted_list")
+    search_fields = ("name", "fingerprint", "note")
+    actions = ("enable", "disable")
+    shown = (
+        *("name", "sha256", "purpose", "not_before", "not_after", "trusted_list"),
+        *("added_by", "added_at", "changed_by", "changed_at"),
+    )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **({} if obj else {"form": TrustAnchorForm}), **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.shown, "enabled", "note") if obj else ("pem", "note")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.shown if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: TrustAnchor, form: Any, change: bool) -> None:
+        operator = _operator(request)
+        if change:
+            trust.change_anchor(anchor=obj, enabled=obj.enabled, note=obj.note, operator=operator)
+        else:
+            added = trust.add_anchor(pem=form.cleaned_data["pem"], note=obj.note, operator=operator)
+            obj.__dict__.update(added.__dict__)
+
+    @admin.display(description=_("SHA-256 fingerprint"))
+    def sha256(self, anchor: TrustAnchor) -> str:
+        """In pairs, as other programs show it."""
+        return ":".join(anchor.fingerprint[place : place + 2] for place in range(0, 64, 2)).upper()
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, chosen: QuerySet[TrustAnchor]) -> None:
+        self._set(request, chosen, enabled=True)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, chosen: QuerySet[TrustAnchor]) -> None:
+        self._set(request, chosen, enabled=False)
+
+    def _set(self, request: HttpRequest, chosen: QuerySet[TrustAnchor], *, enabled: bool) -> None:
+        anchors = list(chosen.exclude(enabled=enabled))
+        for anchor in anchors:
+            trust.change_anchor(anchor=anchor, enabled=enabled, note=anchor.note, operator=_operator(request))
+            self.log_change(request, anchor, "Enabled." if enabled else "Disabled.")
+        messages.success(request, ngettext("%d anchor changed.", "%d anchors changed.", len(anchors)) % len(anchors))
+
+
+@admin.register(TrustedList)
+class TrustedListAdmin(_Admin):
+    """Lists that anchors came from. Adding one imports it, in the place of the territory's last one."""
+
+    list_display = ("territory", "operator", "sequence_number", "issued", "next_update", "imported_at", "imported_by")
+    fields = (
+        *("territory", "operator", "sequence_number", "issued", "next_update", "source", "sha256", "signer_sha256"),
+        *("imported_at", "imported_by"),
+    )
+    actions = None
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **({} if obj else {"form": TrustedListForm}), **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ("file", "url")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Without Django's transaction around it, since fetching and reading a list takes a while."""
+        try:
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        except TrustError as error:
+            messages.error(request, f"Nothing was imported. {error}")
+            return HttpResponseRedirect(request.path)
+
+    def save_model(self, request: HttpRequest, obj: TrustedList, form: Any, change: bool) -> None:
+        imported = trust.import_trusted_list(
+            xml=form.cleaned_data["xml"],
+            signers=trust.configured_signers(),
+            source=form.cleaned_data["source"],
+            operator=_operator(request),
+        )
+        obj.__dict__.update(imported.__dict__)

@@ -21,11 +21,13 @@ def check_document_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
-    """``gateway.E002`` unreadable trust anchors; ``gateway.W001`` documents so large that reading them may be
-    refused as hostile."""
-    found: list[CheckMessage] = []
-    if settings.TRUST_ANCHORS_FILE and not Path(settings.TRUST_ANCHORS_FILE).is_file():
-        found.append(Error("TRUST_ANCHORS_FILE names no file.", id="gateway.E002"))
+    """``gateway.E002`` trust anchors or list signers that cannot be read; ``gateway.W001`` documents so large that
+    reading them may be refused as hostile."""
+    found: list[CheckMessage] = [
+        Error(f"{name} names no file.", id="gateway.E002")
+        for name in ("TRUST_ANCHORS_FILE", "TRUSTED_LIST_SIGNERS_FILE")
+        if (path := getattr(settings, name)) and not Path(path).is_file()
+    ]
     if settings.MAX_DOCUMENT_BYTES > 256 * 1024 * 1024:
         found.append(
             Warning("MAX_DOCUMENT_BYTES is above 256 MiB: reading has 1 GiB and ten seconds.", id="gateway.W001")

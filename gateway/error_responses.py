@@ -23,6 +23,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.SigningServiceUnavailableError, 503),
     (errors.AuthorizationServerUnavailableError, 503),
     (errors.StorageFullError, 507),
+    (errors.TrustError, 422),
     (errors.OutcomeUnknownError, 500),
     (errors.InvalidSignatureError, 500),
     (errors.StorageError, 500),

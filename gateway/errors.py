@@ -186,3 +186,45 @@ class StorageFullError(GatewayError):
 
 class StorageError(GatewayError):
     """A stored document cannot be read back: its file or key is gone or altered."""
+
+
+# --- Trust: what an operator asks for, in the admin or by a command -----------------------------------------
+
+
+class TrustError(GatewayError):
+    """Root of certificates and lists that are not taken as anchors; nothing was changed."""
+
+
+class NotAnAnchorError(TrustError):
+    code = "not_an_anchor"
+    sentence = "This certificate cannot be a trust anchor."
+
+
+class TrustedListNotFetchedError(TrustError):
+    code = "trusted_list_not_fetched"
+    sentence = "The trusted list could not be fetched."
+
+
+class TrustedListMalformedError(TrustError):
+    code = "trusted_list_malformed"
+    sentence = "This is no trusted list (ETSI TS 119 612) that can be read."
+
+
+class TrustedListSignatureError(TrustError):
+    code = "trusted_list_signature"
+    sentence = "The list's signature does not verify with any of the scheme operator's certificates given."
+
+
+class TrustedListExpiredError(TrustError):
+    code = "trusted_list_expired"
+    sentence = "The list is not in force now: its next update is due, or it is of the future."
+
+
+class TrustedListOutdatedError(TrustError):
+    code = "trusted_list_outdated"
+    sentence = "A newer list of this territory was imported already."
+
+
+TRUSTED_LIST_ERRORS: dict[str, type[TrustError]] = {
+    error.code: error for error in (TrustedListMalformedError, TrustedListSignatureError, TrustedListExpiredError)
+}

@@ -16,11 +16,14 @@ from typing import IO, Any
 
 ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 10
+# A large country's list has some megabytes of XML.
+_CPU_SECONDS_OF = {"read_trusted_list": 60}
 
 
-def _limit() -> None:
+def _limit(task: str) -> None:
+    seconds = _CPU_SECONDS_OF.get(task, CPU_SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
@@ -32,7 +35,14 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
     """
     from pyhanko.pdf_utils.misc import PdfDecodeLimitError
 
-    from gateway.errors import DamagedPdfError, GatewayError, HostilePdfError, InvalidSignatureError, StorageFullError
+    from gateway.errors import (
+        DamagedPdfError,
+        GatewayError,
+        HostilePdfError,
+        InvalidSignatureError,
+        StorageFullError,
+        TrustedListMalformedError,
+    )
     from gateway.pades import tasks
 
     run = tasks.TASKS[task]
@@ -50,11 +60,12 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
             return {"error": StorageFullError.code}
         # The kind alone: a message may quote the document.
         sys.stderr.write(f"{task}: {type(error).__name__}")
-        return {"error": InvalidSignatureError.code if task == "verify" else DamagedPdfError.code}
+        refusal = {"verify": InvalidSignatureError.code, "read_trusted_list": TrustedListMalformedError.code}
+        return {"error": refusal.get(task, DamagedPdfError.code)}
 
 
 def main() -> None:
-    _limit()
+    _limit(sys.argv[1])
     # pyHanko's warnings quote the document.
     logging.getLogger().addHandler(logging.NullHandler())
     arguments = json.load(sys.stdin)

@@ -7,28 +7,41 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from gateway.errors import DOCUMENT_ERRORS, GatewayError, HostilePdfError, InvalidSignatureError, StorageFullError
+from gateway.errors import (
+    DOCUMENT_ERRORS,
+    TRUSTED_LIST_ERRORS,
+    GatewayError,
+    HostilePdfError,
+    InvalidSignatureError,
+    StorageFullError,
+    TrustedListMalformedError,
+)
 from gateway.pades.values import (
     InspectedDocument,
     PreparedSignature,
     SignatureRequest,
+    TrustedListContent,
     VerifiedSignedDocument,
     prepared_from_json,
     request_to_json,
+    trusted_list_from_json,
 )
 
 log = logging.getLogger(__name__)
 
 WALL_SECONDS = 10
+TRUSTED_LIST_SECONDS = 90
 # So many documents are read at once by this process: each may take its limit of memory.
 _places = threading.BoundedSemaphore(4)
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 _REFUSALS: dict[str, type[GatewayError]] = {
     **DOCUMENT_ERRORS,
+    **TRUSTED_LIST_ERRORS,
     **{error.code: error for error in (InvalidSignatureError, StorageFullError)},
 }
 
@@ -57,7 +70,19 @@ def verify_document(
     return VerifiedSignedDocument(**_call("verify", [document], arguments))
 
 
-def _call(task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+def read_trusted_list(file: IO[bytes], *, signers: Sequence[bytes], now: datetime) -> TrustedListContent:
+    """See `gateway.pades.trusted_list`. ``file`` is a real file."""
+    arguments = {"signers": [base64.b64encode(item).decode() for item in signers], "now": now.isoformat()}
+    try:
+        return trusted_list_from_json(_call("read_trusted_list", [file], arguments, seconds=TRUSTED_LIST_SECONDS))
+    except HostilePdfError:
+        # Too much time or memory, as it would be for a document.
+        raise TrustedListMalformedError from None
+
+
+def _call(
+    task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any], *, seconds: int | None = None
+) -> dict[str, Any]:
     for file in files:
         file.flush()
         file.seek(0)
@@ -71,7 +96,7 @@ def _call(task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any]) -> d
                 pass_fds=descriptors,
                 cwd=_ROOT,
                 env=_ENVIRONMENT,
-                timeout=WALL_SECONDS,
+                timeout=seconds or WALL_SECONDS,
                 check=False,
             )
     except subprocess.TimeoutExpired:

@@ -3,11 +3,12 @@
 import base64
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import IO, Any
 
 from gateway.pades.inspect import inspect_document
 from gateway.pades.prepare import prepare_document
-from gateway.pades.values import prepared_to_json, request_from_json
+from gateway.pades.values import prepared_to_json, request_from_json, trusted_list_to_json
 from gateway.pades.verify import verify_document
 
 
@@ -24,8 +25,18 @@ def _verify(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]
     return asdict(verify_document(files[0], chain=chain, anchors=anchors, **arguments))
 
 
+def _read_trusted_list(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    # Its libraries take longer to import than a document to inspect.
+    from gateway.pades.trusted_list import read_trusted_list
+
+    signers = [base64.b64decode(item) for item in arguments["signers"]]
+    now = datetime.fromisoformat(arguments["now"])
+    return trusted_list_to_json(read_trusted_list(files[0].read(), signers=signers, now=now))
+
+
 TASKS: dict[str, Callable[[list[IO[bytes]], dict[str, Any]], dict[str, Any]]] = {
     "inspect": _inspect,
     "prepare": _prepare,
     "verify": _verify,
+    "read_trusted_list": _read_trusted_list,
 }

@@ -75,3 +75,40 @@ def prepared_from_json(value: dict[str, Any]) -> PreparedSignature:
     return PreparedSignature(
         base64.b64decode(value["signed_attributes"]), int(value["reserved_start"]), int(value["reserved_end"])
     )
+
+
+@dataclass(frozen=True)
+class ListedService:
+    """A service of a trusted list that is granted now; ``kind`` is ``ca`` or ``tsa``, ``certificate`` DER."""
+
+    kind: str
+    name: str
+    certificate: bytes
+
+
+@dataclass(frozen=True)
+class TrustedListContent:
+    """A trusted list whose signature verified. Times are ISO 8601; ``signer_sha256`` names the certificate."""
+
+    territory: str
+    operator: str
+    sequence_number: int
+    issued: str
+    next_update: str
+    signer_sha256: str
+    services: tuple[ListedService, ...]
+
+
+def trusted_list_to_json(content: TrustedListContent) -> dict[str, Any]:
+    services = [
+        {"kind": each.kind, "name": each.name, "certificate": base64.b64encode(each.certificate).decode()}
+        for each in content.services
+    ]
+    return {**vars(content), "services": services}
+
+
+def trusted_list_from_json(value: dict[str, Any]) -> TrustedListContent:
+    services = tuple(
+        ListedService(each["kind"], each["name"], base64.b64decode(each["certificate"])) for each in value["services"]
+    )
+    return TrustedListContent(**{**value, "services": services})

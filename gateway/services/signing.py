@@ -10,11 +10,7 @@ import base64
 import logging
 import uuid
 from datetime import timedelta
-from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificates
-from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -36,6 +32,7 @@ from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
 from gateway.pades.values import PreparedSignature
 from gateway.services.jobs import purge
+from gateway.services.trust import list_anchors
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +149,7 @@ def _complete(job: Job) -> StoredDocument:
         verified = isolation.verify_document(
             file,
             chain=chain,
-            anchors=_anchors(chain),
+            anchors=list_anchors(chain=chain),
             field_name=job.field_name,
             size=job.document_size,
             sha256=job.document_sha256,
@@ -166,11 +163,3 @@ def _complete(job: Job) -> StoredDocument:
 
 def _chain(job: Job) -> list[bytes]:
     return [base64.b64decode(certificate) for certificate in job.certificate_chain]
-
-
-def _anchors(chain: list[bytes]) -> list[bytes]:
-    """What the result must lead to: the configured anchors, else the top of the chain that the signing service gave."""
-    if not settings.TRUST_ANCHORS_FILE:
-        return chain[-1:]
-    pem = Path(settings.TRUST_ANCHORS_FILE).read_bytes()
-    return [certificate.public_bytes(Encoding.DER) for certificate in load_pem_x509_certificates(pem)]
