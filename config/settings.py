@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from csp.constants import NONE, SELF
 
-from config.env import ConfigurationError, database, env_int, env_list, env_secret, env_str
+from config.env import ConfigurationError, database, env_bool, env_int, env_list, env_secret, env_str
 from config.roles import alias_of, parse_roles
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -279,6 +279,13 @@ if "rssp" in ROLES:
     RSSP_REGION = env_str("RSSP_REGION", "FR")
     # A PNG or JPEG of at most 256 x 256 pixels (CSC API, info).
     RSSP_LOGO = env_str("RSSP_LOGO", f"{RSSP_URL}/static/img/mark-180.png")
+    # Explicit mode. Comma-separated Fernet keys: the first one seals what its factors are known by, all unseal.
+    RSSP_FACTOR_KEYS = env_secret("RSSP_FACTOR_KEYS", development=_DEVELOPMENT_SECRETS, make=_fernet_key).split(",")
+    RSSP_FACTOR_TRIES = env_int("RSSP_FACTOR_TRIES", 5)
+    RSSP_FACTOR_LOCK_SECONDS = env_int("RSSP_FACTOR_LOCK_SECONDS", 15 * 60)
+    RSSP_OTP_SECONDS = env_int("RSSP_OTP_SECONDS", 5 * 60)
+    RSSP_OTP_RESEND_SECONDS = env_int("RSSP_OTP_RESEND_SECONDS", 30)
+    RSSP_SAD_SECONDS = env_int("RSSP_SAD_SECONDS", 5 * 60)
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
     # An outside authority by the Certificate Management Protocol; the secret is shared with it, the reference names it.
     CMP_URL = env_str("CMP_URL", "")
@@ -353,6 +360,18 @@ if "signapp" in ROLES:
         "task": "signapp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
     }
+
+# --- E-mail ---------------------------------------------------------------------------------------------------
+# In development mails lie in files; nothing is ever written to a log or a terminal.
+DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", f"paraph@{urlsplit(BASE_URL).hostname}")
+EMAIL_HOST = env_str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env_int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env_secret("EMAIL_HOST_PASSWORD") if EMAIL_HOST_USER else ""
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if DEVELOPMENT else 'smtp'}.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 LOGGING = {

@@ -1,7 +1,7 @@
 """The one table from this role's errors to HTTP and CSC's words. What is not in it is `server_error` without detail."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.http import HttpRequest, JsonResponse
 
@@ -15,8 +15,11 @@ INVALID_REQUEST = (
     "once, or is otherwise malformed."
 )
 MALFORMED_HEADER = {1: INVALID_REQUEST, 2: "Malformed authorization header."}
-# Version 1 has another sentence for the header here and there.
-_ODD_HEADERS = {"/csc/v1/credentials/extendTransaction": INVALID_REQUEST.replace("required", "REQUIRED", 1)}
+# Version 1 has another sentence for the header here and there, with the specification's own spelling.
+_ODD_HEADERS = {
+    "/csc/v1/credentials/extendTransaction": INVALID_REQUEST.replace("required", "REQUIRED", 1),
+    "/csc/v1/credentials/sendOTP": "Malformed authroization header.",
+}
 INVALID_TOKEN = "The token provided is not a valid OAuth access or refresh token."
 UNAVAILABLE = (
     "The authorization server is currently unable to handle the request due to a temporary overloading or maintenance "
@@ -27,7 +30,10 @@ SERVER_ERROR = (
 )
 RETRY_AFTER_SECONDS = "5"
 
+ACCESS_DENIED = "The user, authorization server or remote service denied the request."
+
 Sentence = Callable[[errors.RsspError, Version], str]
+Code = str | Mapping[Version, str]
 
 
 def _fixed(sentence: str) -> Sentence:
@@ -44,8 +50,17 @@ def _certificate(error: errors.RsspError, _version: Version) -> str:
     return f"Signing certificate '{subject}' is {error}."
 
 
+def _factor(sentence: str) -> Sentence:
+    """Version 1 says which factor it was, version 2 does not."""
+    return lambda _error, version: sentence if version == 1 else "The authentication data is invalid"
+
+
+def _wrong(code: str) -> Code:
+    return {1: code, 2: "invalid_authentication_data"}
+
+
 # The first class that fits decides, so children stand before their parents.
-TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
+TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.MalformedAuthorizationError, 400, "invalid_request", lambda _, version: MALFORMED_HEADER[version]),
     (errors.BodyTooLongError, 413, "invalid_request", _fixed("The body is too long.")),
     (errors.MalformedBodyError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
@@ -84,6 +99,26 @@ TABLE: tuple[tuple[type[errors.RsspError], int, str, Sentence], ...] = (
         "invalid_request",
         _fixed("The credential identified by credentialID is disabled"),
     ),
+    (
+        errors.AuthModeError,
+        400,
+        "invalid_request",
+        _fixed("The credential identified by credentialID is authorized by OAuth 2.0 alone"),
+    ),
+    (errors.WrongPinError, 400, _wrong("invalid_pin"), _factor("The PIN is invalid")),
+    (errors.WrongOneTimePasswordError, 400, _wrong("invalid_otp"), _factor("The OTP is invalid")),
+    (errors.WrongFactorsError, 400, _wrong("access_denied"), _factor(ACCESS_DENIED)),
+    (errors.ApprovalDeniedError, 400, _wrong("access_denied"), _factor(ACCESS_DENIED)),
+    (
+        errors.FactorLockedError,
+        400,
+        "invalid_request",
+        lambda error, version: f"{error if version == 1 else 'Credential'} locked",
+    ),
+    (errors.TooManyChallengesError, 429, "too_many_requests", _fixed("A one-time password was sent a moment ago.")),
+    (errors.TooManyWaitsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.MessageNotSentError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.SealError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CertificateNotValidError, 400, "invalid_request", _certificate),
     (errors.ActivationExpiredError, 400, "invalid_request", _fixed("SAD expired")),
     (errors.DigestNotAuthorizedError, 400, "invalid_request", _fixed("Hash is not authorized by the SAD.")),
@@ -118,7 +153,8 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     if found is None:
         log.error("%s: %s", type(error).__name__, error)
         return write_error(request, 500, "server_error", SERVER_ERROR)
-    _, status, code, sentence = found
+    _, status, codes, sentence = found
+    code = codes if isinstance(codes, str) else codes[version]
     log.log(logging.ERROR if status >= 500 else logging.INFO, "%s: %s", type(error).__name__, error)
     text = sentence(error, version)
     if isinstance(error, errors.MalformedAuthorizationError):
@@ -126,7 +162,7 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     response = write_error(request, status, code, text)
     if status in {401, 403}:
         response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
-    if status == 503:
+    if status in {429, 503}:
         response["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 

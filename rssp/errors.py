@@ -159,6 +159,65 @@ class CertificateNotValidError(CredentialError):
         self.subject = subject
 
 
+class AuthModeError(CredentialError):
+    """The credential is opened another way: explicit ones by ``credentials/authorize``, the others by OAuth alone."""
+
+
+# --- Explicit mode: the factors that a client collects ------------------------------------------------------
+
+
+class FactorError(RsspError):
+    """Root of factors that open nothing. What exactly was wrong is told as far as CSC's sentences do."""
+
+
+class WrongPinError(FactorError):
+    """The PIN is wrong or missing."""
+
+
+class WrongOneTimePasswordError(FactorError):
+    """The one-time password is wrong, used, too old or missing."""
+
+
+class WrongFactorsError(FactorError):
+    """Another factor is wrong, or what is given does not open the credential."""
+
+
+class FactorLockedError(FactorError):
+    """Too many tries; it opens again by itself, or by an operator. ``str`` is CSC's word for the factor: PIN, OTP."""
+
+
+class ApprovalDeniedError(FactorError):
+    """The signer refused the approval that was asked for out of band, or did not answer in time."""
+
+
+class TooManyChallengesError(RsspError):
+    """A one-time password was sent a moment ago, or too many were sent lately."""
+
+
+class MessageNotSentError(RsspError):
+    """The one-time password could not be sent. Try again later."""
+
+
+class TooManyWaitsError(RsspError):
+    """Too many clients wait here for a signer's approval already. Try again later."""
+
+
+class SealError(RsspError):
+    """A sealed secret does not open: its key is gone, or it was made for something else."""
+
+
+class ExplicitModeError(RsspError):
+    """Root of explicit credentials that are not made. ``str`` is a sentence for the operator."""
+
+
+class ExpressionError(ExplicitModeError):
+    """The expression over authentication objects is malformed, ambiguous, or never true."""
+
+
+class AuthenticationObjectError(ExplicitModeError):
+    """An authentication object cannot be as it was asked for."""
+
+
 # --- The activation: the signer must approve again ----------------------------------------------------------
 
 

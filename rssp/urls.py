@@ -2,20 +2,16 @@
 
 from django.urls import path
 
-from rssp.views import csc, openapi, pki
+from rssp.views import csc, explicit, openapi, pki
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
 
 # The rest of the specifications' methods: known, and not built.
 NOT_BUILT = {
-    1: (
-        *("auth/login", "auth/revoke", "credentials/authorize"),
-        *("credentials/sendOTP", "signatures/timestamp"),
-    ),
+    1: ("auth/login", "auth/revoke", "signatures/timestamp"),
     2: (
-        *("auth/login", "auth/revoke", "credentials/authorize", "credentials/authorizeCheck"),
-        *("credentials/getChallenge", "credentials/sendOTP", "credentials/delete"),
+        *("auth/login", "auth/revoke", "credentials/authorizeCheck", "credentials/delete"),
         *("signatures/signDoc", "signatures/signPolling", "signatures/timestamp"),
     ),
 }
@@ -24,6 +20,8 @@ _BUILT = {
     "credentials/list": csc.credentials_list,
     "credentials/info": csc.credentials_info,
     "credentials/extendTransaction": csc.credentials_extend_transaction,
+    "credentials/authorize": explicit.credentials_authorize,
+    "credentials/sendOTP": explicit.credentials_send_otp,
     "signatures/signHash": csc.sign_hash,
 }
 
@@ -34,6 +32,12 @@ urlpatterns = [
         for method, view in _BUILT.items()
     ),
     path("csc/v2/credentials/create", csc.credentials_create, {"version": 2}, name="v2/credentials/create"),
+    path(
+        "csc/v2/credentials/getChallenge",
+        explicit.credentials_get_challenge,
+        {"version": 2},
+        name="v2/credentials/getChallenge",
+    ),
     *(
         path(f"csc/v{version}/{method}", not_implemented, {"version": version}, name=f"v{version}/{method}")
         for version, methods in NOT_BUILT.items()

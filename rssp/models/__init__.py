@@ -1,7 +1,9 @@
-"""What this role keeps: certificates, credentials and their keys, activations with their ledger, and the audit."""
+"""What this role keeps: certificates, credentials, their keys and what opens them, activations with their ledger, and
+the audit."""
 
 from rssp.models.activations import ActivatedDigest, Activation, Extension
 from rssp.models.audit import AppendOnlyError, AuditEvent
+from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.keys import KeyEncryptionKey, SigningKey
@@ -11,10 +13,13 @@ __all__ = [
     "Activation",
     "AppendOnlyError",
     "AuditEvent",
+    "AuthenticationObject",
     "Certificate",
+    "Challenge",
     "Credential",
     "Extension",
     "KeyEncryptionKey",
     "PasskeyBinding",
+    "PendingAuthorization",
     "SigningKey",
 ]

@@ -15,6 +15,13 @@ class Credential(models.Model):
         ENABLED = "enabled", _("enabled")
         DISABLED = "disabled", _("disabled")
 
+    class AuthMode(models.TextChoices):
+        """CSC API v1, ``authMode``. Only the first is under the signer's sole control by a passkey of theirs."""
+
+        OAUTH2CODE = "oauth2code", _("OAuth with a passkey")
+        EXPLICIT = "explicit", _("explicit: PIN, one-time password (weaker)")
+        IMPLICIT = "implicit", _("implicit: a passkey, asked for out of band (weaker)")
+
     credential_id = models.CharField(max_length=64, unique=True)  # a UUID in its canonical text form
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
@@ -24,7 +31,8 @@ class Credential(models.Model):
     description = models.CharField(max_length=255)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.ENABLED)
     scal = models.CharField(max_length=1, default="2")
-    auth_mode = models.CharField(max_length=16, default="oauth2code")
+    auth_mode = models.CharField(max_length=16, choices=AuthMode.choices, default=AuthMode.OAUTH2CODE)
+    auth_expression = models.CharField(max_length=255, default="", blank=True)  # over its authentication objects
     multisign = models.PositiveIntegerField(default=1000)
     created = models.DateTimeField(default=timezone.now)
 

@@ -31,6 +31,8 @@ def activate_credential(*, token: VerifiedToken, credential: Credential) -> Acti
 
     Raises children of `ActivationError`; a second token around the same approval is `ActivationReplayedError`.
     """
+    if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
+        raise ActivationRefusedError("the credential is opened by credentials/authorize alone")
     given = parse_signing_approval(
         client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
     )

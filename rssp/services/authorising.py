@@ -11,14 +11,16 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import router, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from rssp.activation import VerifiedActivation
 from rssp.algorithms import DIGEST_BYTES, HASH_NAMES, HASH_OIDS
 from rssp.clients.introspection import VerifiedToken, checksum_of
 from rssp.errors import (
     ActivationRefusedError,
+    ActivationReplayedError,
     DigestLengthError,
     HashAlgorithmError,
     MissingParameterError,
@@ -28,9 +30,8 @@ from rssp.errors import (
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Extension
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
-from rssp.services.ledger import SIGNABLE_HASH_TYPE, verify_current_sad
+from rssp.services.ledger import ANY_DIGEST, SIGNABLE_HASH_TYPE, verify_current_sad
 
-EXPLICIT_MODE = "explicit"
 NONCE_BYTES = 32
 
 
@@ -44,11 +45,59 @@ def authorise(
     num_signatures: int,
     lifetime: timedelta,
     origin: Origin,
+    approval: VerifiedActivation | None = None,
 ) -> tuple[Activation, str]:
     """``num_signatures`` signatures with ``credential`` for the token's user and client; returns the SAD beside it.
 
     At SCAL 1 what ``digests`` leave open may be any digest. At SCAL 2 there must be digests, and what they leave open
     signs nothing until an extension names it. Without ``hash_algorithm_oid`` the digests' length names the algorithm.
+    ``approval`` is the passkey's, where one was asked for out of band: it is good for one authorisation.
+
+    Raises what `verify_authorisable` raises, or `ActivationReplayedError`.
+    """
+    slots = verify_authorisable(
+        credential=credential,
+        token=token,
+        hash_algorithm_oid=hash_algorithm_oid,
+        digests=digests,
+        num_signatures=num_signatures,
+    )
+    sad = secrets.token_urlsafe(32)
+    activation = Activation(
+        nonce=secrets.token_bytes(NONCE_BYTES).hex(),
+        sad_checksum=checksum_of(sad),
+        kind=Activation.Kind.EXPLICIT,
+        issuer=token.issuer,
+        client_id=token.client_id,
+        subject=token.subject,
+        factors=factors,
+        credential=credential,
+        num_signatures=num_signatures,
+        expires=timezone.now() + lifetime,
+    )
+    if approval is not None:
+        _keep_evidence(activation, approval)
+    try:
+        with transaction.atomic(using=router.db_for_write(Activation), durable=True):
+            activation.save(force_insert=True)
+            add_slots(activation=activation, slots=slots, first_position=0)
+            record_events([_event(activation, credential, len(slots), origin)])
+    except IntegrityError:
+        if not Activation.objects.filter(nonce=activation.nonce).exists():
+            raise
+        raise ActivationReplayedError("the approval was used before") from None
+    return activation, sad
+
+
+def verify_authorisable(
+    *,
+    credential: Credential,
+    token: VerifiedToken,
+    hash_algorithm_oid: str | None,
+    digests: Sequence[bytes] | None,
+    num_signatures: int,
+) -> list[tuple[str, str]]:
+    """What can be known before a factor is looked at; the slots that the authorisation will have.
 
     Raises `ActivationRefusedError` for a credential that passkeys activate or another user's, what `verify_usable`
     raises, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`, `HashAlgorithmError` or
@@ -66,25 +115,16 @@ def authorise(
         raise MissingParameterError("hash", kind="array")
     slots = bind_digests(hash_algorithm_oid=hash_algorithm_oid, digests=digests or ())
     if credential.scal == "1":
-        slots += [("", "")] * (num_signatures - len(slots))
-    sad = secrets.token_urlsafe(32)
-    activation = Activation(
-        nonce=secrets.token_bytes(NONCE_BYTES).hex(),
-        sad_checksum=checksum_of(sad),
-        kind=Activation.Kind.EXPLICIT,
-        issuer=token.issuer,
-        client_id=token.client_id,
-        subject=token.subject,
-        factors=factors,
-        credential=credential,
-        num_signatures=num_signatures,
-        expires=timezone.now() + lifetime,
-    )
-    with transaction.atomic(using=router.db_for_write(Activation), durable=True):
-        activation.save(force_insert=True)
-        add_slots(activation=activation, slots=slots, first_position=0)
-        record_events([_event(activation, credential, len(slots), origin)])
-    return activation, sad
+        slots += [("", ANY_DIGEST)] * (num_signatures - len(slots))
+    return slots
+
+
+def _keep_evidence(activation: Activation, approval: VerifiedActivation) -> None:
+    activation.nonce = approval.nonce.hex()
+    activation.passkey_id = approval.passkey_id
+    activation.authenticator_data = approval.assertion.authenticator_data
+    activation.client_data_json = approval.assertion.client_data_json
+    activation.signature = approval.assertion.signature
 
 
 def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) -> Activation:
@@ -137,7 +177,7 @@ def add_slots(*, activation: Activation, slots: Sequence[tuple[str, str]], first
 
 def verify_explicit(*, credential: Credential) -> None:
     """Raises `ActivationRefusedError` for a credential that passkeys activate: its tokens are SADs, made elsewhere."""
-    if credential.auth_mode != EXPLICIT_MODE:
+    if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
         raise ActivationRefusedError("the credential is activated by passkey alone")
 
 

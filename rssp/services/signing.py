@@ -30,7 +30,7 @@ from rssp.errors import (
 from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
-from rssp.services.authorising import EXPLICIT_MODE, find_activation
+from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.keys import open_key
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
@@ -83,7 +83,7 @@ def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | N
         return activate_credential(token=bearer, credential=credential)
     if sad is None:
         raise ActivationRefusedError("there is no SAD")
-    if credential.auth_mode == EXPLICIT_MODE:
+    if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
         return find_activation(sad=sad, bearer=bearer, credential=credential)
     return activate_credential(token=_read_token(sad, bearer), credential=credential)
 

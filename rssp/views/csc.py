@@ -5,10 +5,12 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from rssp.models import Credential
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
 from rssp.services.describing import describe_service
 from rssp.services.extending import extend_transaction
+from rssp.services.objects import describe_auth
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
     CREATION,
@@ -20,6 +22,7 @@ from rssp.views.endpoint import (
     origin_of,
 )
 from rssp.wire import (
+    Members,
     Version,
     parse_create_request,
     parse_extend_request,
@@ -31,6 +34,7 @@ from rssp.wire import (
     write_sad,
     write_signatures,
 )
+from rssp.wire_explicit import write_auth
 
 
 @open_endpoint
@@ -49,9 +53,7 @@ def credentials_list(
         answer["nextPageToken"] = next_page
     if wanted.credential_info:
         answer["credentialInfos"] = [
-            {"credentialID": row.credential_id}
-            | write_credential(describe_credential(credential=row), wanted.members, version)
-            for row in found
+            {"credentialID": row.credential_id} | _write(row, wanted.members, version) for row in found
         ]
     if wanted.only_valid:
         answer["onlyValid"] = True
@@ -64,7 +66,14 @@ def credentials_info(
 ) -> HttpResponseBase:
     wanted = parse_info_request(body)
     credential = find_credential(token=token, credential_id=wanted.credential_id)
-    return JsonResponse(write_credential(describe_credential(credential=credential), wanted.members, version))
+    return JsonResponse(_write(credential, wanted.members, version))
+
+
+def _write(credential: Credential, members: Members, version: Version) -> dict[str, Any]:
+    answer = write_credential(describe_credential(credential=credential), members, version)
+    if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
+        return answer
+    return answer | write_auth(describe_auth(credential=credential), version, auth_info=members.auth_info)
 
 
 @endpoint({1: SERVICE, 2: SERVICE_OR_CREDENTIAL})

@@ -8,7 +8,10 @@ import pytest
 from tests.architecture.sources import ROLES
 
 # (role, class): why no request is ever answered with it.
-INTERNAL: dict[tuple[str, str], str] = {}
+INTERNAL: dict[tuple[str, str], str] = {
+    ("rssp", "AuthenticationObjectError"): "an operator's command or page says it",
+    ("rssp", "ExpressionError"): "an operator's command or page says it",
+}
 
 
 def _errors(role: str) -> list[type[Exception]]:

@@ -1,0 +1,42 @@
+"""The methods of explicit mode: a client collects factors and gets a SAD of this service's own."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+
+from rssp.services.challenges import get_challenge, send_one_time_password
+from rssp.services.opening import authorize_credential
+from rssp.views.endpoint import SERVICE, VerifiedToken, endpoint, origin_of
+from rssp.wire import Version, write_sad
+from rssp.wire_explicit import (
+    parse_authorize_request,
+    parse_challenge_request,
+    parse_send_otp_request,
+)
+
+
+@endpoint({1: SERVICE, 2: SERVICE})
+def credentials_authorize(
+    request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_authorize_request(body, version)
+    sad = authorize_credential(token=token, request=wanted, version=version, origin=origin_of(request))
+    return JsonResponse(write_sad(sad.value, sad.expires_in))
+
+
+@endpoint({2: SERVICE})
+def credentials_get_challenge(
+    _request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_challenge_request(body)
+    challenge = get_challenge(token=token, credential_id=wanted.credential_id, identifier=wanted.identifier)
+    return HttpResponse(status=204) if challenge is None else JsonResponse({"challenge": challenge})
+
+
+@endpoint({1: SERVICE, 2: SERVICE})
+def credentials_send_otp(
+    _request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    send_one_time_password(token=token, credential_id=parse_send_otp_request(body))
+    return HttpResponse(status=204)
