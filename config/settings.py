@@ -286,6 +286,8 @@ if "rssp" in ROLES:
     RSSP_OTP_SECONDS = env_int("RSSP_OTP_SECONDS", 5 * 60)
     RSSP_OTP_RESEND_SECONDS = env_int("RSSP_OTP_RESEND_SECONDS", 30)
     RSSP_SAD_SECONDS = env_int("RSSP_SAD_SECONDS", 5 * 60)
+    RSSP_APPROVAL_WAIT_SECONDS = env_int("RSSP_APPROVAL_WAIT_SECONDS", 60)
+    RSSP_APPROVAL_WAITS = env_int("RSSP_APPROVAL_WAITS", 4)
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
     # An outside authority by the Certificate Management Protocol; the secret is shared with it, the reference names it.
     CMP_URL = env_str("CMP_URL", "")

@@ -115,7 +115,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
         "invalid_request",
         lambda error, version: f"{error if version == 1 else 'Credential'} locked",
     ),
-    (errors.TooManyChallengesError, 429, "too_many_requests", _fixed("A one-time password was sent a moment ago.")),
+    (errors.TooManyChallengesError, 429, "too_many_requests", _fixed("The signer was asked a moment ago.")),
     (errors.TooManyWaitsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.MessageNotSentError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.SealError, 500, "server_error", _fixed(SERVER_ERROR)),

@@ -191,7 +191,7 @@ class ApprovalDeniedError(FactorError):
 
 
 class TooManyChallengesError(RsspError):
-    """A one-time password was sent a moment ago, or too many were sent lately."""
+    """A one-time password was sent a moment ago, or the signer was sent or asked too much lately."""
 
 
 class MessageNotSentError(RsspError):

@@ -11,7 +11,7 @@ app_name = "rssp"
 NOT_BUILT = {
     1: ("auth/login", "auth/revoke", "signatures/timestamp"),
     2: (
-        *("auth/login", "auth/revoke", "credentials/authorizeCheck", "credentials/delete"),
+        *("auth/login", "auth/revoke", "credentials/delete"),
         *("signatures/signDoc", "signatures/signPolling", "signatures/timestamp"),
     ),
 }
@@ -24,6 +24,11 @@ _BUILT = {
     "credentials/sendOTP": explicit.credentials_send_otp,
     "signatures/signHash": csc.sign_hash,
 }
+_BUILT_IN_VERSION_2 = {
+    "credentials/create": csc.credentials_create,
+    "credentials/authorizeCheck": explicit.credentials_authorize_check,
+    "credentials/getChallenge": explicit.credentials_get_challenge,
+}
 
 urlpatterns = [
     *(
@@ -31,12 +36,9 @@ urlpatterns = [
         for version in (1, 2)
         for method, view in _BUILT.items()
     ),
-    path("csc/v2/credentials/create", csc.credentials_create, {"version": 2}, name="v2/credentials/create"),
-    path(
-        "csc/v2/credentials/getChallenge",
-        explicit.credentials_get_challenge,
-        {"version": 2},
-        name="v2/credentials/getChallenge",
+    *(
+        path(f"csc/v2/{method}", view, {"version": 2}, name=f"v2/{method}")
+        for method, view in _BUILT_IN_VERSION_2.items()
     ),
     *(
         path(f"csc/v{version}/{method}", not_implemented, {"version": version}, name=f"v{version}/{method}")

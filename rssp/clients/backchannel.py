@@ -11,7 +11,7 @@ import httpx
 from django.conf import settings
 
 from rssp.clients.http import client_for
-from rssp.errors import ApprovalDeniedError, AuthorizationServerUnavailableError
+from rssp.errors import ApprovalDeniedError, AuthorizationServerUnavailableError, TooManyChallengesError
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Waiting:
 
 
 def ask_for_approval(*, subject: str, details: Sequence[dict[str, Any]], binding_message: str) -> Asked:
-    """Raises `ApprovalDeniedError` (the server does not ask this signer) or `AuthorizationServerUnavailableError`."""
+    """Raises `ApprovalDeniedError` (the server does not ask this signer), `TooManyChallengesError` or
+    `AuthorizationServerUnavailableError`."""
     form = {
         "scope": "credential",
         "login_hint": subject,
@@ -89,6 +90,8 @@ def _post(endpoint: str, form: dict[str, str]) -> dict[str, Any]:
         body = response.json()
     except ValueError:
         body = None
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise TooManyChallengesError("the signer was asked too often")
     is_ours = response.status_code in {httpx.codes.OK, httpx.codes.BAD_REQUEST, httpx.codes.FORBIDDEN}
     if not is_ours or not isinstance(body, dict):
         log.error("%s answered %s", endpoint, response.status_code)

@@ -78,7 +78,7 @@ class CmpTransaction:
         return der, beside
 
     def _poll(self, number: int) -> messages.Message:
-        answer = self._exchange("poll_req", messages.PollReqContent([{"cert_req_id": number}]))
+        answer: messages.Message = self._exchange("poll_req", messages.PollReqContent([{"cert_req_id": number}]))
         for _ in range(_MOST_POLLS):
             if answer["body"].name != "poll_rep":
                 return answer

@@ -33,6 +33,13 @@ def activate_credential(*, token: VerifiedToken, credential: Credential) -> Acti
     """
     if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
         raise ActivationRefusedError("the credential is opened by credentials/authorize alone")
+    verified = verify_signing_token(token=token, credential=credential)
+    return _record_signing(verified, token, credential)
+
+
+def verify_signing_token(*, token: VerifiedToken, credential: Credential, on_behalf_of: str = "") -> VerifiedActivation:
+    """What the signer approved with a passkey bound to this credential; ``on_behalf_of`` is the client for which this
+    service asked. Raises `ActivationRefusedError` or `ActivationExpiredError`; records nothing."""
     given = parse_signing_approval(
         client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
     )
@@ -48,10 +55,11 @@ def activate_credential(*, token: VerifiedToken, credential: Credential) -> Acti
         expected_rp_id=settings.APPROVAL_RP_ID,
         expected_origin=settings.APPROVAL_ORIGIN,
         now=int(time.time()),
+        expected_on_behalf_of=on_behalf_of,
     )
     if len(verified.digests) > credential.multisign:
         raise ActivationRefusedError("the approval holds more digests than the credential's multisign")
-    return _record_signing(verified, token, credential)
+    return verified
 
 
 def verify_creation_token(*, token: VerifiedToken) -> VerifiedCreation:

@@ -9,6 +9,7 @@ Whoever calls `authorise` has verified the factors. The SAD is 256 random bits, 
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import IntegrityError, router, transaction
@@ -33,6 +34,17 @@ from rssp.services.credentials import verify_usable
 from rssp.services.ledger import ANY_DIGEST, SIGNABLE_HASH_TYPE, verify_current_sad
 
 NONCE_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Sad:
+    """What the client is given; ``expires_in`` in seconds."""
+
+    value: str
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return f"Sad({self.expires_in!r})"
 
 
 def authorise(

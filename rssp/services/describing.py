@@ -7,15 +7,13 @@ from django.conf import settings
 from rssp.algorithms import KEY_ALGORITHMS, RSASSA_PSS, sign_algos
 from rssp.wire import ServiceDescription, Version
 
+_BOTH = (
+    *("info", "credentials/list", "credentials/info", "credentials/authorize", "credentials/extendTransaction"),
+    *("credentials/sendOTP", "signatures/signHash"),
+)
 METHODS: dict[Version, tuple[str, ...]] = {
-    1: (
-        *("info", "credentials/list", "credentials/info", "credentials/authorize", "credentials/extendTransaction"),
-        *("credentials/sendOTP", "signatures/signHash"),
-    ),
-    2: (
-        *("info", "credentials/list", "credentials/info", "credentials/create", "credentials/authorize"),
-        *("credentials/getChallenge", "credentials/extendTransaction", "credentials/sendOTP", "signatures/signHash"),
-    ),
+    1: _BOTH,
+    2: (*_BOTH, "credentials/create", "credentials/authorizeCheck", "credentials/getChallenge"),
 }
 # Of the algorithms offered only RSASSA-PSS has parameters; these are SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
 _PARAMETERS = {

@@ -3,7 +3,8 @@
 What is wrong with the request is told before a factor is looked at, so that it costs no try and no one-time password.
 """
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,11 +16,13 @@ from rssp.errors import (
     CredentialError,
     FactorError,
     InvalidParameterError,
-    WrongFactorsError,
+    MissingParameterError,
+    SignatureCountError,
 )
 from rssp.models import AuditEvent, AuthenticationObject, Credential
+from rssp.services.approving import ask_signer, wait_for_signer, waiting_slot
 from rssp.services.auditing import Origin, record_refusal
-from rssp.services.authorising import authorise, verify_authorisable
+from rssp.services.authorising import Sad, authorise, verify_authorisable
 from rssp.services.credentials import find_credential
 from rssp.services.factors import verify_factors
 from rssp.services.objects import find_version_1, list_objects, read_expression
@@ -38,19 +41,21 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Sad:
-    """Good for what was authorised, with the client that asked for it; ``expires_in`` in seconds."""
+class Pending:
+    """The signer is being asked out of band; the client polls with the handle."""
 
-    value: str
-    expires_in: int
-
-    def __repr__(self) -> str:
-        return f"Sad({self.expires_in!r})"
+    handle: str = field(repr=False)
 
 
-def authorize_credential(*, token: VerifiedToken, request: AuthorizeRequest, version: Version, origin: Origin) -> Sad:
-    """Raises `CredentialError`, `InvalidRequestError`, `AlgorithmError` or `FactorError`; what a known caller got wrong
-    about a credential or its factors is in the audit."""
+def authorize_credential(
+    *, token: VerifiedToken, request: AuthorizeRequest, version: Version, origin: Origin
+) -> Sad | Pending:
+    """In version 1 a SAD, however long the signer takes to answer; in version 2 perhaps a handle.
+
+    Raises `CredentialError`, `InvalidRequestError`, `AlgorithmError`, `FactorError`, `TooManyWaitsError` or
+    `AuthorizationServerUnavailableError`; what a known caller got wrong about a credential or its factors is in the
+    audit.
+    """
     try:
         return _authorize(token, request, version, origin)
     except (CredentialError, FactorError, ActivationError) as error:
@@ -64,7 +69,7 @@ def authorize_credential(*, token: VerifiedToken, request: AuthorizeRequest, ver
         raise
 
 
-def _authorize(token: VerifiedToken, request: AuthorizeRequest, version: Version, origin: Origin) -> Sad:
+def _authorize(token: VerifiedToken, request: AuthorizeRequest, version: Version, origin: Origin) -> Sad | Pending:
     credential = find_credential(token=token, credential_id=request.credential_id)
     if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
         raise AuthModeError("the credential is opened by OAuth alone")
@@ -76,10 +81,10 @@ def _authorize(token: VerifiedToken, request: AuthorizeRequest, version: Version
         digests=digests,
         num_signatures=request.num_signatures,
     )
-    given = _read_given(credential, request, version)
+    given, is_asked = _read_given(credential, request, version)
+    if is_asked:
+        return _ask(credential, token, request, version, digests, given, origin)
     factors = verify_factors(credential=credential, given=given, client_id=token.client_id)
-    if any(each.kind == Kind.PASSKEY for each in factors):
-        raise WrongFactorsError("nobody is asked out of band")
     _activation, sad = authorise(
         credential=credential,
         token=token,
@@ -93,24 +98,55 @@ def _authorize(token: VerifiedToken, request: AuthorizeRequest, version: Version
     return Sad(sad, settings.RSSP_SAD_SECONDS)
 
 
+def _ask(
+    credential: Credential,
+    token: VerifiedToken,
+    request: AuthorizeRequest,
+    version: Version,
+    digests: tuple[bytes, ...] | None,
+    given: dict[str, str | None],
+    origin: Origin,
+) -> Sad | Pending:
+    """A passkey approves digests, so all of them must be there from the start, whatever the SCAL."""
+    if digests is None:
+        raise MissingParameterError("hash", kind="array")
+    if len(digests) != request.num_signatures:
+        raise SignatureCountError("numSignatures")
+    with waiting_slot() if version == 1 else nullcontext():
+        factors = verify_factors(credential=credential, given=given, client_id=token.client_id)
+        handle = ask_signer(
+            credential=credential,
+            token=token,
+            factors=name_factors(factors),
+            digests=digests,
+            hash_algorithm_oid=request.hash_algorithm_oid,
+            description=request.description,
+        )
+        return wait_for_signer(token=token, handle=handle, origin=origin) if version == 1 else Pending(handle)
+
+
 def name_factors(factors: list[AuthenticationObject]) -> str:
     """The audit's words for what was verified."""
     return ", ".join(dict.fromkeys(_NAMES[Kind(each.kind)] for each in factors))
 
 
-def _read_given(credential: Credential, request: AuthorizeRequest, version: Version) -> dict[str, str | None]:
-    """The values by object. What is asked for out of band is named by the client in version 2 alone; version 1 has no
-    word for it, and an implicit credential names nothing."""
+def _read_given(
+    credential: Credential, request: AuthorizeRequest, version: Version
+) -> tuple[dict[str, str | None], bool]:
+    """The values by object, and whether the signer is to be asked out of band.
+
+    Version 2 names what is asked for there; version 1 has no word for it, and an implicit credential names nothing.
+    """
     objects = list_objects(credential=credential)
     given = dict(request.auth_data)
     if version == 1:
         given = _place(objects, request.pin, "PIN") | _place(objects, request.otp, "OTP")
-    is_implicit = credential.auth_mode == Credential.AuthMode.IMPLICIT
-    if is_implicit or (
-        version == 1 and objects and not read_expression(credential=credential, objects=objects).evaluate(given)
-    ):
-        given |= {each.identifier: None for each in objects if each.kind == Kind.PASSKEY}
-    return given
+    passkeys: dict[str, str | None] = {each.identifier: None for each in objects if each.kind == Kind.PASSKEY}
+    if credential.auth_mode == Credential.AuthMode.IMPLICIT or version == 1:
+        expression = read_expression(credential=credential, objects=objects)
+        if not expression.evaluate(given):
+            given |= passkeys
+    return given, bool(set(given) & set(passkeys))
 
 
 def _place(objects: list[AuthenticationObject], value: str | None, word: Word) -> dict[str, str | None]:

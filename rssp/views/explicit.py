@@ -5,14 +5,17 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
+from rssp.services.approving import check_authorization
 from rssp.services.challenges import get_challenge, send_one_time_password
-from rssp.services.opening import authorize_credential
+from rssp.services.opening import Pending, authorize_credential
 from rssp.views.endpoint import SERVICE, VerifiedToken, endpoint, origin_of
 from rssp.wire import Version, write_sad
 from rssp.wire_explicit import (
     parse_authorize_request,
     parse_challenge_request,
+    parse_handle,
     parse_send_otp_request,
+    write_handle,
 )
 
 
@@ -21,7 +24,20 @@ def credentials_authorize(
     request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
 ) -> HttpResponseBase:
     wanted = parse_authorize_request(body, version)
-    sad = authorize_credential(token=token, request=wanted, version=version, origin=origin_of(request))
+    answer = authorize_credential(token=token, request=wanted, version=version, origin=origin_of(request))
+    if isinstance(answer, Pending):
+        return JsonResponse(write_handle(answer.handle), status=202)
+    return JsonResponse(write_sad(answer.value, answer.expires_in))
+
+
+@endpoint({2: SERVICE})
+def credentials_authorize_check(
+    request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    handle = parse_handle(body)
+    sad = check_authorization(token=token, handle=handle, origin=origin_of(request))
+    if sad is None:
+        return JsonResponse(write_handle(handle), status=202)
     return JsonResponse(write_sad(sad.value, sad.expires_in))
 
 

@@ -1,6 +1,7 @@
 """An authorization server at the HTTP boundary that says what a test wants, with real assertions behind it."""
 
 import base64
+import json
 import time
 import uuid
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,10 @@ SHA256_OID = "2.16.840.1.101.3.4.2.1"
 class Remote:
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     failure: Exception | httpx.Response | None = None
+    # Requests out of band, and what the token endpoint says of each (pending while nothing else is said).
+    asked: list[dict[str, str]] = field(default_factory=list)
+    answers: dict[str, httpx.Response] = field(default_factory=dict)
+    polled: int = 0
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         refuse_open_transaction()
@@ -31,8 +36,26 @@ class Remote:
             return self.failure
         secret = f"{settings.RSSP_CLIENT_ID}:{settings.RSSP_CLIENT_SECRET}".encode()
         assert request.headers["authorization"] == f"Basic {base64.b64encode(secret).decode()}"
-        token = parse_qs(request.content.decode())["token"][0]
+        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
+        if request.url.path.endswith("/bc-authorize"):
+            return self._ask(form)
+        if request.url.path.endswith("/token"):
+            return self._redeem(form)
+        token = form["token"]
         return httpx.Response(200, json=self.tokens.get(token, {"active": False}))
+
+    def _ask(self, form: dict[str, str]) -> httpx.Response:
+        """OpenID CIBA Core, 7.3."""
+        self.asked.append(form | {"auth_req_id": uuid.uuid4().hex})
+        return httpx.Response(
+            200, json={"auth_req_id": self.asked[-1]["auth_req_id"], "expires_in": 600, "interval": 1}
+        )
+
+    def _redeem(self, form: dict[str, str]) -> httpx.Response:
+        assert form["grant_type"] == "urn:openid:params:grant-type:ciba"
+        self.polled += 1
+        pending = httpx.Response(400, json={"error": "authorization_pending"})
+        return self.answers.get(form["auth_req_id"], pending)
 
     def grant(self, subject: str, scope: str, **members: Any) -> str:
         token = f"{scope.replace(' ', '-')}-{uuid.uuid4()}"
@@ -149,9 +172,29 @@ def approve_signing(
         "hashAlgorithmOID": given.hash_algorithm_oid,
         "documentDigests": write_digests(given),
     }
+    if given.on_behalf_of:
+        detail["onBehalfOf"] = given.on_behalf_of
     return remote.grant(
         subject,
         "credential",
         authorization_details=[detail],
         paraph_approval=evidence(given, activation.SIGNING),
     )
+
+
+def answer_out_of_band(remote: Remote, key: Authenticator, subject: str, **changes: Any) -> str:
+    """The signer approves what was asked for last; the access token that the token endpoint has for it now."""
+    asked = remote.asked[-1]
+    (detail,) = json.loads(asked["authorization_details"])
+    digests = [base64.b64decode(item["hash"]) for item in detail["documentDigests"]]
+    told = {
+        "client_id": settings.RSSP_CLIENT_ID,
+        "on_behalf_of": detail["onBehalfOf"],
+        "hash_algorithm_oid": detail["hashAlgorithmOID"],
+        "credential_id": detail["credentialID"],
+        "approved": digests,
+    } | changes
+    token = approve_signing(remote, key, subject, told.pop("credential_id"), told.pop("approved"), **told)
+    remote.tokens[token]["client_id"] = told["client_id"]
+    remote.answers[asked["auth_req_id"]] = httpx.Response(200, json={"access_token": token, "token_type": "Bearer"})
+    return token

@@ -368,7 +368,7 @@ def test_mails_are_few(alice: Signer, version: int, mailoutbox: list[Any], setti
 
     assert send().status_code == 204
     again = send()
-    refused(again, "A one-time password was sent a moment ago.", "too_many_requests", 429)
+    refused(again, "The signer was asked a moment ago.", "too_many_requests", 429)
     assert int(again["Retry-After"]) > 0
     settings.RSSP_OTP_RESEND_SECONDS = 0
     assert [send().status_code for _ in range(12)] == [204] * 9 + [429] * 3
