@@ -96,7 +96,7 @@ LIES: list[dict[str, Any]] = [
     {"client_id": "paraph-gateway"},
     {"credential_id": "another"},
     {"expires_at": 1_700_000_000},
-    {"how": {"user_verified": False}},
+    {"how": {"flags": 0x01}},
     {"place": {"origin": "https://evil.example"}},
 ]
 
