@@ -17,6 +17,7 @@ from django.utils import timezone
 from authz.authorization_details import (
     CredentialAuthorization,
     parse_authorization_details,
+    read_authorization_details,
     write_authorization_details,
 )
 from authz.errors import (
@@ -143,6 +144,12 @@ def read_waiting(*, user: User, consent_id: UUID) -> BackchannelRequest:
     if found is None:
         raise RequestGoneError("This request was answered already, has expired or is not for this account.")
     return found
+
+
+def count_documents(*, request: BackchannelRequest) -> int:
+    """How many digests are asked for."""
+    details = read_authorization_details(request.consent.details)
+    return details.num_signatures if isinstance(details, CredentialAuthorization) else 0
 
 
 def read_answer(*, auth_req_id: str, application: Application) -> BackchannelRequest:

@@ -27,7 +27,7 @@ def list_approvals(request: HttpRequest, login: Login) -> HttpResponse:
         {
             "request": asked,
             "message": visible_text(asked.binding_message),
-            "count": len(asked.consent.details[0]["documentDigests"]),
+            "count": backchannel.count_documents(request=asked),
         }
         for asked in backchannel.list_waiting(user=login.user)
     ]
