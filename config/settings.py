@@ -277,6 +277,10 @@ if "rssp" in ROLES:
     os.environ.setdefault("SOFTHSM2_CONF", str(SOFTHSM2_DIR / "softhsm2.conf"))
     RSSP_NAME = env_str("RSSP_NAME", "Paraph")
     RSSP_REGION = env_str("RSSP_REGION", "FR")
+    # Who the authority's certificates say it is (EN 319 412-2, 4.2.3.1), and the profiles it issues certificates of.
+    RSSP_ORGANIZATION = env_str("RSSP_ORGANIZATION", f"{RSSP_NAME} (demonstration)")
+    RSSP_ORGANIZATION_IDENTIFIER = env_str("RSSP_ORGANIZATION_IDENTIFIER", f"PA:{RSSP_REGION}-DEMONSTRATION")
+    RSSP_CERTIFICATE_POLICIES = env_list("RSSP_CERTIFICATE_POLICIES", "demonstration")
     # A PNG or JPEG of at most 256 x 256 pixels (CSC API, info).
     RSSP_LOGO = env_str("RSSP_LOGO", f"{RSSP_URL}/static/img/mark-180.png")
     # Explicit mode. Comma-separated Fernet keys: the first one seals what its factors are known by, all unseal.

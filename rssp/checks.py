@@ -1,5 +1,6 @@
 """Weak settings of this role, as numbered messages of ``manage.py check``."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +30,14 @@ def check_hsm(**_kwargs: Any) -> list[CheckMessage]:
     if not 1 <= len(settings.RSSP_NAME.encode()) <= 36:
         found.append(Error("RSSP_NAME must have 1 to 36 bytes, to fit the authority's names.", id="rssp.E003"))
     return found
+
+
+@register(Tags.security)
+def check_organisation(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E004``: an organisation that fits no issuer's name (EN 319 412-1, 5.1.4; EN 319 412-2, 4.2.3.1)."""
+    identifier, name = settings.RSSP_ORGANIZATION_IDENTIFIER, settings.RSSP_ORGANIZATION
+    is_identifier = re.fullmatch(r"(?:VAT|NTR|PSD|LEI|[A-Z]{2}:)[A-Z]{2}-\S{1,57}", identifier)
+    if is_identifier and 1 <= len(name) <= 64 and name != identifier:
+        return []
+    hint = "The name has 1 to 64 characters, the identifier is built like VATFR-1234 or NTRDE-1234."
+    return [Error("RSSP_ORGANIZATION or its identifier fits no certificate.", hint=hint, id="rssp.E004")]

@@ -130,6 +130,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
         "invalid_request",
         lambda error, _: f"The certificate cannot be made: {error}.",
     ),
+    (errors.CertificateKeyError, 400, "invalid_request", lambda error, _: f"The certificate cannot be made: {error}."),
     (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
     (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),

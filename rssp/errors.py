@@ -268,6 +268,10 @@ class CertificateSubjectError(AuthorityError):
     """The name or the address fits no certificate."""
 
 
+class CertificateKeyError(AuthorityError):
+    """No certificate is made for such a key: of another kind, too short, weak, or in a certificate already."""
+
+
 class AuthorityMissingError(AuthorityError):
     """The authority has no keys yet: an operator runs ``manage.py prepare_authority``."""
 

@@ -55,6 +55,5 @@ urlpatterns = [
         )
     ),
     path("pki/root.pem", pki.root_pem, name="root_pem"),
-    path("pki/root.cer", pki.root_der, name="root_der"),
-    path("pki/issuing.cer", pki.issuing_der, name="issuing_der"),
+    path("pki/<slug:name>.cer", pki.certificate_der, name="certificate_der"),
 ]

@@ -12,7 +12,10 @@ class Certificate(models.Model):
     class Role(models.TextChoices):
         ROOT = "root", _("root authority")
         ISSUING = "issuing", _("issuing authority")
+        TSA = "tsa", _("time-stamping unit")
+        OCSP = "ocsp", _("OCSP responder")
         SIGNER = "signer", _("signer")
+        SEAL = "seal", _("electronic seal")
 
     class State(models.TextChoices):
         INTENDED = "intended", _("intended")
@@ -31,7 +34,11 @@ class Certificate(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=64, default="", blank=True)
     issuer = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="issued")
-    subject = models.CharField(max_length=512)  # RFC 4514
+    # What a role's successive certificates of this service are told apart by, in their addresses too.
+    generation = models.PositiveSmallIntegerField(default=1)
+    renews = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="renewals")
+    subject = models.CharField(max_length=1024)  # RFC 4514
+    public_key_sha256 = models.CharField(max_length=64, default="", blank=True)  # of the SubjectPublicKeyInfo
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
     der = models.BinaryField(default=b"")
@@ -42,11 +49,22 @@ class Certificate(models.Model):
         constraints = [
             # Two processes that prepare the authority at once come to the same one.
             models.UniqueConstraint(
-                fields=["role"],
-                condition=models.Q(role__in=["root", "issuing"], state="issued", status="valid"),
-                name="rssp_certificate_authority",
+                fields=["role", "generation"],
+                condition=models.Q(role__in=["root", "issuing", "tsa", "ocsp"], state="issued"),
+                name="rssp_certificate_generation",
+            ),
+            # One key, one credential: nobody else's certificate is for it, and its renewals name what they renew.
+            models.UniqueConstraint(
+                fields=["public_key_sha256"],
+                condition=models.Q(state="issued", renews=None) & ~models.Q(public_key_sha256=""),
+                name="rssp_certificate_key",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.subject} ({self.serial_number})"
+
+    @property
+    def published_name(self) -> str:
+        """Of the service's own certificates: ``issuing``, and ``issuing-2`` from the second generation on."""
+        return str(self.role) if self.generation == 1 else f"{self.role}-{self.generation}"

@@ -3,9 +3,16 @@
 import hashlib
 from typing import Any, NoReturn
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from rssp.algorithms import DigestSigner, HashName, SigningOperation, verify_signature
+
+_HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
 
 
 class RemoteKey(ec.EllipticCurvePrivateKey):
@@ -24,6 +31,11 @@ class RemoteKey(ec.EllipticCurvePrivateKey):
         signature = self._signer.sign_digest(operation=self._operation, digest=digest)
         verify_signature(public_key=self._spki, operation=self._operation, digest=digest, signature=signature)
         return signature
+
+    @property
+    def hash_algorithm(self) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
+        """What a builder is to sign with."""
+        return _HASHES[self._operation.hash_name]
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         return self._public_key

@@ -1,60 +1,120 @@
-"""The certification authority: its own keys and certificates, and signers' certificates.
+"""The certification authority: its own keys and certificates, and those of signers and seals.
 
 A certificate's row, with its serial number, is committed before an authority's key is asked to sign. What fails after
 that leaves the row ``intended``: a serial number that was perhaps signed, and is never used again.
+
+A role of the service's own (``root``, ``issuing``, ``tsa``, ``ocsp``) has generations, each a key and a certificate:
+the newest one works, older ones stay to be verified with, and an older issuing authority goes on with its CRLs.
 """
 
+import hashlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.db import IntegrityError, router, transaction
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from rssp.errors import AuthorityMissingError, CertificatePolicyError
+from rssp.errors import (
+    AuthorityMissingError,
+    CertificateKeyError,
+    CertificatePolicyError,
+    CertificateSubjectError,
+    KeyNotFoundError,
+)
 from rssp.models import Certificate
 from rssp.pki.ca import Draft, Issuer, build_certificate
-from rssp.pki.profiles import ISSUING, ROOT, SIGNER_PROFILES, Profile
-from rssp.pki.subjects import build_authority_name, build_signer_name, parse_email
+from rssp.pki.extensions import Addresses
+from rssp.pki.keys import verify_certifiable_key
+from rssp.pki.profiles import ISSUING, OWN_PROFILES, ROOT, SUBSCRIBER_PROFILES, Profile
+from rssp.pki.remote_key import RemoteKey
+from rssp.pki.subjects import Subject, build_organisation_name, build_subject, parse_email
 from rssp.services.hsm import get_hsm
 
 # Clocks of those who verify may be a little behind ours.
 _BACKDATED = timedelta(minutes=1)
-_AUTHORITIES: dict[str, Profile] = {ROOT.role: ROOT, ISSUING.role: ISSUING}
 
 
 def prepare_authority() -> list[Certificate]:
     """Root and issuing authority, made if they are not there. Safe to run at every start, and by two at once."""
-    root = _find_authority(ROOT) or _make_authority(ROOT, None)
-    issuing = _find_authority(ISSUING) or _make_authority(ISSUING, root)
-    return [root, issuing]
+    root = _find_or_make(ROOT, None)
+    return [root, _find_or_make(ISSUING, root)]
 
 
-def read_authority(*, role: str) -> Certificate:
-    """The certificate of ``root`` or ``issuing``; raises `AuthorityMissingError`."""
-    certificate = _find_authority(_AUTHORITIES[role])
+def prepare_service_certificate(*, role: str, issuer: Certificate | None = None) -> Certificate:
+    """The certificate of ``tsa`` or ``ocsp`` to work with now: the newest one, or a new one with a new key when there
+    is none or its end comes near. Safe to run often, and by two at once.
+
+    ``issuer`` is the issuing authority that certifies it, the newest one unless said otherwise: each issuing authority
+    has its own OCSP responder (RFC 6960, 4.2.2.2). Raises `AuthorityMissingError` or a child of `HsmError`.
+    """
+    profile = OWN_PROFILES[role]
+    return _find_or_make(profile, issuer or read_authority(role=ISSUING.role), renewed=profile.renewed)
+
+
+def read_authority(*, role: str, issuer: Certificate | None = None) -> Certificate:
+    """The newest certificate of ``root``, ``issuing``, ``tsa`` or ``ocsp`` that is valid now; raises
+    `AuthorityMissingError`."""
+    certificate = _find_authority(OWN_PROFILES[role], issuer)
     if certificate is None:
-        raise AuthorityMissingError("the authority is not prepared")
+        raise AuthorityMissingError(f"there is no valid certificate of the role {role}")
     return certificate
 
 
-def issue_certificate(
-    *, certificate_policy: str, common_name: str, email: str, public_key: bytes, key_algorithm: str
-) -> Certificate:
-    """A signer's certificate for a key that was made in the HSM just now (``public_key``: DER SubjectPublicKeyInfo).
+def list_authority(*, role: str) -> list[Certificate]:
+    """Every generation that was issued, newest first, whether or not it is still valid."""
+    return list(_generations(OWN_PROFILES[role]))
 
-    Raises `CertificatePolicyError`, `CertificateSubjectError`, `AuthorityMissingError` or `HsmUnavailableError` before
-    anything is signed; otherwise `SigningFailedError` or `CertificateLintError`.
+
+def find_published(*, name: str) -> Certificate:
+    """The certificate whose `published_name` this is; raises `AuthorityMissingError`."""
+    role, _, _generation = name.partition("-")
+    if role in OWN_PROFILES:
+        for certificate in _generations(OWN_PROFILES[role]):
+            if certificate.published_name == name:
+                return certificate
+    raise AuthorityMissingError("there is no such certificate")
+
+
+@contextmanager
+def open_authority_key(certificate: Certificate) -> Iterator[RemoteKey]:
+    """The key behind one of the service's own certificates, for `cryptography`'s builders of certificates, CRLs and
+    OCSP answers, which are to sign with `RemoteKey.hash_algorithm`.
+
+    Raises `KeyNotFoundError` when the key is not in this token, or `HsmUnavailableError`; signing itself raises
+    `SigningFailedError`.
     """
-    profile, issuer, subject, address = _read_wish(certificate_policy, common_name, email)
+    if certificate.hsm_key_id is None:
+        raise KeyNotFoundError(f"the key of {certificate.published_name} is not in this token")
+    described = describe_issuer(certificate)
+    public_key = x509.load_der_x509_certificate(bytes(certificate.der)).public_key()
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        raise KeyNotFoundError(f"the key of {certificate.published_name} is of another kind")
+    with get_hsm().open_key(key_id=bytes(certificate.hsm_key_id)) as signer:
+        yield RemoteKey(public_key=public_key, spki=described.public_key, signer=signer, hash_name=described.hash_name)
+
+
+def issue_certificate(*, certificate_policy: str, subject: Subject, public_key: bytes) -> Certificate:
+    """A signer's or a seal's certificate (``public_key``: DER SubjectPublicKeyInfo).
+
+    Raises `CertificatePolicyError`, `CertificateSubjectError`, `CertificateKeyError`, `AuthorityMissingError` or
+    `HsmUnavailableError` before anything is signed; otherwise `SigningFailedError` or `CertificateLintError`.
+    """
+    profile, issuer, name = _read_wish(certificate_policy, subject)
+    verify_certifiable_key(public_key)
+    _verify_new_key(public_key)
     not_before, not_after = _validity(profile, until=issuer.not_after)
     draft = Draft(
         profile=profile,
         serial_number=x509.random_serial_number(),
-        subject=subject,
-        email=address,
+        subject=name,
+        email=None if subject.email is None else parse_email(subject.email),
         public_key=public_key,
         not_before=not_before,
         not_after=not_after,
@@ -62,21 +122,29 @@ def issue_certificate(
     return _issue(draft, issuer)
 
 
-def verify_issuable(*, certificate_policy: str, common_name: str, email: str) -> None:
+def verify_issuable(*, certificate_policy: str, subject: Subject) -> None:
     """What can be known before there is a key. Raises `CertificatePolicyError`, `CertificateSubjectError` or
     `AuthorityMissingError`."""
-    _read_wish(certificate_policy, common_name, email)
+    _read_wish(certificate_policy, subject)
 
 
-def _read_wish(certificate_policy: str, common_name: str, email: str) -> tuple[Profile, Certificate, x509.Name, str]:
-    profile = SIGNER_PROFILES.get(certificate_policy)
-    if profile is None:
+def _read_wish(certificate_policy: str, subject: Subject) -> tuple[Profile, Certificate, x509.Name]:
+    profile = SUBSCRIBER_PROFILES.get(certificate_policy)
+    if profile is None or profile.name not in settings.RSSP_CERTIFICATE_POLICIES:
         raise CertificatePolicyError("there is no such certificate policy")
-    subject, address = build_signer_name(common_name), parse_email(email)
-    issuer = read_authority(role="issuing")
-    if certificate_status(issuer, timezone.now()) != Certificate.Status.VALID:
-        raise AuthorityMissingError("the issuing authority's certificate is not valid now")
-    return profile, issuer, subject, address
+    if type(subject) is not profile.subject:
+        raise CertificateSubjectError("this certificate policy is for subjects of another kind")
+    name = build_subject(subject)
+    if subject.email is not None:
+        parse_email(subject.email)
+    return profile, read_authority(role=ISSUING.role), name
+
+
+def _verify_new_key(public_key: bytes) -> None:
+    """One key, one credential."""
+    issued = Certificate.objects.filter(state=Certificate.State.ISSUED)
+    if issued.filter(public_key_sha256=hashlib.sha256(public_key).hexdigest()).exists():
+        raise CertificateKeyError("the key is in a certificate already")
 
 
 def revoke_certificate(*, certificate: Certificate, reason: str) -> bool:
@@ -110,24 +178,55 @@ def read_chain(certificate: Certificate) -> list[bytes]:
     return chain
 
 
-def _find_authority(profile: Profile) -> Certificate | None:
-    return Certificate.objects.filter(
-        role=profile.role, state=Certificate.State.ISSUED, status=Certificate.Status.VALID
-    ).first()
+def describe_issuer(certificate: Certificate) -> Issuer:
+    """What those that it issues say of the service's own certificate."""
+    parsed = x509.load_der_x509_certificate(bytes(certificate.der))
+    base = f"{settings.RSSP_URL}/pki"
+    name = certificate.published_name
+    return Issuer(
+        name=parsed.subject,
+        public_key=parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        hash_name=OWN_PROFILES[certificate.role].hash_name or "sha256",
+        addresses=Addresses(issuer=f"{base}/{name}.cer", crl=f"{base}/{name}.crl", ocsp=f"{base}/ocsp"),
+    )
 
 
-def _make_authority(profile: Profile, issuer: Certificate | None) -> Certificate:
+def _generations(profile: Profile) -> QuerySet[Certificate]:
+    rows = Certificate.objects.filter(role=profile.role, state=Certificate.State.ISSUED)
+    return rows.order_by("-generation")
+
+
+def _find_authority(profile: Profile, issuer: Certificate | None = None) -> Certificate | None:
+    now = timezone.now()
+    rows = _generations(profile).filter(status=Certificate.Status.VALID, not_before__lte=now, not_after__gte=now)
+    return (rows if issuer is None else rows.filter(issuer=issuer)).first()
+
+
+def _find_or_make(profile: Profile, issuer: Certificate | None, *, renewed: timedelta = timedelta(0)) -> Certificate:
+    # Counted before the look: if another process makes this generation in between, the slower one finds it taken.
+    latest = _generations(profile).aggregate(latest=Max("generation"))["latest"] or 0
+    found = _find_authority(profile, issuer)
+    if found is not None and timezone.now() < found.not_before + profile.validity - renewed:
+        return found
+    return _make_authority(profile, issuer, generation=latest + 1)
+
+
+def _make_authority(profile: Profile, issuer: Certificate | None, *, generation: int) -> Certificate:
     """A key and its certificate. Of two processes that come here at once the slower one destroys its key again."""
     key_id = secrets.token_bytes(16)
+    suffix = "" if generation == 1 else f" {generation}"
     hsm = get_hsm()
-    public_key = hsm.generate_key(key_id=key_id, label=profile.name, key_algorithm=str(profile.key_algorithm))
+    public_key = hsm.generate_key(
+        key_id=key_id, label=f"{profile.name}{suffix}", key_algorithm=str(profile.key_algorithm)
+    )
     not_before, not_after = _validity(profile, until=issuer.not_after if issuer else None)
     draft = Draft(
         profile=profile,
         serial_number=x509.random_serial_number(),
-        subject=build_authority_name(
-            common_name=str(profile.common_name).format(name=settings.RSSP_NAME),
-            organisation=f"{settings.RSSP_NAME} (demonstration)",
+        subject=build_organisation_name(
+            common_name=str(profile.common_name).format(name=settings.RSSP_NAME) + suffix,
+            organisation=settings.RSSP_ORGANIZATION,
+            identifier=settings.RSSP_ORGANIZATION_IDENTIFIER,
             country=settings.RSSP_REGION,
         ),
         email=None,
@@ -136,28 +235,35 @@ def _make_authority(profile: Profile, issuer: Certificate | None) -> Certificate
         not_after=not_after,
     )
     try:
-        return _issue(draft, issuer, key_id)
+        return _issue(draft, issuer, key_id=key_id, generation=generation)
     except IntegrityError:
         hsm.destroy_key(key_id=key_id)
-        return read_authority(role=profile.role)
+        return read_authority(role=profile.role, issuer=issuer)
 
 
-def _issue(draft: Draft, issuer: Certificate | None, key_id: bytes | None = None) -> Certificate:
+def _issue(
+    draft: Draft, issuer: Certificate | None, *, key_id: bytes | None = None, generation: int = 1
+) -> Certificate:
     """Intent, signature, outcome. ``issuer`` None signs with the new key itself, which ``key_id`` names."""
     with transaction.atomic(using=router.db_for_write(Certificate), durable=True):
         certificate = Certificate.objects.create(
             serial_number=f"{draft.serial_number:x}",
             role=draft.profile.role,
             profile=draft.profile.name,
+            generation=generation,
             issuer=issuer,
             subject=draft.subject.rfc4514_string(),
+            public_key_sha256=hashlib.sha256(draft.public_key).hexdigest(),
             not_before=draft.not_before,
             not_after=draft.not_after,
             hsm_key_id=key_id,
         )
+    described = _describe_itself(draft) if issuer is None else describe_issuer(issuer)
     signing_key = key_id if issuer is None else issuer.hsm_key_id
-    with get_hsm().open_key(key_id=bytes(signing_key or b"")) as signer:
-        der = build_certificate(draft=draft, issuer=_describe_issuer(draft, issuer), signer=signer)
+    if signing_key is None:
+        raise KeyNotFoundError("the issuer's key is not in this token")
+    with get_hsm().open_key(key_id=bytes(signing_key)) as signer:
+        der = build_certificate(draft=draft, issuer=described, signer=signer)
     certificate.der = der
     certificate.state = Certificate.State.ISSUED
     with transaction.atomic(using=router.db_for_write(Certificate)):
@@ -165,13 +271,8 @@ def _issue(draft: Draft, issuer: Certificate | None, key_id: bytes | None = None
     return certificate
 
 
-def _describe_issuer(draft: Draft, issuer: Certificate | None) -> Issuer:
-    if issuer is None:
-        return Issuer(draft.subject, draft.public_key, ROOT.hash_name or "sha384", None)
-    certificate = x509.load_der_x509_certificate(bytes(issuer.der))
-    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    address = f"{settings.RSSP_URL}/pki/{issuer.role}.cer"
-    return Issuer(certificate.subject, spki, _AUTHORITIES[issuer.role].hash_name or "sha256", address)
+def _describe_itself(draft: Draft) -> Issuer:
+    return Issuer(draft.subject, draft.public_key, draft.profile.hash_name or "sha384", Addresses())
 
 
 def _validity(profile: Profile, *, until: datetime | None) -> tuple[datetime, datetime]:

@@ -22,6 +22,7 @@ from rssp.errors import (
     RsspError,
 )
 from rssp.models import Activation, AuditEvent, Certificate, Credential, PasskeyBinding, SigningKey
+from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.activating import record_creation, verify_creation_token
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
 from rssp.services.authority import issue_certificate, revoke_certificate, verify_issuable
@@ -41,9 +42,7 @@ def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: O
     try:
         verified = verify_creation_token(token=token)
         _verify_request(request, verified)
-        verify_issuable(
-            certificate_policy=verified.certificate_policy, common_name=verified.common_name, email=verified.email
-        )
+        verify_issuable(certificate_policy=verified.certificate_policy, subject=_subject(verified))
         get_hsm().verify_available()
         activation = record_creation(verified=verified, token=token)
     except (ActivationError, AuthorityError, HsmError) as error:
@@ -73,10 +72,8 @@ def _make(verified: VerifiedCreation, activation: Activation, origin: Origin) ->
         credential.key = key = take_key(key_algorithm=verified.key_algorithm)
         credential.certificate = certificate = issue_certificate(
             certificate_policy=verified.certificate_policy,
-            common_name=verified.common_name,
-            email=verified.email,
+            subject=_subject(verified),
             public_key=bytes(key.public_key),
-            key_algorithm=verified.key_algorithm,
         )
         _keep(credential, verified, activation, origin)
     except Exception as error:
@@ -133,6 +130,10 @@ def _event(credential: Credential, activation: Activation, result: str, reason: 
         reason=reason[:255],
         **describe_activation(activation, call=None, origin=origin),
     )
+
+
+def _subject(verified: VerifiedCreation) -> UnverifiedPerson:
+    return UnverifiedPerson(common_name=verified.common_name, email=verified.email)
 
 
 def _describe(verified: VerifiedCreation) -> str:

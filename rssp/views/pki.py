@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from rssp.errors import AuthorityMissingError
-from rssp.services.authority import read_authority
+from rssp.services.authority import find_published
 
 _CACHE_SECONDS = 3600
 
@@ -17,18 +17,14 @@ def root_pem(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def root_der(request: HttpRequest) -> HttpResponse:
-    return _publish("root", "application/pkix-cert", "root.cer", Encoding.DER)
+def certificate_der(request: HttpRequest, name: str) -> HttpResponse:
+    """Any of the service's own, by its published name (RFC 5280, 4.2.2.1; RFC 2585, 4.1)."""
+    return _publish(name, "application/pkix-cert", f"{name}.cer", Encoding.DER)
 
 
-@require_safe
-def issuing_der(request: HttpRequest) -> HttpResponse:
-    return _publish("issuing", "application/pkix-cert", "issuing.cer", Encoding.DER)
-
-
-def _publish(role: str, media_type: str, filename: str, encoding: Encoding) -> HttpResponse:
+def _publish(name: str, media_type: str, filename: str, encoding: Encoding) -> HttpResponse:
     try:
-        der = bytes(read_authority(role=role).der)
+        der = bytes(find_published(name=name).der)
     except AuthorityMissingError:
         return HttpResponse(status=404)
     response = HttpResponse(x509.load_der_x509_certificate(der).public_bytes(encoding), content_type=media_type)

@@ -19,6 +19,7 @@ from django.test import Client
 from rssp.hsm.pkcs11 import Pkcs11Hsm
 from rssp.hsm.softhsm import ensure_token
 from rssp.models import Certificate, Credential, PasskeyBinding
+from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.authority import issue_certificate, prepare_authority
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import take_key
@@ -125,10 +126,8 @@ class Signer:
             key=key,
             certificate=issue_certificate(
                 certificate_policy="demonstration",
-                common_name="Alice Example",
-                email="alice@example.org",
+                subject=UnverifiedPerson(common_name="Alice Example", email="alice@example.org"),
                 public_key=bytes(key.public_key),
-                key_algorithm=key_algorithm,
             ),
             certificate_policy="demonstration",
             description="A certificate",

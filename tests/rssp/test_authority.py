@@ -25,7 +25,8 @@ from rssp.errors import (
 )
 from rssp.models import Certificate
 from rssp.pki import ca
-from rssp.pki.profiles import DEMONSTRATION_POLICY
+from rssp.pki.profiles import DEMONSTRATION, DEMONSTRATION_POLICY
+from rssp.pki.subjects import UnverifiedPerson
 from rssp.services import authority
 from rssp.services.authority import (
     certificate_status,
@@ -61,10 +62,10 @@ def make_key(hsm, key_algorithm="ec-p256"):
 
 
 def issue(hsm, key_algorithm="ec-p256", public_key=None, **changes):
-    words = {"certificate_policy": "demonstration", "common_name": "Alice Example", "email": "alice@example.org"}
-    return issue_certificate(
-        **words | changes, public_key=public_key or make_key(hsm, key_algorithm)[1], key_algorithm=key_algorithm
-    )
+    policy = changes.pop("certificate_policy", "demonstration")
+    subject = UnverifiedPerson(**{"common_name": "Alice Example", "email": "alice@example.org"} | changes)
+    public_key = public_key or make_key(hsm, key_algorithm)[1]
+    return issue_certificate(certificate_policy=policy, subject=subject, public_key=public_key)
 
 
 def write_pem(folder: Path, chain: list[bytes]) -> list[str]:
@@ -162,13 +163,13 @@ def test_the_authority_is_made_once(hsm):
 def test_of_two_processes_that_prepare_at_once_one_makes_the_authority(hsm, monkeypatch):
     find, calls = authority._find_authority, []
 
-    def find_too_early(profile):
+    def find_too_early(profile, issuer=None):
         """The other process comes between our look and our key."""
         calls.append(profile.role)
         if len(calls) == 1:
             prepare_authority()
             return None
-        return find(profile)
+        return find(profile, issuer)
 
     with monkeypatch.context() as patch:
         patch.setattr(authority, "_find_authority", find_too_early)
@@ -181,7 +182,7 @@ def test_of_two_processes_that_prepare_at_once_one_makes_the_authority(hsm, monk
 
 def test_two_living_roots_cannot_be_recorded(prepared):
     root = Certificate.objects.get(role="root")
-    root.pk, root.serial_number = None, "ff"
+    root.pk, root.serial_number, root.public_key_sha256 = None, "ff", ""
     with pytest.raises(IntegrityError), transaction.atomic(using="rssp"):
         root.save(force_insert=True)
 
@@ -234,7 +235,7 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_not_handed_out(prepared
     der = bytes(issued.der)
     seen = x509.load_der_x509_certificate(der)
     draft = ca.Draft(
-        profile=authority.SIGNER_PROFILES["demonstration"],
+        profile=DEMONSTRATION,
         serial_number=seen.serial_number,
         subject=seen.subject,
         email="alice@example.org",
@@ -242,7 +243,7 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_not_handed_out(prepared
         not_before=seen.not_valid_before_utc,
         not_after=seen.not_valid_after_utc,
     )
-    issuer = authority._describe_issuer(draft, issuing)
+    issuer = authority.describe_issuer(issuing)
     ca.verify_certificate(der=der, draft=draft, issuer=issuer)
     for name, value in {
         "serial_number": seen.serial_number + 1,
