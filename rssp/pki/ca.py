@@ -63,8 +63,8 @@ def verify_certificate(*, der: bytes, draft: Draft, issuer: Issuer) -> None:
     usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    found = {extension.oid: (extension.value, extension.critical) for extension in certificate.extensions}
-    wanted = {kind.oid: (kind, is_critical) for kind, is_critical in _extensions(draft, issuer)}
+    found = {item.oid: (item.value.public_bytes(), item.critical) for item in certificate.extensions}
+    wanted = {kind.oid: (kind.public_bytes(), is_critical) for kind, is_critical in _extensions(draft, issuer)}
     lint = {
         "version": certificate.version is x509.Version.v3,
         "serial number": certificate.serial_number == draft.serial_number and draft.serial_number.bit_length() > 64,
