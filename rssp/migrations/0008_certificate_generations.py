@@ -21,7 +21,7 @@ def number(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rssp", "0006_credential_key")]
+    dependencies = [("rssp", "0007_explicit")]
 
     operations = [
         migrations.RemoveConstraint(model_name="certificate", name="rssp_certificate_authority"),
