@@ -1,0 +1,105 @@
+"""Calls to addresses that a client named: to the public Internet alone, resolved once, bounded in time and size.
+
+An address is looked at before a packet leaves, and what was looked at is what is called: the name is not resolved
+again. Redirects are answers like any other.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from rssp.errors import OutboundRefusedError, OutboundUnreachableError
+
+SECONDS = 5.0
+LONGEST_ANSWER = 64 * 1024
+_LONGEST_URL = 2000
+_SCHEMES = {"https": 443, "http": 80}
+# Translates to IPv4 addresses that nobody has looked at (RFC 6052).
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def parse_address(url: str, *, allowed_hosts: tuple[str, ...]) -> SplitResult:
+    """An address that may be called, as far as its text tells; raises `OutboundRefusedError`.
+
+    ``https`` alone, but for a host that an operator allowed by name, which may be private and without TLS too.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise OutboundRefusedError("not an address") from None
+    odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url)
+    if not host or odd or len(url) > _LONGEST_URL or parts.username is not None or parts.fragment:
+        raise OutboundRefusedError("not an address that can be called")
+    if parts.scheme not in _SCHEMES or (parts.scheme == "http" and host not in allowed_hosts):
+        raise OutboundRefusedError("not https")
+    if host not in allowed_hosts and (literal := _read_literal(host)) and not is_public(literal):
+        raise OutboundRefusedError("a private address")
+    return parts
+
+
+def post_json(url: str, body: dict[str, object], *, allowed_hosts: tuple[str, ...]) -> int:
+    """The answer's status. Raises `OutboundRefusedError` (never again) or `OutboundUnreachableError` (perhaps later)."""
+    parts = parse_address(url, allowed_hosts=allowed_hosts)
+    host = str(parts.hostname)
+    port = parts.port or _SCHEMES[parts.scheme]
+    pinned = _resolve(host, port, is_allowed=lambda found: host in allowed_hosts or is_public(found))
+    address = f"[{pinned}]" if pinned.version == 6 else str(pinned)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+        request = client.build_request(
+            "POST",
+            f"{parts.scheme}://{address}:{port}{target}",
+            json=body,
+            headers={"Host": parts.netloc},
+            extensions={"sni_hostname": host},
+        )
+        try:
+            answer = client.send(request, stream=True)
+            _discard(answer)
+        except httpx.HTTPError as error:
+            raise OutboundUnreachableError(type(error).__name__) from None
+    return answer.status_code
+
+
+def is_public(address: Address) -> bool:
+    """Whether it is one of the open Internet's: not ours, not a neighbour's, not a cloud's own."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _NAT64 or address.sixtofour is not None or address.teredo is not None:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _read_literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _resolve(host: str, port: int, *, is_allowed: Callable[[Address], bool]) -> Address:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise OutboundUnreachableError("the name is not known") from None
+    addresses = [ipaddress.ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
+    # One bad address spoils the name: who controls it would have us try until we call that one.
+    if not addresses or not all(is_allowed(address) for address in addresses):
+        raise OutboundRefusedError("the name leads to a private address")
+    return addresses[0]
+
+
+def _discard(answer: httpx.Response) -> None:
+    size = 0
+    for chunk in answer.iter_raw():
+        size += len(chunk)
+        if size > LONGEST_ANSWER:
+            break
+    answer.close()
