@@ -297,6 +297,12 @@ if "rssp" in ROLES:
     CMP_URL = env_str("CMP_URL", "")
     CMP_REFERENCE = env_str("CMP_REFERENCE", "")
     CMP_SECRET = env_secret("CMP_SECRET", development=None) if CMP_URL else ""
+    # Mode A of signHash: how long a result is kept unless the client says, how long at most, how many calls one process
+    # holds, and hosts that may be told although they are private or without TLS.
+    RESULT_VALIDITY = timedelta(seconds=env_int("RESULT_VALIDITY_SECONDS", 600))
+    LONGEST_RESULT_VALIDITY = timedelta(seconds=env_int("LONGEST_RESULT_VALIDITY_SECONDS", 3600))
+    MOST_WAITING_CALLS = env_int("MOST_WAITING_CALLS", 100)
+    RESPONSE_URI_HOSTS = tuple(env_list("RESPONSE_URI_HOSTS"))
 
 # --- gateway --------------------------------------------------------------------------------------------------
 MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50_000_000)
@@ -354,6 +360,14 @@ if "rssp" in ROLES:
     CELERY_BEAT_SCHEDULE["sweep the ledger"] = {
         "task": "rssp.sweep_ledger",
         "schedule": schedule(timedelta(seconds=env_int("LEDGER_SWEEP_SECONDS", 20))),
+    }
+    CELERY_BEAT_SCHEDULE["sweep calls"] = {
+        "task": "rssp.sweep_calls",
+        "schedule": schedule(timedelta(seconds=env_int("CALL_SWEEP_SECONDS", 20))),
+    }
+    CELERY_BEAT_SCHEDULE["notify clients"] = {
+        "task": "rssp.notify_clients",
+        "schedule": schedule(timedelta(seconds=env_int("NOTIFICATION_SECONDS", 2))),
     }
 
 if "authz" in ROLES:

@@ -28,6 +28,10 @@ UNAVAILABLE = (
 SERVER_ERROR = (
     "The authorization server encountered an unexpected condition that prevented it from fulfilling the request."
 )
+ACCEPTED = (
+    "The previous asynchronous signature request has been accepted for processing, but the processing has not yet been "
+    "completed."
+)
 RETRY_AFTER_SECONDS = "5"
 
 ACCESS_DENIED = "The user, authorization server or remote service denied the request."
@@ -65,6 +69,8 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.BodyTooLongError, 413, "invalid_request", _fixed("The body is too long.")),
     (errors.MalformedBodyError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
     (errors.MissingParameterError, 400, "invalid_request", _missing),
+    (errors.PollingUserIdError, 400, "invalid_request", _fixed("userID parameter SHALL be null")),
+    (errors.OutOfBoundsError, 400, "invalid_request", lambda error, _: f"Out of bounds parameter {error}"),
     (errors.InvalidParameterError, 400, "invalid_request", lambda error, _: f"Invalid parameter {error}"),
     (errors.UserIdError, 400, "invalid_request", _fixed("userID parameter MUST be null")),
     (errors.EmptyHashesError, 400, "invalid_request", _fixed("Empty hash array")),
@@ -140,6 +146,10 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.IssuerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.AuthorityMissingError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.AuthorizationServerUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.StillProcessingError, 202, "accepted_request", _fixed(ACCEPTED)),
+    (errors.TooManyCallsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    # An address is refused where it is named, and an address that is not reached is nobody's answer.
+    (errors.OutboundError, 400, "invalid_request", _fixed("Invalid parameter response_uri")),
     # What the HSM was asked for is spent, so nobody is told to try again.
     (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),

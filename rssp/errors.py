@@ -3,6 +3,8 @@
 ``str(error)`` never holds a secret or anything that a stranger typed.
 """
 
+from typing import Any
+
 
 class RsspError(Exception):
     """Root of this role's errors."""
@@ -115,6 +117,18 @@ class TooManyHashesError(InvalidRequestError):
 
 class HashEncodingError(InvalidRequestError):
     """A digest is not base64."""
+
+
+class OutOfBoundsError(InvalidRequestError):
+    """A parameter's value is a good one, and beyond what this service allows. ``str`` is its name."""
+
+
+class UnknownRequestError(InvalidParameterError):
+    """There is no such call, or it is somebody else's, or its result is no longer kept."""
+
+
+class PollingUserIdError(InvalidRequestError):
+    """``userID`` beside a token that names the user already, where the texts put it in other words."""
 
 
 # --- The token ----------------------------------------------------------------------------------------------
@@ -290,3 +304,48 @@ class IssuerRefusedError(AuthorityError):
 
 class WrongCertificateError(AuthorityError):
     """A certificate from outside is not the one that was asked for. ``str`` says what is wrong with it."""
+
+
+# --- Calls that are answered later, and calls to others -----------------------------------------------------
+
+
+class StillProcessingError(RsspError):
+    """The call was accepted and its result is not there yet. Ask again."""
+
+
+class TooManyCallsError(RsspError):
+    """As many calls wait as this process holds; this one was not accepted. Try again later."""
+
+
+class CallLostError(HsmUnavailableError):
+    """The process that had accepted the call ended before it began; certainly nothing was signed. Try again."""
+
+
+class OutboundError(RsspError):
+    """Root of calls to addresses that a client named."""
+
+
+class OutboundRefusedError(OutboundError):
+    """Such an address is never called."""
+
+
+class OutboundUnreachableError(OutboundError):
+    """Nobody answers there, or not in time."""
+
+
+# --- Keeping an error for later -----------------------------------------------------------------------------
+
+
+def write_error(error: RsspError) -> dict[str, object]:
+    """What `read_error` makes the same error of: its class's name, its sentence and what else it carries."""
+    return {"name": type(error).__name__, "sentence": str(error), "members": dict(vars(error))}
+
+
+def read_error(kept: dict[str, Any]) -> RsspError:
+    """An error that `write_error` wrote; one that this version does not know is an `RsspError`."""
+    found = globals().get(kept["name"])
+    kind = found if isinstance(found, type) and issubclass(found, RsspError) else RsspError
+    error = kind.__new__(kind)
+    error.args = (kept["sentence"],)
+    vars(error).update(kept["members"])
+    return error

@@ -2,10 +2,22 @@
 
 from celery import shared_task
 
-from rssp.services import sweeping
+from rssp.services import asynchronous, sweeping
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
 def sweep_ledger() -> None:
     """The regular round over the ledger."""
     sweeping.sweep_ledger()
+
+
+@shared_task(name="rssp.sweep_calls")  # type: ignore[untyped-decorator]
+def sweep_calls() -> None:
+    """Calls of mode A whose process is gone, and results that need not be kept any longer."""
+    asynchronous.sweep_calls()
+
+
+@shared_task(name="rssp.notify_clients")  # type: ignore[untyped-decorator]
+def notify_clients() -> None:
+    """Tells clients that a result of mode A is there."""
+    asynchronous.notify_clients()

@@ -12,7 +12,7 @@ NOT_BUILT = {
     1: ("auth/login", "auth/revoke", "signatures/timestamp"),
     2: (
         *("auth/login", "auth/revoke", "credentials/delete"),
-        *("signatures/signDoc", "signatures/signPolling", "signatures/timestamp"),
+        *("signatures/signDoc", "signatures/timestamp"),
     ),
 }
 _BUILT = {
@@ -28,6 +28,7 @@ _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
     "credentials/authorizeCheck": explicit.credentials_authorize_check,
     "credentials/getChallenge": explicit.credentials_get_challenge,
+    "signatures/signPolling": csc.sign_polling,
 }
 
 urlpatterns = [

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rssp.errors import (
@@ -21,6 +21,8 @@ from rssp.errors import (
     MalformedAuthorizationError,
     MalformedBodyError,
     MissingParameterError,
+    OutOfBoundsError,
+    PollingUserIdError,
     TooManyHashesError,
     UserIdError,
 )
@@ -31,6 +33,7 @@ Certificates = Literal["none", "single", "chain"]
 LONGEST_BODY = 2 * 1024 * 1024
 MOST_HASHES = 1000
 PAGE_SIZE = 100
+_LONGEST_VALIDITY = 10**12  # milliseconds; a service's own bound is far below
 _LONGEST_TOKEN = 4096
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 # Where the two versions spell one parameter differently.
@@ -131,6 +134,23 @@ class SignHashRequest:
     sign_algo: str
     sign_algo_params: bytes | None
     hash_algorithm_oid: str | None
+    later: "AsynchronousMode | None" = None
+
+
+@dataclass(frozen=True)
+class AsynchronousMode:
+    """Mode A of ``signatures/signHash``: ``validity`` is how long the result is kept, None for the service's own."""
+
+    validity: timedelta | None
+    response_uri: str | None
+
+
+@dataclass(frozen=True)
+class PollingRequest:
+    """``signatures/signPolling``."""
+
+    response_id: str
+    user_id: str | None
 
 
 @dataclass(frozen=True)
@@ -214,10 +234,35 @@ def parse_sign_hash_request(body: dict[str, Any], version: Version, *, needs_sad
     name = HASH_ALGORITHM[version]
     oid = _string(body, name) if body.get(name) is not None else None
     _refuse_odd_client_data(body)
-    if version == 2 and body.get("operationMode", "S") != "S":
-        # Mode A is not offered, so `validity_period` and `response_uri` are always beside the point.
+    later = _parse_mode(body) if version == 2 else None
+    return SignHashRequest(credential_id, sad, tuple(hashes), sign_algo, _decode_params(params), oid, later)
+
+
+def _parse_mode(body: dict[str, Any]) -> AsynchronousMode | None:
+    """What mode A alone has is ignored in mode S (CSC API v2, 11.10)."""
+    mode = body.get("operationMode", "S")
+    if mode not in ("S", "A"):
         raise InvalidParameterError("operationMode")
-    return SignHashRequest(credential_id, sad, tuple(hashes), sign_algo, _decode_params(params), oid)
+    if mode == "S":
+        return None
+    milliseconds, uri = body.get("validity_period"), body.get("response_uri")
+    if milliseconds is not None and (type(milliseconds) is not int or milliseconds < 1):
+        raise InvalidParameterError("validity_period")
+    if milliseconds is not None and milliseconds > _LONGEST_VALIDITY:
+        raise OutOfBoundsError("validity_period")
+    if uri is not None and (not isinstance(uri, str) or not uri):
+        raise InvalidParameterError("response_uri")
+    return AsynchronousMode(None if milliseconds is None else timedelta(milliseconds=milliseconds), uri)
+
+
+def parse_polling_request(body: dict[str, Any], *, is_user_known: bool) -> PollingRequest:
+    response_id, user_id = _string(body, "requestID"), body.get("userID")
+    if is_user_known and user_id is not None:
+        raise PollingUserIdError("userID")
+    if user_id is not None and (not isinstance(user_id, str) or not user_id):
+        raise InvalidParameterError("userID")
+    _refuse_odd_client_data(body)
+    return PollingRequest(response_id, user_id)
 
 
 def decode_hashes(hashes: Sequence[Any]) -> tuple[bytes, ...]:
@@ -351,6 +396,10 @@ def write_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
 
 
+def write_response_id(response_id: str) -> dict[str, Any]:
+    return {"responseID": response_id}
+
+
 def write_signatures(signatures: Sequence[bytes]) -> dict[str, Any]:
     return {"signatures": [base64.b64encode(item).decode() for item in signatures]}
 
@@ -389,7 +438,7 @@ def write_info(service: ServiceDescription, version: Version) -> dict[str, Any]:
     parameters = [None if params is None else base64.b64encode(params).decode() for _, params in service.sign_algos]
     return answer | {
         "oauth2Issuer": service.issuer,
-        "asynchronousOperationMode": False,
+        "asynchronousOperationMode": True,
         "validationInfo": False,
         "signAlgorithms": {"algos": [oid for oid, _ in service.sign_algos], "algoParams": parameters},
         # Formats and levels are of signDoc, which is not offered.

@@ -43,8 +43,11 @@ def parse_address(url: str, *, allowed_hosts: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def post_json(url: str, body: dict[str, object], *, allowed_hosts: tuple[str, ...]) -> int:
-    """The answer's status. Raises `OutboundRefusedError` (never again) or `OutboundUnreachableError` (perhaps later)."""
+def post_json(url: str, body: dict[str, object], *, allowed_hosts: tuple[str, ...]) -> None:
+    """Returns when the other side has taken it (2xx).
+
+    Raises `OutboundRefusedError` (never again) or `OutboundUnreachableError` (perhaps later).
+    """
     parts = parse_address(url, allowed_hosts=allowed_hosts)
     host = str(parts.hostname)
     port = parts.port or _SCHEMES[parts.scheme]
@@ -64,7 +67,8 @@ def post_json(url: str, body: dict[str, object], *, allowed_hosts: tuple[str, ..
             _discard(answer)
         except httpx.HTTPError as error:
             raise OutboundUnreachableError(type(error).__name__) from None
-    return answer.status_code
+    if not answer.is_success:
+        raise OutboundUnreachableError(f"answered {answer.status_code}")
 
 
 def is_public(address: Address) -> bool:

@@ -4,6 +4,7 @@ the audit."""
 from rssp.models.activations import ActivatedDigest, Activation, Extension
 from rssp.models.audit import AppendOnlyError, AuditEvent
 from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
+from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.keys import KeyEncryptionKey, SigningKey
@@ -12,6 +13,7 @@ __all__ = [
     "ActivatedDigest",
     "Activation",
     "AppendOnlyError",
+    "AsynchronousCall",
     "AuditEvent",
     "AuthenticationObject",
     "Certificate",

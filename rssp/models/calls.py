@@ -26,7 +26,7 @@ class AsynchronousCall(models.Model):
     subject = models.CharField(max_length=255)
     credential_id = models.CharField(max_length=255)
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACCEPTED)
-    signatures = models.JSONField(default=list)  # base64
+    signatures = models.JSONField(default=list)  # hexadecimal
     error = models.JSONField(null=True)  # `rssp.errors.write_error`
     validity = models.DurationField()  # how long the result is kept
     created = models.DateTimeField(default=timezone.now)

@@ -5,6 +5,9 @@ answered as certain; from then on a digest is spent, and an outcome that is not 
 """
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rssp.algorithms import (
@@ -37,25 +40,50 @@ from rssp.services.ledger import Reservation, record_intent, record_outcomes, re
 from rssp.wire import SignHashRequest, decode_hashes
 
 
+@dataclass(frozen=True)
+class SigningCall:
+    """A call that was found in order and may now take its digests."""
+
+    credential: Credential
+    activation: Activation
+    sad_checksum: str
+    operation: SigningOperation
+    digests: tuple[bytes, ...]
+    bearer: VerifiedToken
+    origin: Origin
+
+
 def sign_hashes(*, bearer: VerifiedToken, request: SignHashRequest, origin: Origin) -> list[bytes]:
     """The signatures in the order of the request's hashes: all of them, verified and recorded, or an error."""
-    try:
+    return perform(call=verify_call(bearer=bearer, request=request, origin=origin))
+
+
+def verify_call(*, bearer: VerifiedToken, request: SignHashRequest, origin: Origin) -> SigningCall:
+    """Everything that can be refused before a digest is taken."""
+    with _refusals_recorded(bearer, request.credential_id, origin):
         credential = find_credential(token=bearer, credential_id=request.credential_id)
         verify_usable(credential=credential)
         operation, digests = _read_operation(credential, request)
         activation = _find_activation(bearer, credential, request.sad)
         sad_checksum = bearer.checksum if request.sad is None else introspection.checksum_of(request.sad)
-        return _sign(credential, activation, sad_checksum, operation, digests, origin)
+        return SigningCall(credential, activation, sad_checksum, operation, digests, bearer, origin)
+
+
+def perform(*, call: SigningCall) -> list[bytes]:
+    """Takes the digests, signs them and answers the signatures."""
+    with _refusals_recorded(call.bearer, call.credential.credential_id, call.origin):
+        return _sign(call.credential, call.activation, call.sad_checksum, call.operation, call.digests, call.origin)
+
+
+@contextmanager
+def _refusals_recorded(bearer: VerifiedToken, credential_id: str, origin: Origin) -> Iterator[None]:
+    try:
+        yield
     except SigningFailedError:
         raise  # the outcome of each digest is in the audit already
     except (CredentialError, ActivationError, HsmError, ReservationLostError) as error:
-        record_refusal(
-            action=AuditEvent.Action.SIGN,
-            error=error,
-            token=bearer,
-            credential_id=request.credential_id,
-            origin=origin,
-        )
+        action = AuditEvent.Action.SIGN
+        record_refusal(action=action, error=error, token=bearer, credential_id=credential_id, origin=origin)
         raise
 
 

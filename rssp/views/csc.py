@@ -6,6 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from rssp.models import Credential
+from rssp.services.asynchronous import accept_call, poll_call
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
 from rssp.services.describing import describe_service
@@ -28,9 +29,11 @@ from rssp.wire import (
     parse_extend_request,
     parse_info_request,
     parse_list_request,
+    parse_polling_request,
     parse_sign_hash_request,
     write_credential,
     write_info,
+    write_response_id,
     write_sad,
     write_signatures,
 )
@@ -79,7 +82,18 @@ def _write(credential: Credential, members: Members, version: Version) -> dict[s
 @endpoint({1: SERVICE, 2: SERVICE_OR_CREDENTIAL})
 def sign_hash(request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]) -> HttpResponseBase:
     wanted = parse_sign_hash_request(body, version, needs_sad="credential" not in token.scopes)
+    if wanted.later is not None:
+        accepted = accept_call(bearer=token, request=wanted, later=wanted.later, origin=origin_of(request))
+        return JsonResponse(write_response_id(accepted))
     return JsonResponse(write_signatures(sign_hashes(bearer=token, request=wanted, origin=origin_of(request))))
+
+
+@endpoint({2: SERVICE_OR_CREDENTIAL})
+def sign_polling(
+    _request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_polling_request(body, is_user_known=True)
+    return JsonResponse(write_signatures(poll_call(bearer=token, request=wanted)))
 
 
 @endpoint({1: SERVICE, 2: SERVICE})
