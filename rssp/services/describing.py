@@ -13,7 +13,13 @@ _BOTH = (
 )
 METHODS: dict[Version, tuple[str, ...]] = {
     1: _BOTH,
-    2: (*_BOTH, "credentials/create", "credentials/authorizeCheck", "credentials/getChallenge", "signatures/signPolling"),
+    2: (
+        *_BOTH,
+        "credentials/create",
+        "credentials/authorizeCheck",
+        "credentials/getChallenge",
+        "signatures/signPolling",
+    ),
 }
 # Of the algorithms offered only RSASSA-PSS has parameters; these are SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
 _PARAMETERS = {
