@@ -293,6 +293,19 @@ if "rssp" in ROLES:
     RSSP_APPROVAL_WAIT_SECONDS = env_int("RSSP_APPROVAL_WAIT_SECONDS", 60)
     RSSP_APPROVAL_WAITS = env_int("RSSP_APPROVAL_WAITS", 4)
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
+    # How requests for certificates are decided, by policy: automatic, verified-email or approval. What is not named
+    # needs an operator's approval, and so does every policy whose certificates hold verified names.
+    REGISTRATION = {
+        "demonstration": "automatic",
+        **dict(item.partition("=")[::2] for item in env_list("REGISTRATION")),
+    }
+    REQUEST_DAYS = env_int("REQUEST_DAYS", 30)
+    # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
+    FOUR_EYES = env_list("FOUR_EYES")
+    # Who issues, by policy: built-in (where it is not named), cmp or by-hand.
+    CERTIFICATE_ISSUERS = dict(item.partition("=")[::2] for item in env_list("CERTIFICATE_ISSUERS"))
+    # PEM certificates that the chain of an outside authority's certificate may end in.
+    OUTSIDE_ANCHORS_FILE = env_str("OUTSIDE_ANCHORS_FILE", "")
     # An outside authority by the Certificate Management Protocol; the secret is shared with it, the reference names it.
     CMP_URL = env_str("CMP_URL", "")
     CMP_REFERENCE = env_str("CMP_REFERENCE", "")
@@ -324,6 +337,8 @@ if "signapp" in ROLES:
     SIGNAPP_DOCUMENT_KEYS = env_secret(
         "SIGNAPP_DOCUMENT_KEYS", development=_DEVELOPMENT_SECRETS, make=_fernet_key
     ).split(",")
+    # The policy of the certificates that signers ask for here.
+    CERTIFICATE_POLICY = env_str("CERTIFICATE_POLICY", "demonstration")
     SIGNAPP_DOCUMENTS_DIR = VAR_DIR / "signapp-documents"
 
 # --- Jobs -----------------------------------------------------------------------------------------------------
@@ -368,6 +383,12 @@ if "rssp" in ROLES:
     CELERY_BEAT_SCHEDULE["notify clients"] = {
         "task": "rssp.notify_clients",
         "schedule": schedule(timedelta(seconds=env_int("NOTIFICATION_SECONDS", 2))),
+    }
+
+if "rssp" in ROLES:
+    CELERY_BEAT_SCHEDULE["sweep requests for certificates"] = {
+        "task": "rssp.sweep_requests",
+        "schedule": schedule(timedelta(seconds=env_int("REQUEST_SWEEP_SECONDS", 60))),
     }
 
 if "authz" in ROLES:

@@ -219,6 +219,51 @@ def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> 
         raise AnswerError(f"credential: {type(error).__name__}") from None
 
 
+@dataclass(frozen=True)
+class CertificateRequest:
+    """A credential that has no certificate yet, or gets none (docs/protocols.md, section 7)."""
+
+    credential_id: str
+    description: str
+    key_name: str
+    certificate_policy: str
+    state: str
+    reason: str
+    requested: datetime
+    expires: datetime
+
+
+def parse_certificate_request(body: dict[str, Any]) -> CertificateRequest:
+    """From an element of ``certificateRequests``, or ``credentials/create`` with 202; raises `AnswerError`."""
+    try:
+        stands = body["certificateRequest"]
+        return CertificateRequest(
+            credential_id=_text(body["credentialID"]),
+            description=_text(body.get("description") or ""),
+            key_name=_key_name(body["key"]),
+            certificate_policy=_text(body.get("certificatePolicy") or ""),
+            state=_text(stands["state"]),
+            reason=_text(stands.get("reason") or ""),
+            requested=_parse_time(stands["requestedAt"]),
+            expires=_parse_time(stands["expiresAt"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnswerError(f"request for a certificate: {type(error).__name__}") from None
+
+
+def certificate_request_to_json(request: CertificateRequest) -> dict[str, Any]:
+    return {
+        "credential_id": request.credential_id,
+        "description": request.description,
+        "key_algorithm": request.key_name,
+        "certificate_policy": request.certificate_policy,
+        "state": request.state,
+        "reason": request.reason,
+        "requested_at": request.requested.isoformat(),
+        "expires_at": request.expires.isoformat(),
+    }
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise AnswerError("not a string")

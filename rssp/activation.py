@@ -94,6 +94,7 @@ class CreationApproval:
     passkey_id: bytes
     passkey_public_key: bytes
     assertion: Assertion
+    email_verified: bool = False  # the authorization server's word, beside the challenge
 
 
 def parse_signing_approval(*, client_id: str, subject: str, details: Any, approval: Any) -> SigningApproval:
@@ -131,6 +132,7 @@ def parse_creation_approval(*, client_id: str, subject: str, details: Any, appro
             key_algorithm=_text(detail["keyAlgorithm"]),
             common_name=_text(detail["subject"]["commonName"]),
             email=_text(detail["subject"]["email"]),
+            email_verified=_boolean(detail["subject"].get("emailVerified", False)),
             passkey_public_key=_base64url(approval["passkey"]["public_key"]),
             **_parse_evidence(approval, CREATION),
         )
@@ -176,6 +178,11 @@ def _text(value: Any) -> str:
     """A string that has a UTF-8 form."""
     _expect(isinstance(value, str))
     return str(value.encode().decode())
+
+
+def _boolean(value: Any) -> bool:
+    _expect(isinstance(value, bool))
+    return bool(value)
 
 
 def _number(value: Any) -> int:
@@ -226,6 +233,7 @@ class VerifiedCreation:
     passkey_id: bytes
     passkey_public_key: bytes
     assertion: Assertion
+    email_verified: bool = False  # the authorization server's word, beside the challenge
 
 
 def verify_activation(

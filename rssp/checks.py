@@ -41,3 +41,38 @@ def check_organisation(**_kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "The name has 1 to 64 characters, the identifier is built like VATFR-1234 or NTRDE-1234."
     return [Error("RSSP_ORGANIZATION or its identifier fits no certificate.", hint=hint, id="rssp.E004")]
+
+
+@register(Tags.security)
+def check_registration(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E005`` a word in REGISTRATION, CERTIFICATE_ISSUERS or FOUR_EYES that means nothing here; ``rssp.E006`` an
+    outside authority without what it needs."""
+    words = (
+        ("REGISTRATION", settings.REGISTRATION.values(), {"automatic", "verified-email", "approval"}),
+        ("CERTIFICATE_ISSUERS", settings.CERTIFICATE_ISSUERS.values(), {"built-in", "cmp", "by-hand"}),
+        ("FOUR_EYES", settings.FOUR_EYES, {"requests", "lifecycle"}),
+    )
+    found: list[CheckMessage] = [
+        Error(
+            f"{name} holds a word that means nothing here.", hint=f"One of {', '.join(sorted(known))}.", id="rssp.E005"
+        )
+        for name, given, known in words
+        if set(given) - known
+    ]
+    issuers = set(settings.CERTIFICATE_ISSUERS.values())
+    if issuers & {"cmp", "by-hand"} and not settings.OUTSIDE_ANCHORS_FILE:
+        found.append(Error("An outside authority issues, and OUTSIDE_ANCHORS_FILE names none.", id="rssp.E006"))
+    if "cmp" in issuers and not (settings.CMP_URL and settings.CMP_REFERENCE):
+        found.append(Error("An authority is asked by CMP without CMP_URL and CMP_REFERENCE.", id="rssp.E006"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_operators(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.W003`` one operator decides alone; ``rssp.W004`` messages to the outside authority go without TLS."""
+    found: list[CheckMessage] = []
+    if set(settings.FOUR_EYES) != {"requests", "lifecycle"}:
+        found.append(Warning("One operator alone approves requests or ends keys: see FOUR_EYES.", id="rssp.W003"))
+    if settings.CMP_URL and not settings.CMP_URL.startswith("https://"):
+        found.append(Warning("CMP_URL is not https: messages are protected, not secret.", id="rssp.W004"))
+    return found

@@ -151,6 +151,8 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     # An address is refused where it is named, and an address that is not reached is nobody's answer.
     (errors.OutboundError, 400, "invalid_request", _fixed("Invalid parameter response_uri")),
     # What the HSM was asked for is spent, so nobody is told to try again.
+    # Decisions are operators' and are answered on the page that takes them; of no request of the API.
+    (errors.DecisionError, 409, "invalid_request", _fixed("The request for a certificate is in another state.")),
     (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.WrongCertificateError, 500, "server_error", _fixed(SERVER_ERROR)),

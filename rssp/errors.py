@@ -286,6 +286,14 @@ class CertificateKeyError(AuthorityError):
     """No certificate is made for such a key: of another kind, too short, weak, or in a certificate already."""
 
 
+class EmailNotVerifiedError(CertificateSubjectError):
+    """The policy wants a verified e-mail address, and this one is not."""
+
+
+class AttributeDiffersError(CertificateSubjectError):
+    """The name that was asked for is not the one that an operator verified."""
+
+
 class AuthorityMissingError(AuthorityError):
     """The authority has no keys yet: an operator runs ``manage.py prepare_authority``."""
 
@@ -304,6 +312,29 @@ class IssuerRefusedError(AuthorityError):
 
 class WrongCertificateError(AuthorityError):
     """A certificate from outside is not the one that was asked for. ``str`` says what is wrong with it."""
+
+
+# --- Decisions on requests for certificates -----------------------------------------------------------------
+
+
+class DecisionError(RsspError):
+    """Root of operators' decisions that are not taken. Nothing has changed."""
+
+
+class RequestClosedError(DecisionError):
+    """The request is in another state than the decision is for. ``str`` says in which, or why."""
+
+
+class OwnRequestError(DecisionError):
+    """Nobody decides on their own request."""
+
+
+class SecondOperatorError(DecisionError):
+    """This operator has decided already: the second of two is somebody else."""
+
+
+class EvidenceMissingError(DecisionError):
+    """No evidence, reason or verified attribute where one is needed. ``str`` names the fields."""
 
 
 # --- Calls that are answered later, and calls to others -----------------------------------------------------

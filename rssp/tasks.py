@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from rssp.services import asynchronous, sweeping
+from rssp.services import asynchronous, issuing, requests, sweeping
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -21,3 +21,10 @@ def sweep_calls() -> None:
 def notify_clients() -> None:
     """Tells clients that a result of mode A is there."""
     asynchronous.notify_clients()
+
+
+@shared_task(name="rssp.sweep_requests")  # type: ignore[untyped-decorator]
+def sweep_requests() -> None:
+    """The regular round over requests for certificates: outside authorities are asked again, late requests expire."""
+    requests.expire_requests()
+    issuing.retry_requests()

@@ -375,6 +375,49 @@ def write_credential(found: CredentialDescription, members: Members, version: Ve
     }
 
 
+@dataclass(frozen=True)
+class RequestDescription:
+    """Where a request for a certificate stands: what its owner may know. ``state`` is waiting, approved, issued,
+    refused or expired."""
+
+    credential_id: str
+    description: str
+    certificate_policy: str
+    sign_algos: tuple[str, ...]
+    bits: int
+    curve_oid: str | None
+    state: str
+    reason: str
+    requested: datetime
+    expires: datetime
+
+
+def write_request(found: RequestDescription, version: Version) -> dict[str, Any]:
+    """A credential that cannot be used, since it has no certificate; ``certificateRequest`` is our own
+    (docs/protocols.md, section 7)."""
+    key: dict[str, Any] = {"status": "disabled", "algo": list(found.sign_algos), "len": found.bits}
+    if found.curve_oid is not None:
+        key["curve"] = found.curve_oid
+    return {
+        "description": found.description,
+        "key": key,
+        "cert": {"certificates": []},
+        **({"authMode": "oauth2code"} if version == 1 else {"auth": {"mode": "oauth2code", "objects": []}}),
+        "multisign": 1,
+        "certificatePolicy": found.certificate_policy,
+        "certificateRequest": _write_request_state(found),
+    }
+
+
+def _write_request_state(found: RequestDescription) -> dict[str, Any]:
+    answer = {
+        "state": found.state,
+        "requestedAt": write_time(found.requested),
+        "expiresAt": write_time(found.expires),
+    }
+    return answer | ({"reason": found.reason} if found.state == "refused" and found.reason else {})
+
+
 def _write_certificate(found: CredentialDescription, members: Members) -> dict[str, Any]:
     cert: dict[str, Any] = {"status": found.certificate_status}
     shown = {"none": 0, "single": 1, "chain": len(found.chain)}[members.certificates]

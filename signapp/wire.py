@@ -207,6 +207,31 @@ def parse_certificate(body: Any) -> Certificate:
 
 
 @dataclass(frozen=True)
+class CertificateRequest:
+    """A request for a certificate that has none yet, or gets none. ``state``: waiting, approved, refused or expired."""
+
+    credential_id: str
+    description: str
+    state: str
+    reason: str
+    requested_at: datetime
+    expires_at: datetime
+
+
+def parse_certificate_request(body: Any) -> CertificateRequest:
+    if not isinstance(body, dict):
+        raise AnswerError("request")
+    return CertificateRequest(
+        credential_id=_text(body, "credential_id"),
+        description=_text(body, "description", required=False),
+        state=_text(body, "state"),
+        reason=_text(body, "reason", required=False),
+        requested_at=_time(body, "requested_at"),
+        expires_at=_time(body, "expires_at"),
+    )
+
+
+@dataclass(frozen=True)
 class Approval:
     """Where the browser goes to approve; ``request_id`` names a request for a certificate."""
 

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import logging
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx
 from django.conf import settings
@@ -18,9 +20,11 @@ from gateway.errors import (
     OutcomeUnknownError,
     SigningServiceUnavailableError,
 )
-from gateway.wire import AnswerError, Credential, parse_credential
+from gateway.wire import AnswerError, CertificateRequest, Credential, parse_certificate_request, parse_credential
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _MEMBERS = {"certificates": "chain", "certInfo": True, "authInfo": True}
 
@@ -30,14 +34,28 @@ def service_info() -> dict[str, Any]:
     return _answer(_post("info", {}, token=None))
 
 
-def list_credentials(*, token: str) -> list[Credential]:
-    """The user's own credentials; one that cannot be read is left out and logged."""
+@dataclass(frozen=True)
+class Listing:
+    """What a user has at the signing service."""
+
+    credentials: list[Credential]
+    requests: list[CertificateRequest]
+
+
+def list_credentials(*, token: str) -> Listing:
+    """The user's own credentials and requests for certificates; one that cannot be read is left out and logged."""
     body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS}, token=token))
-    found: list[Credential] = []
-    infos = body.get("credentialInfos")
+    return Listing(
+        _parse_each(body.get("credentialInfos"), parse_credential),
+        _parse_each(body.get("certificateRequests"), parse_certificate_request),
+    )
+
+
+def _parse_each(infos: Any, parse: Callable[[Any], T]) -> list[T]:
+    found: list[T] = []
     for info in infos if isinstance(infos, list) else []:
         try:
-            found.append(parse_credential(info))
+            found.append(parse(info))
         except AnswerError as error:
             log.warning("credentials/list: %s", error)
     return found
@@ -49,8 +67,8 @@ def read_credential(*, token: str, credential_id: str) -> Credential:
     return _parse_credential(body, credential_id)
 
 
-def create_credential(*, token: str, certificate_policy: str, key_algorithm: str) -> Credential:
-    """``credentials/create`` with a token of scope ``credential-creation``."""
+def create_credential(*, token: str, certificate_policy: str, key_algorithm: str) -> Credential | CertificateRequest:
+    """``credentials/create`` with a token of scope ``credential-creation``: a credential, or a request that waits."""
     wanted = {"certificatePolicy": certificate_policy, "keyAlgorithm": key_algorithm}
     response = _post("credentials/create", {"credentialCreationRequest": wanted, **_MEMBERS}, token=token)
     if response.status_code in {401, 403}:
@@ -58,6 +76,8 @@ def create_credential(*, token: str, certificate_policy: str, key_algorithm: str
     if 400 <= response.status_code < 500:
         log.warning("credentials/create answered %s", _described(response))
         raise ApprovalRefusedError
+    if response.status_code == httpx.codes.ACCEPTED:
+        return _parse_request(json_object(response))
     return _parse_credential(_answer(response), None)
 
 
@@ -141,6 +161,14 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     if 400 <= response.status_code < 500:
         raise CredentialNotUsableError
     raise SigningServiceUnavailableError
+
+
+def _parse_request(body: dict[str, Any]) -> CertificateRequest:
+    try:
+        return parse_certificate_request(body)
+    except AnswerError as error:
+        log.error("the signing service described a request that cannot be read: %s", error)
+        raise CredentialNotUsableError from None
 
 
 def _parse_credential(body: dict[str, Any], credential_id: str | None) -> Credential:

@@ -10,6 +10,7 @@ from django.conf import settings
 from gateway import documents
 from gateway.clients import authorization_server, rssp
 from gateway.clients.authorization_server import PushedRequest
+from gateway.clients.rssp import Listing
 from gateway.errors import (
     ApprovalRefusedError,
     AuthorizationServerNotReachedError,
@@ -19,13 +20,20 @@ from gateway.errors import (
 )
 from gateway.models import CredentialRequest, retention_end
 from gateway.services.callers import VerifiedCaller
-from gateway.wire import Credential, TokenAnswer, creation_details, credential_to_json, is_same_approval
+from gateway.wire import (
+    CertificateRequest,
+    TokenAnswer,
+    certificate_request_to_json,
+    creation_details,
+    credential_to_json,
+    is_same_approval,
+)
 
 log = logging.getLogger(__name__)
 
 
-def list_credentials(*, caller: VerifiedCaller) -> list[Credential]:
-    """The caller's own, as the signing service tells them to the caller's token."""
+def list_credentials(*, caller: VerifiedCaller) -> Listing:
+    """The caller's own, and requests for certificates, as the signing service tells them to the caller's token."""
     return rssp.list_credentials(token=caller.token)
 
 
@@ -52,7 +60,8 @@ def request_credential(
 def complete_credential_request(
     *, caller: VerifiedCaller, request_id: uuid.UUID, code: str, iss: str
 ) -> dict[str, Any]:
-    """Redeems the code once and has the credential made; asked again, it answers with the credential made.
+    """Redeems the code once and has the credential made, or a certificate requested: the answer then has a ``state``.
+    Asked again, it answers the same.
 
     Raises `JobNotFoundError`, approval errors, `WrongStateError`, `AuthorizationServerUnavailableError`,
     `SigningServiceUnavailableError`.
@@ -84,7 +93,10 @@ def complete_credential_request(
     except GatewayError as error:
         owned.change(state=CredentialRequest.State.FAILED, error_code=error.code)
         raise
-    described = credential_to_json(credential)
+    if isinstance(credential, CertificateRequest):
+        described = certificate_request_to_json(credential)
+    else:
+        described = credential_to_json(credential)
     owned.change(state=CredentialRequest.State.CREATED, credential=described)
     return described
 

@@ -9,13 +9,17 @@ from gateway.errors import InvalidRequestError
 from gateway.services import credentials
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, read_json
-from gateway.wire import KEY_ALGORITHMS, credential_to_json, parse_state, parse_text
+from gateway.wire import KEY_ALGORITHMS, certificate_request_to_json, credential_to_json, parse_state, parse_text
 
 
 @endpoint("GET")
 def list_credentials(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     found = credentials.list_credentials(caller=caller)
-    return JsonResponse({"credentials": [credential_to_json(credential) for credential in found]})
+    answer = {
+        "credentials": [credential_to_json(credential) for credential in found.credentials],
+        "requests": [certificate_request_to_json(waiting) for waiting in found.requests],
+    }
+    return JsonResponse(answer)
 
 
 @endpoint("POST")
@@ -47,4 +51,4 @@ def complete(request: HttpRequest, caller: VerifiedCaller, request_id: uuid.UUID
         code=parse_text(body, "code", limit=2048),
         iss=parse_text(body, "iss", limit=2048),
     )
-    return JsonResponse(credential, status=201)
+    return JsonResponse(credential, status=202 if "state" in credential else 201)

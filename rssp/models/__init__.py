@@ -8,6 +8,7 @@ from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.keys import KeyEncryptionKey, SigningKey
+from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 
 __all__ = [
     "ActivatedDigest",
@@ -17,11 +18,14 @@ __all__ = [
     "AuditEvent",
     "AuthenticationObject",
     "Certificate",
+    "CertificateRequest",
     "Challenge",
     "Credential",
     "Extension",
     "KeyEncryptionKey",
     "PasskeyBinding",
     "PendingAuthorization",
+    "RequestAttribute",
+    "RequestDecision",
     "SigningKey",
 ]

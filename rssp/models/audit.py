@@ -37,6 +37,7 @@ class AuditEvent(models.Model):
         REFUSED = "refused", _("refused")
         REPLAY = "replay", _("replay refused")
         UNAVAILABLE = "unavailable", _("HSM unavailable")
+        REQUESTED = "requested", _("requested")
         CREATED = "created", _("created")
         FAILED = "failed", _("failed")
         DONE = "done", _("done")

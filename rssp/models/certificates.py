@@ -16,6 +16,7 @@ class Certificate(models.Model):
         OCSP = "ocsp", _("OCSP responder")
         SIGNER = "signer", _("signer")
         SEAL = "seal", _("electronic seal")
+        OUTSIDE = "outside", _("authority outside")
 
     class State(models.TextChoices):
         INTENDED = "intended", _("intended")
@@ -26,7 +27,7 @@ class Certificate(models.Model):
         SUSPENDED = "suspended", _("suspended")
         REVOKED = "revoked", _("revoked")
 
-    serial_number = models.CharField(max_length=40, unique=True)  # hexadecimal
+    serial_number = models.CharField(max_length=40)  # hexadecimal; one issuer uses it once
     role = models.CharField(max_length=16, choices=Role.choices)
     profile = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=State.choices, default=State.INTENDED)
@@ -53,6 +54,7 @@ class Certificate(models.Model):
                 condition=models.Q(role__in=["root", "issuing", "tsa", "ocsp"], state="issued"),
                 name="rssp_certificate_generation",
             ),
+            models.UniqueConstraint(fields=["issuer", "serial_number"], name="rssp_certificate_serial"),
             # One key, one credential: nobody else's certificate is for it, and its renewals name what they renew.
             models.UniqueConstraint(
                 fields=["public_key_sha256"],

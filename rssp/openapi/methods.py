@@ -103,7 +103,7 @@ def _list_answer(version: Version) -> Schema:
     if version == 1:
         return closed(required, {"nextPageToken": string()})
     one = closed({"credentialID": string()} | credential(version), credential_extras(version))
-    return closed(required, {"credentialInfos": array(one), "onlyValid": boolean()})
+    return closed(required, {"credentialInfos": array(one), "onlyValid": boolean(), "certificateRequests": array(one)})
 
 
 def _info_request(_version: Version) -> Schema:

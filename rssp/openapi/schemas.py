@@ -130,7 +130,16 @@ def _object() -> Schema:
 
 def credential_extras(version: Version) -> dict[str, Schema]:
     """The members that may be there."""
+    request = closed(
+        {
+            "state": string(enum=["waiting", "approved", "refused", "expired"]),
+            "requestedAt": string(pattern=TIME),
+            "expiresAt": string(pattern=TIME),
+        },
+        {"reason": string("Why it was refused.")},
+    )
     extras: dict[str, Schema] = {
+        "certificateRequest": request | {"description": "Our own: where a credential without a certificate stands."},
         "description": string(maxLength=255),
         "SCAL": string("1: not bound to a hash. 2: bound to the hashes.", enum=["1", "2"]),
         "lang": string(),

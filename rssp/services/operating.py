@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import router, transaction
 from django.db.models import QuerySet
 
-from rssp.models import AuditEvent, Certificate, Credential, SigningKey
+from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, SigningKey
 from rssp.services.auditing import record_events
 from rssp.services.authority import revoke_certificate
 from rssp.services.hsm import get_hsm
@@ -14,11 +14,12 @@ from rssp.services.keys import destroy_key
 
 @dataclass(frozen=True)
 class Operator:
-    """Who acts, and in which request."""
+    """Who acts, and in which request; ``subject`` is who they are as a user, empty if nobody here knows."""
 
     name: str
     request_id: str
     address: str
+    subject: str = ""
 
 
 # Somebody with a shell on the machine, whom nobody here can name.
@@ -31,7 +32,7 @@ def set_status(*, credential: Credential, status: str, reason: str, operator: Op
         rows = Credential.objects.filter(pk=credential.pk).exclude(status=status)
         if not rows.update(status=Credential.Status(status)):
             return False
-        record_events([_event(credential.credential_id, f"status set to {status}: {reason}", operator)])
+        record_events([operator_event(credential.credential_id, f"status set to {status}: {reason}", operator)])
     return True
 
 
@@ -42,11 +43,12 @@ def revoke(*, certificate: Certificate, reason: str, operator: Operator) -> bool
             return False
         named = Credential.objects.filter(certificate=certificate).values_list("credential_id", flat=True).first()
         done = f"certificate {certificate.serial_number} revoked: {reason}"
-        record_events([_event(named or "", done, operator)])
+        record_events([operator_event(named or "", done, operator)])
     return True
 
 
-def _event(credential_id: str, reason: str, operator: Operator) -> AuditEvent:
+def operator_event(credential_id: str, reason: str, operator: Operator) -> AuditEvent:
+    """What an operator did, for `record_events`."""
     return AuditEvent(
         action=AuditEvent.Action.ADMINISTER,
         result=AuditEvent.Result.DONE,
@@ -72,7 +74,7 @@ def list_orphan_keys() -> list[bytes]:
 
 def destroy_orphan_key(*, key_id: bytes) -> None:
     """Of a key that `list_orphan_keys` named; audited before the key goes."""
-    record_events([_event("", f"orphan key {key_id.hex()} destroyed", CONSOLE)])
+    record_events([operator_event("", f"orphan key {key_id.hex()} destroyed", CONSOLE)])
     stranded = _stranded_keys().filter(key_id=key_id).first()
     if stranded is not None:
         destroy_key(key=stranded)
@@ -82,4 +84,6 @@ def destroy_orphan_key(*, key_id: bytes) -> None:
 
 def _stranded_keys() -> QuerySet[SigningKey]:
     """Taken for a credential that a dying process did not record."""
-    return SigningKey.objects.filter(state=SigningKey.State.ASSIGNED, credentials=None)
+    return SigningKey.objects.filter(state=SigningKey.State.ASSIGNED, credentials=None).exclude(
+        requests__state__in=[CertificateRequest.State.WAITING, CertificateRequest.State.APPROVED]
+    )

@@ -12,6 +12,7 @@ from rssp.services.credentials import describe_credential, find_credential, list
 from rssp.services.describing import describe_service
 from rssp.services.extending import extend_transaction
 from rssp.services.objects import describe_auth
+from rssp.services.request_status import describe_request, find_request, list_requests
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
     CREATION,
@@ -33,6 +34,7 @@ from rssp.wire import (
     parse_sign_hash_request,
     write_credential,
     write_info,
+    write_request,
     write_response_id,
     write_sad,
     write_signatures,
@@ -60,6 +62,11 @@ def credentials_list(
         ]
     if wanted.only_valid:
         answer["onlyValid"] = True
+    elif version == 2 and (requests := list_requests(token=token)):
+        described = [describe_request(request=row) for row in requests]
+        answer["certificateRequests"] = [
+            {"credentialID": row.credential_id} | write_request(row, version) for row in described
+        ]
     return JsonResponse(answer)
 
 
@@ -68,6 +75,8 @@ def credentials_info(
     _request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
 ) -> HttpResponseBase:
     wanted = parse_info_request(body)
+    if (waiting := find_request(token=token, credential_id=wanted.credential_id)) is not None:
+        return JsonResponse(write_request(describe_request(request=waiting), version))
     credential = find_credential(token=token, credential_id=wanted.credential_id)
     return JsonResponse(_write(credential, wanted.members, version))
 
@@ -112,6 +121,7 @@ def credentials_create(
     wanted = parse_create_request(body)
     made = create_credential(token=token, request=wanted, origin=origin_of(request))
     answer = {"credentialID": made.credential_id}
-    return JsonResponse(
-        answer | write_credential(describe_credential(credential=made), wanted.members, version), status=201
-    )
+    if made.made is None:
+        return JsonResponse(answer | write_request(describe_request(request=made), version), status=202)
+    described = describe_credential(credential=made.made)
+    return JsonResponse(answer | write_credential(described, wanted.members, version), status=201)

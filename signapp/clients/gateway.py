@@ -15,10 +15,12 @@ from signapp.wire import (
     AnswerError,
     Approval,
     Certificate,
+    CertificateRequest,
     Facts,
     Job,
     parse_approval,
     parse_certificate,
+    parse_certificate_request,
     parse_facts,
     parse_job,
     write_disposition,
@@ -96,13 +98,27 @@ def list_credentials(*, token: str) -> list[Certificate]:
     return _parsed(parse, _send("GET", "credentials", token))
 
 
+def list_requests(*, token: str) -> list[CertificateRequest]:
+    """The person's requests for certificates that have none."""
+
+    def parse(body: dict[str, Any]) -> list[CertificateRequest]:
+        found = body.get("requests")
+        if not isinstance(found, list):
+            raise AnswerError("requests")
+        return [parse_certificate_request(item) for item in found]
+
+    return _parsed(parse, _send("GET", "credentials", token))
+
+
 def request_credential(*, token: str, certificate_policy: str, key_algorithm: str, state: str) -> Approval:
     body = {"certificate_policy": certificate_policy, "key_algorithm": key_algorithm, "state": state}
     return _parsed(_approval, _send("POST", "credential-requests", token, json=body))
 
 
-def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: str) -> Certificate:
+def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: str) -> Certificate | CertificateRequest:
     answer = _send("POST", f"credential-requests/{request_id}/complete", token, json={"code": code, "iss": iss})
+    if answer.status_code == httpx.codes.ACCEPTED:
+        return _parsed(parse_certificate_request, answer)
     return _parsed(parse_certificate, answer)
 
 

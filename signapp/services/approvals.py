@@ -11,15 +11,15 @@ from signapp.errors import ApprovalDeniedError, ApprovalExpiredError, ApprovalNo
 from signapp.models import Document
 from signapp.services import certificates, pending, signing
 from signapp.services.logins import Account
-from signapp.wire import Certificate
+from signapp.wire import Certificate, CertificateRequest
 
 
 @dataclass(frozen=True)
 class Completed:
-    """Either a document that was approved, or a certificate that was made and the path to go on to."""
+    """Either a document that was approved, or a certificate that was made or requested and the path to go on to."""
 
     document: Document | None = None
-    certificate: Certificate | None = None
+    certificate: Certificate | CertificateRequest | None = None
     next_path: str = "/"
 
 

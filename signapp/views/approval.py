@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from signapp import errors
 from signapp.services import approvals
+from signapp.services.certificates import CertificateRequest
 from signapp.views.home import stop
 from signapp.views.pages import Signer, logged_in, safe_next
 
@@ -33,5 +34,8 @@ def callback(request: HttpRequest, signer: Signer) -> HttpResponseBase:
         return stop(request, error)
     if result.document is not None:
         return HttpResponseRedirect(reverse("signapp:document", args=[result.document.pk]))
+    if isinstance(result.certificate, CertificateRequest):
+        messages.info(request, _("Your certificate is requested. This page shows where the request stands."))
+        return HttpResponseRedirect(reverse("signapp:account"))
     messages.success(request, _("Your certificate is ready."))
     return HttpResponseRedirect(safe_next(result.next_path))

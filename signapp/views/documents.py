@@ -23,7 +23,7 @@ from signapp.services import certificates as certificate_service
 from signapp.services import documents as document_service
 from signapp.services import signing
 from signapp.views.pages import Signer, logged_in, render_page
-from signapp.views.wording import MOVING, describe_certificate, describe_document, write_size
+from signapp.views.wording import MOVING, describe_certificate, describe_document, describe_request, write_size
 
 # What a multipart body holds beside the file.
 _FORM_OVERHEAD = 64 * 1024
@@ -52,6 +52,14 @@ def read_certificates(signer: Signer) -> Certificates:
     except errors.ServiceUnavailableError as error:
         return Certificates([], explain(error))
     return Certificates([describe_certificate(certificate) for certificate in found])
+
+
+def read_requests(signer: Signer) -> list[dict[str, Any]]:
+    """Requests without a certificate; none if the signing service does not answer."""
+    try:
+        return [describe_request(item) for item in certificate_service.list_requests(token=signer.token)]
+    except errors.ServiceUnavailableError:
+        return []
 
 
 @csrf_exempt  # the body is parsed in `_upload`, which checks the token, not before who sends it and how much is known

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from signapp.error_responses import explanation_of
 from signapp.models import Document
-from signapp.services.certificates import Certificate
+from signapp.services.certificates import Certificate, CertificateRequest
 
 MOVING = {"approving", "signing"}
 _KEY_ALGORITHMS = {
@@ -113,6 +113,42 @@ def describe_certificate(certificate: Certificate) -> dict[str, Any]:
         "can_sign": certificate.is_usable,
         "is_demonstration": certificate.certificate_policy == "demonstration",
     }
+
+
+def describe_request(request: CertificateRequest) -> dict[str, Any]:
+    """Everything that the templates say about a request for a certificate."""
+    badge, sentence = _request_words(request.state)
+    return {
+        "name": visible_text(request.description),
+        "badge": badge,
+        "sentence": sentence,
+        "reason": visible_text(request.reason) if request.state == "refused" else "",
+        "requested_at": request.requested_at,
+        "expires_at": request.expires_at if request.state in {"waiting", "approved"} else None,
+    }
+
+
+def _request_words(state: str) -> tuple[dict[str, str], str]:
+    """A badge and a sentence."""
+    words = {
+        "waiting": (
+            {"kind": "info", "label": _("Waiting for approval")},
+            _("Somebody checks who you are before your name gets into a certificate. You need not do anything."),
+        ),
+        "refused": (
+            {"kind": "danger", "label": _("Refused")},
+            _("No certificate was issued, and the key that was made for it is destroyed. You can ask again."),
+        ),
+        "expired": (
+            {"kind": "warning", "label": _("Expired")},
+            _("Nobody decided in time, and the key that was made for it is destroyed. You can ask again."),
+        ),
+    }
+    on_its_way = (
+        {"kind": "info", "label": _("Being issued")},
+        _("Your request is approved. The certificate stands here as soon as it has come."),
+    )
+    return words.get(state, on_its_way)
 
 
 def _certificate_badge(certificate: Certificate) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from signapp import documents as storage
 from signapp.clients import gateway
 from signapp.models import Document
-from tests.signapp.test_pages import CERTIFICATE, COOKIE, FINGERPRINT, browser_of, document_of
+from tests.signapp.test_pages import CERTIFICATE, COOKIE, FINGERPRINT, REQUESTS, browser_of, document_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default", "signapp"], transaction=True)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ PAGES = ["/logged-out", "/documents", "/account", "/certificates/new"]
 def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ROOT_URLCONF = "tests.signapp.addresses"
     monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [CERTIFICATE])
+    monkeypatch.setattr(gateway, "list_requests", lambda **_call: REQUESTS)
 
 
 @pytest.fixture(scope="module")

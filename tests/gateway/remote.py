@@ -76,6 +76,8 @@ class Remote:
     """One user directory, one authorization server, one signing service."""
 
     authority: Authority = field(default_factory=Authority)
+    waits: bool = False
+    requests: list[dict[str, Any]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     service_tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     credentials: dict[str, RemoteCredential] = field(default_factory=dict)
@@ -188,7 +190,9 @@ class Remote:
         owner = self._owner(request)
         found = {key: value for key, value in self.credentials.items() if value.owner == owner}
         infos = [value.describe(key) for key, value in found.items()]
-        return httpx.Response(200, json={"credentialIDs": list(found), "credentialInfos": infos})
+        return httpx.Response(
+            200, json={"credentialIDs": list(found), "credentialInfos": infos, "certificateRequests": self.requests}
+        )
 
     def _info(self, request: httpx.Request) -> httpx.Response:
         credential_id = json.loads(request.content)["credentialID"]
@@ -202,6 +206,21 @@ class Remote:
         granted = self.granted.pop(self._bearer(request))
         wanted = json.loads(request.content)["credentialCreationRequest"]
         assert wanted.items() <= granted["details"][0].items()
+        if self.waits:
+            request = {
+                "credentialID": "waiting-1",
+                "description": "Alice Example, EC P256, signer",
+                "key": {"status": "disabled", "algo": [], "len": 256, "curve": "1.2.840.10045.3.1.7"},
+                "cert": {"certificates": []},
+                "certificatePolicy": "signer",
+                "certificateRequest": {
+                    "state": "waiting",
+                    "requestedAt": "20261124120000Z",
+                    "expiresAt": "20261224120000Z",
+                },
+            }
+            self.requests.append(request)
+            return httpx.Response(202, json=request)
         credential_id = self.add_credential(granted["sub"], "p256")
         return httpx.Response(201, json=self.credentials[credential_id].describe(credential_id))
 

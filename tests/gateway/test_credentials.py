@@ -43,6 +43,30 @@ def test_an_approved_request_makes_a_credential_once(alice: User, remote: Remote
     assert alice.call("GET", "credentials").json()["credentials"] == [made.json()]
 
 
+def test_a_request_that_waits_is_no_credential_and_is_shown(alice: User, remote: Remote) -> None:
+    remote.waits = True
+    asked = _request(alice).json()
+    code = remote.approve(asked["authorization_url"], alice.subject)
+    made = _complete(alice, asked["request_id"], code)
+    assert made.status_code == 202, made.content
+    assert made.json() == {
+        "credential_id": "waiting-1",
+        "description": "Alice Example, EC P256, signer",
+        "key_algorithm": "ec-p256",
+        "certificate_policy": "signer",
+        "state": "waiting",
+        "reason": "",
+        "requested_at": "2026-11-24T12:00:00+00:00",
+        "expires_at": "2026-12-24T12:00:00+00:00",
+    }
+    again = _complete(alice, asked["request_id"], code)
+    assert (again.status_code, again.json()) == (202, made.json())
+    assert remote.calls["create"] == 1
+    remote.requests.append({"credentialID": "misshapen"})
+    listed = alice.call("GET", "credentials").json()
+    assert listed == {"credentials": [], "requests": [made.json()]}
+
+
 def test_a_request_approved_by_somebody_else_makes_nothing(alice: User, bob: User, remote: Remote) -> None:
     asked = _request(alice).json()
     code = remote.approve(asked["authorization_url"], bob.subject)

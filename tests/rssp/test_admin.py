@@ -9,7 +9,18 @@ from django.contrib import admin
 from django.test import Client
 
 from authz.models import User
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Certificate, Credential, PasskeyBinding, SigningKey
+from rssp.models import (
+    ActivatedDigest,
+    Activation,
+    AuditEvent,
+    Certificate,
+    CertificateRequest,
+    Credential,
+    PasskeyBinding,
+    RequestAttribute,
+    RequestDecision,
+    SigningKey,
+)
 from tests.authz.conftest import Person
 from tests.rssp.conftest import Asked, Signer, digest
 
@@ -72,12 +83,17 @@ def test_nothing_is_added_changed_or_removed_by_a_form(alice: Signer, operator: 
 
 def test_actions_are_the_three_that_are_named_and_none_signs() -> None:
     registered = {model: made for model, made in admin.site._registry.items() if model._meta.app_label == "rssp"}
-    assert set(registered) == set(MODELS)
+    assert set(registered) == {*MODELS, CertificateRequest}
     assert {model: tuple(made.actions or ()) for model, made in registered.items() if made.actions} == {
         Credential: ("disable", "enable"),
         Certificate: ("revoke",),
+        CertificateRequest: ("approve", "refuse", "issue", "export", "import_"),
     }
-    assert {inline.model for made in registered.values() for inline in made.inlines} == {PasskeyBinding}
+    assert {inline.model for made in registered.values() for inline in made.inlines} == {
+        PasskeyBinding,
+        RequestAttribute,
+        RequestDecision,
+    }
 
 
 @pytest.mark.parametrize("without", [{}, {"confirmed": "1"}, {"confirmed": "1", "reason": "  "}, {"reason": "no"}])

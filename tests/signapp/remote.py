@@ -37,6 +37,8 @@ class Remote:
     answers: dict[str, Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
         default_factory=dict
     )
+    waits: bool = False
+    requests: list[dict[str, Any]] = field(default_factory=list)
     claim_changes: dict[str, Any] = field(default_factory=dict)
     make_id_token: Callable[[dict[str, Any]], str] | None = None
 
@@ -214,6 +216,16 @@ class Remote:
         job = self._job(request)
         return httpx.Response(200, content=self.results[job["job_id"]]) if job else self._show(None)
 
+    REQUEST = {
+        "credential_id": "credential-2",
+        "description": "Alice Example, EC P256, signer",
+        "state": "waiting",
+        "reason": "",
+        "key_algorithm": "ec-p256",
+        "certificate_policy": "signer",
+        "requested_at": "2026-11-24T12:00:00+00:00",
+        "expires_at": "2026-12-24T12:00:00+00:00",
+    }
     CREDENTIAL = {
         "credential_id": "credential-1",
         "common_name": "Alice Example",
@@ -228,7 +240,7 @@ class Remote:
     }
 
     def _credentials(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"credentials": [self.CREDENTIAL]})
+        return httpx.Response(200, json={"credentials": [self.CREDENTIAL], "requests": self.requests})
 
     def _request_credential(self, request: httpx.Request) -> httpx.Response:
         url = f"{settings.ISSUER}/oauth2/authorize?client_id=paraph-gateway&request_uri=c"
@@ -237,6 +249,9 @@ class Remote:
         return httpx.Response(201, json=body)
 
     def _complete_credential(self, request: httpx.Request) -> httpx.Response:
+        if self.waits:
+            self.requests.append(self.REQUEST)
+            return httpx.Response(202, json=self.REQUEST)
         return httpx.Response(201, json=self.CREDENTIAL)
 
 

@@ -19,7 +19,7 @@ from signapp.clients import gateway
 from signapp.error_responses import TABLE
 from signapp.models import Document, Login
 from signapp.sessions import SessionStore
-from signapp.wire import Certificate
+from signapp.wire import Certificate, CertificateRequest
 
 pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
 OPEN = {"home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"}
@@ -40,6 +40,19 @@ CERTIFICATE = Certificate(
     serial_number="5A",
     certificate_policy="demonstration",
 )
+
+
+REQUESTS = [
+    CertificateRequest(
+        credential_id=f"request-{state}",
+        description="Alice Example, EC P256, signer",
+        state=state,
+        reason="The passport has <b>expired</b>\u202e" if state == "refused" else "",
+        requested_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+    )
+    for state in ("waiting", "approved", "refused", "expired")
+]
 
 
 def browser_of(subject: str, **options: Any) -> Client:
@@ -72,6 +85,7 @@ def document_of(subject: str, **values: Any) -> Document:
 def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ROOT_URLCONF = "tests.signapp.addresses"
     monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [CERTIFICATE])
+    monkeypatch.setattr(gateway, "list_requests", lambda **_call: REQUESTS)
     monkeypatch.setattr(gateway, "delete_job", lambda **_call: None)
 
 
@@ -255,3 +269,19 @@ def every_error(kind: type[errors.SignappError] = errors.SignappError) -> Iterat
 def test_every_error_and_every_failure_has_its_words() -> None:
     codes = {kind.code for kind in every_error()} | set(errors.REFUSALS) | set(errors.FAILURES)
     assert codes - {"server_error"} <= set(TABLE)
+
+
+def test_the_account_page_says_where_requests_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = browser_of("alice").get("/account").content.decode()
+    for words in ("Waiting for approval", "Being issued", "Refused", "Expired", "You can ask again"):
+        assert words in page
+    assert "The passport has &lt;b&gt;expired&lt;/b&gt;\ufffd" in page
+    assert page.count("Decided by") == 2
+    monkeypatch.setattr(gateway, "list_requests", lambda **_call: [])
+    assert "Waiting for approval" not in browser_of("alice").get("/account").content.decode()
+
+    def gone(**_call: Any) -> Any:
+        raise errors.ServiceUnavailableError
+
+    monkeypatch.setattr(gateway, "list_requests", gone)
+    assert browser_of("alice").get("/account").status_code == 200

@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from signapp import errors
 from signapp.models import Document, StoredFile
 from signapp.services import approvals, certificates, documents, signing
-from signapp.wire import clean_file_name
+from signapp.wire import Certificate, CertificateRequest, clean_file_name
 from tests.signapp.conftest import PDF, Person
 from tests.signapp.remote import Remote
 
@@ -413,9 +413,26 @@ def test_a_certificate_is_asked_for_and_made(alice: Person, remote: Remote) -> N
     with pytest.raises(errors.ApprovalDeniedError):
         complete(alice, state, error="access_denied")
     made = complete(alice, state)
-    assert made.certificate is not None
+    assert isinstance(made.certificate, Certificate)
     assert made.certificate.is_usable
     assert made.next_path == "/"
+    assert remote.asked_certificate["certificate_policy"] == "demonstration"
+
+
+def test_a_certificate_that_an_operator_must_approve_is_a_request(alice: Person, remote: Remote, settings: Any) -> None:
+    settings.CERTIFICATE_POLICY, remote.waits = "signer", True
+    certificates.request_certificate(session=alice.session, **alice.who, key_algorithm="ec-p256", next_path="/")
+    assert remote.asked_certificate["certificate_policy"] == "signer"
+    made = complete(alice, remote.asked_certificate["state"])
+    assert isinstance(made.certificate, CertificateRequest)
+    assert certificates.list_requests(token=alice.who["token"]) == [made.certificate]
+
+
+@pytest.mark.parametrize("requests", [None, "none", [7], [{"state": "waiting"}]])
+def test_requests_that_cannot_be_read_are_a_fault_of_the_service(alice: Person, remote: Remote, requests: Any) -> None:
+    remote.answers["credentials"] = httpx.Response(200, json={"credentials": [], "requests": requests})
+    with pytest.raises(errors.ServiceUnavailableError):
+        certificates.list_requests(token=alice.who["token"])
 
 
 @pytest.mark.parametrize("change", [{"valid_to": "soon"}, {"valid_to": "2027-01-01T00:00:00"}, {"credential_id": 7}])

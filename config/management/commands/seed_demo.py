@@ -121,11 +121,16 @@ def _ensure_credential(passkey: Passkey, key: SoftwarePasskey, key_algorithm: st
     subject = str(passkey.user.sub)
     mine = Credential.objects.filter(issuer=settings.ISSUER, subject=subject, key__key_algorithm=key_algorithm)
     found = mine.filter(bindings__passkey_id=key.credential_id, bindings__unbound=None).order_by("created").first()
-    return found or create_credential(
+    if found is not None:
+        return found
+    request = create_credential(
         token=_approve_creation(passkey, key, key_algorithm),
         request=CreateRequest(_POLICY, key_algorithm, Members()),
         origin=SYSTEM,
     )
+    if request.made is None:
+        raise CommandError(f"The policy {_POLICY} needs an operator's approval here: see REGISTRATION.")
+    return request.made
 
 
 def _approve_creation(passkey: Passkey, key: SoftwarePasskey, key_algorithm: str) -> VerifiedToken:

@@ -3,17 +3,17 @@
 Every act is asked for once more on a page that names what it meets, and wants a reason.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from rssp.admin.base import ReadOnlyAdmin, TabularInline, operator_of
+from rssp.admin.requests import CertificateRequestAdmin
 from rssp.models import (
     ActivatedDigest,
     Activation,
@@ -25,58 +25,7 @@ from rssp.models import (
 )
 from rssp.services import operating
 
-if TYPE_CHECKING:
-    # Django's own classes take no parameters at run time.
-    ModelAdmin = admin.ModelAdmin[Any]
-    TabularInline = admin.TabularInline[Any, Any]
-else:
-    ModelAdmin = admin.ModelAdmin
-    TabularInline = admin.TabularInline
-
-
-def _operator(request: HttpRequest) -> operating.Operator:
-    return operating.Operator(
-        name=str(request.user.get_username()),
-        request_id=getattr(request, "request_id", ""),
-        address=str(request.META.get("REMOTE_ADDR") or "")[:64],
-    )
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Looked at; changed by named actions alone, each of them a POST from the list."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """For actions: what a change would need, though no form changes anything here."""
-        return super().has_change_permission(request)
-
-    def read_reason(self, request: HttpRequest) -> str:
-        """The reason, from the page that asked; empty as long as that page must (still) be shown."""
-        return request.POST.get("reason", "").strip()[:150] if "confirmed" in request.POST else ""
-
-    def ask(
-        self, request: HttpRequest, *, action: str, question: str, sentences: Iterable[tuple[Model, str]]
-    ) -> TemplateResponse:
-        """The page that names what will be met, one sentence for each."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.model._meta,
-            "title": _("Are you sure?"),
-            "question": question,
-            "chosen": [{"pk": row.pk, "sentence": sentence} for row, sentence in sentences],
-            "action": action,
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "missing": "confirmed" in request.POST,
-        }
-        return TemplateResponse(request, "rssp/confirm.html", context)
+__all__ = ["CertificateRequestAdmin"]
 
 
 class PasskeyBindingInline(TabularInline):
@@ -121,7 +70,7 @@ class CredentialAdmin(ReadOnlyAdmin):
         if not reason:
             sentences = [(row, f"{row.credential_id}: {row.description} ({row.subject})") for row in chosen]
             return self.ask(request, action=action, question=question, sentences=sentences)
-        operator = _operator(request)
+        operator = operator_of(request)
         done = sum(
             operating.set_status(credential=row, status=status, reason=reason, operator=operator) for row in chosen
         )
@@ -156,7 +105,7 @@ class CertificateAdmin(ReadOnlyAdmin):
             )
             sentences = [(row, f"{row.serial_number}: {row.subject}") for row in signers]
             return self.ask(request, action="revoke", question=question, sentences=sentences)
-        operator = _operator(request)
+        operator = operator_of(request)
         done = sum(operating.revoke(certificate=row, reason=reason, operator=operator) for row in signers)
         messages.success(request, ngettext("%d certificate revoked.", "%d certificates revoked.", done) % done)
         return None

@@ -1,0 +1,52 @@
+"""What a request's owner is told about it."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from rssp.algorithms import KEY_ALGORITHMS, sign_algos
+from rssp.clients.introspection import VerifiedToken
+from rssp.models import CertificateRequest
+from rssp.services.issuing import describe_request as name_of
+from rssp.wire import RequestDescription
+
+State = CertificateRequest.State
+# How long an ended request is still told of.
+TOLD = timedelta(days=30)
+_MOST_TOLD = 20
+
+
+def list_requests(*, token: VerifiedToken) -> list[CertificateRequest]:
+    """The caller's requests that have no credential: those that are open, and what ended lately; newest first."""
+    rows = CertificateRequest.objects.filter(issuer=token.issuer, subject=token.subject, made=None)
+    open_ = rows.filter(state__in=[State.WAITING, State.APPROVED])
+    ended = rows.filter(state__in=[State.REFUSED, State.EXPIRED], closed__gt=timezone.now() - TOLD)
+    return list((open_ | ended).select_related("key").order_by("-created", "-pk")[:_MOST_TOLD])
+
+
+def find_request(*, token: VerifiedToken, credential_id: str) -> CertificateRequest | None:
+    """The caller's own request under a credential's identifier, as long as there is no credential. A token of one
+    credential is for another one."""
+    if "service" not in token.scopes:
+        return None
+    rows = CertificateRequest.objects.filter(
+        credential_id=credential_id, issuer=token.issuer, subject=token.subject, made=None
+    )
+    return rows.select_related("key").first()
+
+
+def describe_request(*, request: CertificateRequest) -> RequestDescription:
+    key = KEY_ALGORITHMS[request.key.key_algorithm]
+    is_late = request.state in {State.WAITING, State.APPROVED} and request.expires <= timezone.now()
+    return RequestDescription(
+        credential_id=request.credential_id,
+        description=name_of(request=request),
+        certificate_policy=request.certificate_policy,
+        sign_algos=sign_algos(key.name),
+        bits=key.bits,
+        curve_oid=key.curve_oid,
+        state=str(State.EXPIRED if is_late else State(request.state)),
+        reason=request.reason,
+        requested=request.created,
+        expires=request.expires,
+    )
