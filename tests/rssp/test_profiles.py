@@ -253,7 +253,7 @@ def test_the_services_certificates_are_published_by_name(client):
         {"common_name": ""},
         {"identifier": ""},
         {"identifier": "PNOfr-1234"},
-        {"identifier": "XXXFR-1234"},
+        {"identifier": "ABCFR-1234"},
         {"identifier": "PNOFR-" + "1" * 60},
         {"identifier": "Ünique"},
         {"identifier": "12\n34"},
