@@ -169,7 +169,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^pki/"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -280,6 +280,9 @@ if "rssp" in ROLES:
     # Who the authority's certificates say it is (EN 319 412-2, 4.2.3.1), and the profiles it issues certificates of.
     RSSP_ORGANIZATION = env_str("RSSP_ORGANIZATION", f"{RSSP_NAME} (demonstration)")
     RSSP_ORGANIZATION_IDENTIFIER = env_str("RSSP_ORGANIZATION_IDENTIFIER", f"PA:{RSSP_REGION}-DEMONSTRATION")
+    # What certificates point to. Without TLS: whoever verifies a certificate would need another one to do so (RFC 5280,
+    # 8; EN 319 412-2, 4.3.11), and everything there is signed.
+    RSSP_PKI_URL = env_str("RSSP_PKI_URL", f"{RSSP_URL.replace('https://', 'http://', 1)}/pki").rstrip("/")
     RSSP_CERTIFICATE_POLICIES = env_list("RSSP_CERTIFICATE_POLICIES", "demonstration")
     # A PNG or JPEG of at most 256 x 256 pixels (CSC API, info).
     RSSP_LOGO = env_str("RSSP_LOGO", f"{RSSP_URL}/static/img/mark-180.png")

@@ -41,9 +41,8 @@ class Issuer:
 
 def build_certificate(*, draft: Draft, issuer: Issuer, signer: DigestSigner) -> bytes:
     """The certificate as DER, verified. ``signer`` is asked once."""
-    issuer_key = _issuer_key(issuer)
-    key = RemoteKey(public_key=issuer_key, spki=issuer.public_key, signer=signer, hash_name=issuer.hash_name)
-    certificate = _fill(draft, issuer).sign(key, key.hash_algorithm).public_bytes(Encoding.DER)
+    key = RemoteKey(public_key=issuer_key(issuer), spki=issuer.public_key, signer=signer, hash_name=issuer.hash_name)
+    certificate = fill_certificate(draft, issuer).sign(key, key.hash_algorithm).public_bytes(Encoding.DER)
     verify_certificate(der=certificate, draft=draft, issuer=issuer)
     return certificate
 
@@ -51,11 +50,10 @@ def build_certificate(*, draft: Draft, issuer: Issuer, signer: DigestSigner) -> 
 def verify_certificate(*, der: bytes, draft: Draft, issuer: Issuer) -> None:
     """Raises `CertificateLintError` unless the certificate says what the draft does, under the issuer's signature."""
     certificate = x509.load_der_x509_certificate(der)
-    issuer_key = _issuer_key(issuer)
     if certificate.signature_hash_algorithm is None:
         raise CertificateLintError("the certificate's signature has no hash")
     try:
-        issuer_key.verify(
+        issuer_key(issuer).verify(
             certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(certificate.signature_hash_algorithm)
         )
     except InvalidSignature:
@@ -83,7 +81,8 @@ def verify_certificate(*, der: bytes, draft: Draft, issuer: Issuer) -> None:
         raise CertificateLintError(f"the certificate's {', '.join(wrong)} differs from what was asked for")
 
 
-def _fill(draft: Draft, issuer: Issuer) -> x509.CertificateBuilder:
+def fill_certificate(draft: Draft, issuer: Issuer) -> x509.CertificateBuilder:
+    """Everything but the signature."""
     builder = (
         x509.CertificateBuilder()
         .serial_number(draft.serial_number)
@@ -104,7 +103,7 @@ def _extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.ExtensionType, 
         addresses=issuer.addresses,
         email=draft.email,
         subject_key=_subject_key(draft),
-        issuer_key=_issuer_key(issuer),
+        issuer_key=issuer_key(issuer),
         not_before=draft.not_before,
         not_after=draft.not_after,
     )
@@ -117,7 +116,8 @@ def _subject_key(draft: Draft) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
     return key
 
 
-def _issuer_key(issuer: Issuer) -> ec.EllipticCurvePublicKey:
+def issuer_key(issuer: Issuer) -> ec.EllipticCurvePublicKey:
+    """Raises `CertificateLintError` if it is of another kind."""
     key = load_der_public_key(issuer.public_key)
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise CertificateLintError("an authority signs with an elliptic-curve key")

@@ -13,13 +13,13 @@ Role = Literal["root", "issuing", "tsa", "ocsp", "signer", "seal"]
 Pointer = Literal["issuer", "crl", "ocsp"]
 Mark = Literal["ocsp_no_check", "no_rev_avail", "validity_assured"]
 
-# Policies of test certificates, under an arc that anybody may make (ITU-T X.667). None of them is a policy of
-# EN 319 411: what stands there, an audited authority alone may claim. docs/certificates.md lists them.
-DEMONSTRATION_POLICY = "2.25.245837186641662379361168511369476673531"
-SIGNER_POLICY = f"{DEMONSTRATION_POLICY}.1"
-SHORT_LIVED_POLICY = f"{DEMONSTRATION_POLICY}.2"
-SEAL_POLICY = f"{DEMONSTRATION_POLICY}.3"
-TSA_POLICY = f"{DEMONSTRATION_POLICY}.4"
+# Policies of examples, below the enterprise number that is kept for those (RFC 5612): an operator's own take their
+# place. None of them is a policy of EN 319 411, which an audited authority alone may claim. docs/certificates.md.
+DEMONSTRATION_POLICY = "1.3.6.1.4.1.32473.1.1"
+SIGNER_POLICY = "1.3.6.1.4.1.32473.1.2"
+SHORT_LIVED_POLICY = "1.3.6.1.4.1.32473.1.3"
+SEAL_POLICY = "1.3.6.1.4.1.32473.1.4"
+TSA_POLICY = "1.3.6.1.4.1.32473.1.5"
 ANY_POLICY = "2.5.29.32.0"
 _NOTICE = "Demonstration only. Nobody verified the name or the e-mail address in this certificate."
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from rssp.algorithms import DigestSigner, HashName, SigningOperation, verify_signature
 
-_HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
@@ -35,7 +35,7 @@ class RemoteKey(ec.EllipticCurvePrivateKey):
     @property
     def hash_algorithm(self) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
         """What a builder is to sign with."""
-        return _HASHES[self._operation.hash_name]
+        return HASHES[self._operation.hash_name]
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         return self._public_key

@@ -24,6 +24,7 @@ from django.utils import timezone
 from rssp.errors import (
     AuthorityMissingError,
     CertificateKeyError,
+    CertificateLintError,
     CertificatePolicyError,
     CertificateSubjectError,
     KeyNotFoundError,
@@ -32,6 +33,7 @@ from rssp.models import Certificate
 from rssp.pki.ca import Draft, Issuer, build_certificate
 from rssp.pki.extensions import Addresses
 from rssp.pki.keys import verify_certifiable_key
+from rssp.pki.linting import lint_draft
 from rssp.pki.profiles import ISSUING, OWN_PROFILES, ROOT, SUBSCRIBER_PROFILES, Profile
 from rssp.pki.remote_key import RemoteKey
 from rssp.pki.subjects import Subject, build_organisation_name, build_subject, parse_email
@@ -181,8 +183,7 @@ def read_chain(certificate: Certificate) -> list[bytes]:
 def describe_issuer(certificate: Certificate) -> Issuer:
     """What those that it issues say of the service's own certificate."""
     parsed = x509.load_der_x509_certificate(bytes(certificate.der))
-    base = f"{settings.RSSP_URL}/pki"
-    name = certificate.published_name
+    base, name = settings.RSSP_PKI_URL, certificate.published_name
     return Issuer(
         name=parsed.subject,
         public_key=parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
@@ -236,6 +237,9 @@ def _make_authority(profile: Profile, issuer: Certificate | None, *, generation:
     )
     try:
         return _issue(draft, issuer, key_id=key_id, generation=generation)
+    except CertificateLintError:
+        hsm.destroy_key(key_id=key_id)  # nothing was signed
+        raise
     except IntegrityError:
         hsm.destroy_key(key_id=key_id)
         return read_authority(role=profile.role, issuer=issuer)
@@ -244,7 +248,7 @@ def _make_authority(profile: Profile, issuer: Certificate | None, *, generation:
 def _issue(
     draft: Draft, issuer: Certificate | None, *, key_id: bytes | None = None, generation: int = 1
 ) -> Certificate:
-    """Intent, signature, outcome. ``issuer`` None signs with the new key itself, which ``key_id`` names."""
+    """Intent, lint, signature, outcome. ``issuer`` None signs with the new key itself, which ``key_id`` names."""
     with transaction.atomic(using=router.db_for_write(Certificate), durable=True):
         certificate = Certificate.objects.create(
             serial_number=f"{draft.serial_number:x}",
@@ -259,6 +263,7 @@ def _issue(
             hsm_key_id=key_id,
         )
     described = _describe_itself(draft) if issuer is None else describe_issuer(issuer)
+    lint_draft(draft=draft, issuer=described, in_development=settings.DEVELOPMENT)
     signing_key = key_id if issuer is None else issuer.hsm_key_id
     if signing_key is None:
         raise KeyNotFoundError("the issuer's key is not in this token")

@@ -361,5 +361,5 @@ def test_names_stand_in_the_order_and_types_of_the_standard():
 def test_no_profile_claims_what_an_audited_authority_may_claim():
     for profile in (*profiles.OWN_PROFILES.values(), *profiles.SUBSCRIBER_PROFILES.values()):
         assert not profile.states_semantics
-        assert profile.policy is None or profile.policy.startswith(("2.25.", "2.5.29.32.0"))
+        assert profile.policy is None or profile.policy.startswith(("1.3.6.1.4.1.32473.", "2.5.29.32.0"))
     assert profiles.TSA.extended_key_usage == ExtendedKeyUsageOID.TIME_STAMPING.dotted_string
