@@ -10,6 +10,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ _PRESENT_AND_VERIFIED = bytes([0x01 | 0x04])
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody to try things with; ``keys`` are the key algorithms of the credentials that they have."""
+    """Somebody to try things with; ``keys`` are the key algorithms of the credentials that their passkey opens,
+    ``pin_keys`` of those that a PIN does."""
 
     handle: str
     name: str
     keys: tuple[str, ...] = ()
+    pin_keys: tuple[str, ...] = ()
     is_operator: bool = False
 
     @property
@@ -38,7 +41,7 @@ class DemoPerson:
 
 
 PEOPLE = (
-    DemoPerson("alice", "Alice Example", keys=("rsa-2048", "ec-p256")),
+    DemoPerson("alice", "Alice Example", keys=("rsa-2048", "ec-p256"), pin_keys=("rsa-2048", "ec-p256")),
     DemoPerson("bob", "Bob Example", keys=("ec-p256",)),
     DemoPerson("operator", "Demo Operator", is_operator=True),
 )
@@ -106,3 +109,17 @@ def read_demo_secrets(*, person: DemoPerson, folder: Path) -> DemoSecrets:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("a demo passkey is an ES256 key")
     return DemoSecrets(kept["password"], SoftwarePasskey(bytes.fromhex(kept["passkey_id"]), key))
+
+
+def read_demo_pin(*, person: DemoPerson, folder: Path) -> str | None:
+    """Of a person with credentials in explicit mode; made and kept as the rest is."""
+    return kept_secret(folder / f"demo_{person.handle}_pin", _make_pin) if person.pin_keys else None
+
+
+def _make_pin() -> str:
+    """Eight different digits that are no sequence."""
+    digits = list("0123456789")
+    while True:
+        secrets.SystemRandom().shuffle(digits)
+        if len({int(right) - int(left) for left, right in pairwise(digits[:8])}) > 1:
+            return "".join(digits[:8])

@@ -393,6 +393,10 @@ if "rssp" in ROLES:
         "task": "rssp.sweep_requests",
         "schedule": schedule(timedelta(seconds=env_int("REQUEST_SWEEP_SECONDS", 60))),
     }
+    CELERY_BEAT_SCHEDULE["clear what explicit mode left"] = {
+        "task": "rssp.clear_expired",
+        "schedule": schedule(timedelta(hours=1)),
+    }
 
 if "authz" in ROLES:
     CELERY_BEAT_SCHEDULE["clear what has expired"] = {

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
 
@@ -75,4 +76,20 @@ def check_operators(**_kwargs: Any) -> list[CheckMessage]:
         found.append(Warning("One operator alone approves requests or ends keys: see FOUR_EYES.", id="rssp.W003"))
     if settings.CMP_URL and not settings.CMP_URL.startswith("https://"):
         found.append(Warning("CMP_URL is not https: messages are protected, not secret.", id="rssp.W004"))
+    return found
+
+
+@register(Tags.security)
+def check_explicit_mode(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E010`` a factor may be guessed at; ``rssp.E011`` keys that seal nothing; ``rssp.W010`` calls that wait may
+    take too many threads."""
+    found: list[CheckMessage] = []
+    if not 1 <= settings.RSSP_FACTOR_TRIES <= 10 or settings.RSSP_FACTOR_LOCK_SECONDS < 60:
+        found.append(Error("RSSP_FACTOR_TRIES is 1 to 10, RSSP_FACTOR_LOCK_SECONDS 60 at least.", id="rssp.E010"))
+    try:
+        MultiFernet([Fernet(key) for key in settings.RSSP_FACTOR_KEYS])
+    except ValueError:
+        found.append(Error("RSSP_FACTOR_KEYS must be Fernet keys, separated by commas.", id="rssp.E011"))
+    if settings.RSSP_APPROVAL_WAITS > 8:
+        found.append(Warning("RSSP_APPROVAL_WAITS is more than half of a process's threads.", id="rssp.W010"))
     return found

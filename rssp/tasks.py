@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from rssp.services import asynchronous, issuing, requests, sweeping
+from rssp.services import asynchronous, clearing, issuing, requests, sweeping
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -28,3 +28,9 @@ def sweep_requests() -> None:
     """The regular round over requests for certificates: outside authorities are asked again, late requests expire."""
     requests.expire_requests()
     issuing.retry_requests()
+
+
+@shared_task(name="rssp.clear_expired")  # type: ignore[untyped-decorator]
+def clear_expired() -> None:
+    """Challenges and waiting authorisations that are over."""
+    clearing.clear_expired()

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
@@ -14,7 +18,7 @@ from scripts.demo import SAMPLE
 from scripts.instance import Instance
 from tests.support.authenticator import Authenticator
 from tests.support.instance import start_instance
-from tests.support.walk import CscClient, Walker, passkey_options
+from tests.support.walk import SIGN_ALGO, CscClient, Walker, digest_of, encode, passkey_options
 
 pytestmark = pytest.mark.xdist_group("seed")
 
@@ -27,6 +31,18 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 def seed(instance: Instance) -> Any:
     return json.loads(instance.manage("seed_demo", capture=True))
+
+
+def client_of(told: Any) -> CscClient:
+    """The printed client."""
+    client = told["clients"][0]
+    return CscClient(
+        issuer=f"{told['base_url']}/authz",
+        service=f"{told['base_url']}/csc",
+        client_id=client["client_id"],
+        secret=client["client_secret"],
+        redirect_uri=client["redirect_uris"][0],
+    )
 
 
 def walker_of(told: Any, name: str) -> tuple[Walker, str]:
@@ -63,6 +79,8 @@ def test_it_tells_the_same_people_credentials_and_client_each_time(instance: Ins
     assert found == [
         ("alice@example.org", "rsa-2048", "oauth2code", "2"),
         ("alice@example.org", "ec-p256", "oauth2code", "2"),
+        ("alice@example.org", "rsa-2048", "explicit", "2"),
+        ("alice@example.org", "ec-p256", "explicit", "2"),
         ("bob@example.org", "ec-p256", "oauth2code", "2"),
     ]
 
@@ -71,7 +89,7 @@ def test_it_tells_the_same_people_credentials_and_client_each_time(instance: Ins
 def test_what_is_secret_is_for_the_owners_eyes_and_of_this_installation_alone(instance: Instance) -> None:
     seed(instance)
     files = list((instance.var_dir / "secrets").glob("demo_*"))
-    assert len(files) == 4
+    assert len(files) == 5
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
@@ -93,18 +111,47 @@ def test_alice_signs_with_a_key_that_another_process_made(instance: Instance, ke
 
 
 @pytest.mark.instance
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_foreign_client_signs_with_alices_pin(instance: Instance, version: int) -> None:
+    told = seed(instance)
+    alice, _password = walker_of(told, "Alice")
+    pin = next(user["pin"] for user in told["users"] if user["email"] == "alice@example.org")
+    assert [user["pin"] for user in told["users"]] == [pin, None, None]
+    with alice:
+        application = client_of(told)
+        bearer = application.log_in(alice)
+    for credential in (each for each in told["credentials"] if each["auth_mode"] == "explicit"):
+        own, digest = {"credentialID": credential["credential_id"]}, digest_of("Lease")
+        wanted = {{1: "hash", 2: "hashes"}[version]: [encode(digest)]}
+        for given, status in ((pin[::-1], 400), (pin, 200)):
+            factors = {"PIN": given} if version == 1 else {"authData": [{"id": "PIN", "value": given}]}
+            body = own | wanted | factors | {"numSignatures": 1}
+            opened = application.call("credentials/authorize", body, bearer, version=version)
+            assert opened.status_code == status, opened.text
+        body = own | wanted | {"SAD": opened.json()["SAD"], "signAlgo": SIGN_ALGO[credential["key"].split("-")[0]]}
+        signed = application.call("signatures/signHash", body, bearer, version=version)
+        assert signed.status_code == 200, signed.text
+        verify_value(application, bearer, credential["credential_id"], digest, signed.json()["signatures"][0])
+
+
+def verify_value(application: CscClient, bearer: str, credential_id: str, digest: bytes, signature: str) -> None:
+    """With the certificate's own key."""
+    found = application.call("credentials/info", {"credentialID": credential_id}, bearer).json()
+    leaf = x509.load_der_x509_certificate(base64.b64decode(found["cert"]["certificates"][0]))
+    key, value, hashed = leaf.public_key(), base64.b64decode(signature), Prehashed(hashes.SHA256())
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(value, digest, padding.PKCS1v15(), hashed)
+    else:
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        key.verify(value, digest, ec.ECDSA(hashed))
+
+
+@pytest.mark.instance
 def test_a_foreign_client_lists_bobs_credential(instance: Instance) -> None:
     told = seed(instance)
     bob, _password = walker_of(told, "Bob")
-    client = told["clients"][0]
     with bob:
-        application = CscClient(
-            issuer=f"{told['base_url']}/authz",
-            service=f"{told['base_url']}/csc",
-            client_id=client["client_id"],
-            secret=client["client_secret"],
-            redirect_uri=client["redirect_uris"][0],
-        )
+        application = client_of(told)
         listed = application.list_credentials(application.log_in(bob))
     mine = [each["credential_id"] for each in told["credentials"] if each["email"] == "bob@example.org"]
     assert listed == mine

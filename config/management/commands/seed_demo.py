@@ -24,12 +24,15 @@ from authz.services.accounts import create_user
 from authz.services.oauth_clients import create_client
 from authz.services.passkeys import create_challenge, import_passkey
 from authz.wire import write_approval
-from config.demo import PEOPLE, DemoPerson, DemoSecrets, SoftwarePasskey, read_demo_secrets
+from config.demo import PEOPLE, DemoPerson, DemoSecrets, SoftwarePasskey, read_demo_pin, read_demo_secrets
 from config.env import kept_secret, random_secret
 from rssp.clients.introspection import VerifiedToken, checksum_of
 from rssp.models import Credential
 from rssp.services.auditing import SYSTEM
 from rssp.services.creating import create_credential
+from rssp.services.creating_explicit import create_explicit_credential
+from rssp.services.explicit import NewObject
+from rssp.services.operating import CONSOLE
 from rssp.wire import CreateRequest, Members
 
 CLIENT_ID = "demo-client"
@@ -61,14 +64,16 @@ def _seed() -> dict[str, Any]:
     users, credentials, accounts = [], [], []
     for person in PEOPLE:
         kept = read_demo_secrets(person=person, folder=settings.VAR_DIR / "secrets")
+        pin = read_demo_pin(person=person, folder=settings.VAR_DIR / "secrets")
         passkey = _ensure_account(person, kept)
         user = passkey.user
         exported = kept.passkey.export(
             rp_id=settings.WEBAUTHN_RP_ID, user_handle=user.sub.bytes, sign_count=passkey.sign_count
         )
         told = {"email": person.email, "password": kept.password}
-        users.append({**told, "pin": None, "user_id": str(user.sub), "passkeys": [exported]})
+        users.append({**told, "pin": pin, "user_id": str(user.sub), "passkeys": [exported]})
         credentials += [_describe(_ensure_credential(passkey, kept.passkey, key), person) for key in person.keys]
+        credentials += [_describe(_ensure_explicit(passkey, pin or "", key), person) for key in person.pin_keys]
         accounts.append({"name": person.name, **told})
     return {
         "base_url": settings.BASE_URL,
@@ -131,6 +136,23 @@ def _ensure_credential(passkey: Passkey, key: SoftwarePasskey, key_algorithm: st
     if request.made is None:
         raise CommandError(f"The policy {_POLICY} needs an operator's approval here: see REGISTRATION.")
     return request.made
+
+
+def _ensure_explicit(passkey: Passkey, pin: str, key_algorithm: str) -> Credential:
+    """One that the person's PIN opens, as an operator makes it."""
+    user = passkey.user
+    mine = Credential.objects.filter(issuer=settings.ISSUER, subject=str(user.sub), key__key_algorithm=key_algorithm)
+    found = mine.filter(auth_mode=Credential.AuthMode.EXPLICIT).order_by("created").first()
+    return found or create_explicit_credential(
+        subject=str(user.sub),
+        common_name=user.name,
+        email=user.email,
+        certificate_policy=_POLICY,
+        key_algorithm=key_algorithm,
+        objects=[NewObject("PIN", "pin", pin)],
+        reason="demonstration",
+        operator=CONSOLE,
+    )
 
 
 def _approve_creation(passkey: Passkey, key: SoftwarePasskey, key_algorithm: str) -> VerifiedToken:
