@@ -193,8 +193,17 @@ class Credential:
         return f"{self.common_name}, {kind}, valid until {self.valid_to:%Y-%m-%d}"[:255]
 
 
+def is_opened_by_oauth(body: Any) -> bool:
+    """Whether an approval at the authorization server opens the credential (CSC API v2, ``auth.mode``). Others, which
+    want a PIN or a one-time password of the application, are not for this service."""
+    auth = body.get("auth") if isinstance(body, dict) else None
+    return isinstance(auth, dict) and auth.get("mode") == "oauth2code"
+
+
 def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> Credential:
     """From ``credentials/info`` or an element of ``credentialInfos``; raises `AnswerError`."""
+    if not is_opened_by_oauth(body):
+        raise AnswerError("a credential that OAuth does not open")
     try:
         key, cert = body["key"], body["cert"]
         chain = tuple(base64.b64decode(item, validate=True) for item in cert["certificates"])

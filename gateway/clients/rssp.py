@@ -20,7 +20,14 @@ from gateway.errors import (
     OutcomeUnknownError,
     SigningServiceUnavailableError,
 )
-from gateway.wire import AnswerError, CertificateRequest, Credential, parse_certificate_request, parse_credential
+from gateway.wire import (
+    AnswerError,
+    CertificateRequest,
+    Credential,
+    is_opened_by_oauth,
+    parse_certificate_request,
+    parse_credential,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +50,12 @@ class Listing:
 
 
 def list_credentials(*, token: str) -> Listing:
-    """The user's own credentials and requests for certificates; one that cannot be read is left out and logged."""
+    """The user's own credentials that OAuth opens, and requests for certificates; one that cannot be read is left out and logged."""
     body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS}, token=token))
+    infos = body.get("credentialInfos")
+    ours = [info for info in infos if is_opened_by_oauth(info)] if isinstance(infos, list) else infos
     return Listing(
-        _parse_each(body.get("credentialInfos"), parse_credential),
+        _parse_each(ours, parse_credential),
         _parse_each(body.get("certificateRequests"), parse_certificate_request),
     )
 

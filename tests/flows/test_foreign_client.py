@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,16 @@ class ApprovedByHand(CSCAuthorizationManager):
 
 async def sign(signer: Signer, credential: str, pdfs: list[bytes], ask: Callable[..., str]) -> list[bytes]:
     """All of them by one approval."""
+    return await sign_with(partial(ApprovedByHand, ask), signer, credential, pdfs)
+
+
+async def sign_with(
+    manager_for: Callable[[Any, Any], CSCAuthorizationManager], signer: Signer, credential: str, pdfs: list[bytes]
+) -> list[bytes]:
     service = CSCServiceSessionInfo(signer.chain.base_url, credential, oauth_token=signer.service_token)
     async with aiohttp.ClientSession() as session:
         described = await fetch_certs_in_csc_credential(session, service)
-        manager = ApprovedByHand(ask, service, described)
+        manager = manager_for(service, described)
         csc = CSCSigner(session, manager, batch_size=len(pdfs), embed_roots=False)
         metadata = PdfSignatureMetadata(field_name="Signature", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES)
         signing: list[Coroutine[Any, Any, Any]] = [

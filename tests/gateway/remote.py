@@ -44,6 +44,7 @@ class RemoteCredential:
     algorithms: list[str]
     status: str = "enabled"
     cert_status: str = "valid"
+    auth_mode: str = "oauth2code"
 
     def describe(self, credential_id: str) -> dict[str, Any]:
         certificate = x509.load_der_x509_certificate(self.identity.certificate)
@@ -64,7 +65,7 @@ class RemoteCredential:
                 "validFrom": certificate.not_valid_before_utc.strftime("%Y%m%d%H%M%SZ"),
                 "validTo": certificate.not_valid_after_utc.strftime("%Y%m%d%H%M%SZ"),
             },
-            "auth": {"mode": "oauth2code"},
+            "auth": {"mode": self.auth_mode},
             "SCAL": "2",
             "multisign": 1000,
             "someFutureMember": {"is": "ignored"},

@@ -31,6 +31,16 @@ def test_a_user_sees_the_users_own_credentials_alone(alice: User, bob: User, rem
     assert listed[0]["common_name"] == "Alice Example"
 
 
+def test_a_credential_that_wants_a_pin_is_none_of_ours(alice: User, remote: Remote) -> None:
+    mine, explicit = (remote.add_credential(alice.subject) for _ in range(2))
+    remote.credentials[explicit].auth_mode = "explicit"
+    listed = alice.call("GET", "credentials").json()["credentials"]
+    assert [item["credential_id"] for item in listed] == [mine]
+    job = alice.open_job().json()["job_id"]
+    refused = alice.call("POST", f"jobs/{job}/prepare", {"credential_id": explicit})
+    assert (refused.status_code, refused.json()["error"]) == (409, "credential_not_usable")
+
+
 def test_an_approved_request_makes_a_credential_once(alice: User, remote: Remote) -> None:
     asked = _request(alice)
     assert asked.status_code == 201
