@@ -50,7 +50,7 @@ class Listing:
 
 
 def list_credentials(*, token: str) -> Listing:
-    """The user's own credentials that OAuth opens, and requests for certificates; one that cannot be read is left out and logged."""
+    """The user's own: credentials that OAuth opens, and requests. One that cannot be read is left out and logged."""
     body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS}, token=token))
     infos = body.get("credentialInfos")
     ours = [info for info in infos if is_opened_by_oauth(info)] if isinstance(infos, list) else infos
