@@ -169,6 +169,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
+# What is signed by itself may be had over HTTP as well: who checks the certificate of our TLS must not need it first.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^pki/"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -320,6 +321,15 @@ if "rssp" in ROLES:
     MOST_WAITING_CALLS = env_int("MOST_WAITING_CALLS", 100)
     RESPONSE_URI_HOSTS = tuple(env_list("RESPONSE_URI_HOSTS"))
 
+    # How long a revocation list and an OCSP answer are in force; both are renewed when half of that is over.
+    CRL_LIFETIME = timedelta(hours=env_int("CRL_LIFETIME_HOURS", 24))
+    OCSP_LIFETIME = timedelta(minutes=env_int("OCSP_LIFETIME_MINUTES", 60))
+    # How many certificates share a revocation list.
+    CRL_PARTITION_SIZE = env_int("CRL_PARTITION_SIZE", 100_000)
+    # Answers that a web process signs in a minute: for one address, and for all.
+    OCSP_SIGNATURES_PER_ADDRESS = env_int("OCSP_SIGNATURES_PER_ADDRESS", 60)
+    OCSP_SIGNATURES = env_int("OCSP_SIGNATURES", 6000)
+
 # --- gateway --------------------------------------------------------------------------------------------------
 MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50_000_000)
 MAX_DOCUMENT_PAGES = env_int("MAX_DOCUMENT_PAGES", 5000)
@@ -396,6 +406,10 @@ if "rssp" in ROLES:
     CELERY_BEAT_SCHEDULE["clear what explicit mode left"] = {
         "task": "rssp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
+    }
+    CELERY_BEAT_SCHEDULE["renew revocation lists"] = {
+        "task": "rssp.renew_revocation_lists",
+        "schedule": schedule(timedelta(seconds=env_int("CRL_RENEWAL_SECONDS", 30))),
     }
 
 if "authz" in ROLES:

@@ -150,6 +150,12 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.TooManyCallsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     # An address is refused where it is named, and an address that is not reached is nobody's answer.
     (errors.OutboundError, 400, "invalid_request", _fixed("Invalid parameter response_uri")),
+    # What asks for certificates' status speaks no JSON; rssp.views.revocation has these errors' words there.
+    (errors.MalformedStatusRequestError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
+    (errors.UnauthorizedStatusRequestError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
+    (errors.StatusTryLaterError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.RevocationListUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.RevocationListLintError, 500, "server_error", _fixed(SERVER_ERROR)),
     # What the HSM was asked for is spent, so nobody is told to try again.
     # Decisions are operators' and are answered on the page that takes them; of no request of the API.
     (errors.DecisionError, 409, "invalid_request", _fixed("The request for a certificate is in another state.")),

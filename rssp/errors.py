@@ -259,6 +259,10 @@ class DigestSpentError(DigestNotAuthorizedError):
     """The approval held this digest, and it was used."""
 
 
+class DigestWithdrawnError(DigestNotAuthorizedError):
+    """The approval held this digest, and ended unused when the certificate was suspended or revoked."""
+
+
 class ReservationLostError(RsspError):
     """The reservation ran out before the HSM was asked; certainly nothing was signed. Try again."""
 
@@ -312,6 +316,33 @@ class IssuerRefusedError(AuthorityError):
 
 class WrongCertificateError(AuthorityError):
     """A certificate from outside is not the one that was asked for. ``str`` says what is wrong with it."""
+
+
+class RevocationListLintError(AuthorityError):
+    """A revocation list that was just made is not what was asked for. It is not published."""
+
+
+# --- Certificate status -------------------------------------------------------------------------------------
+
+
+class StatusError(RsspError):
+    """Root of questions about certificates that get no answer. OCSP says so in words of its own (RFC 6960, 2.3)."""
+
+
+class MalformedStatusRequestError(StatusError):
+    """The request is no OCSPRequest, or one that nobody should send."""
+
+
+class UnauthorizedStatusRequestError(StatusError):
+    """Nothing in the request is about a certificate that an authority of ours issued."""
+
+
+class StatusTryLaterError(StatusError):
+    """The responder cannot sign at the moment, or not for this address."""
+
+
+class RevocationListUnavailableError(StatusError):
+    """There is no list that is still in force, and none could be made."""
 
 
 # --- Decisions on requests for certificates -----------------------------------------------------------------

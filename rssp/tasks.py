@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from rssp.services import asynchronous, clearing, issuing, requests, sweeping
+from rssp.services import asynchronous, clearing, issuing, requests, responding, revocation_lists, sweeping
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -34,3 +34,10 @@ def sweep_requests() -> None:
 def clear_expired() -> None:
     """Challenges and waiting authorisations that are over."""
     clearing.clear_expired()
+
+
+@shared_task(name="rssp.renew_revocation_lists")  # type: ignore[untyped-decorator]
+def renew_revocation_lists() -> None:
+    """Has the web process renew what is stale, by asking for it as anybody would; forgets old OCSP answers."""
+    revocation_lists.ring_revocation_lists()
+    responding.clear_answers()

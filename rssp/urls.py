@@ -1,8 +1,8 @@
 """The addresses of the CSC API (docs/protocols.md, section 7) and of what the authority publishes."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from rssp.views import csc, explicit, openapi, pki
+from rssp.views import csc, explicit, openapi, pki, revocation
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -57,4 +57,9 @@ urlpatterns = [
     ),
     path("pki/root.pem", pki.root_pem, name="root_pem"),
     path("pki/<slug:name>.cer", pki.certificate_der, name="certificate_der"),
+    path("pki/<slug:name>.crl", revocation.revocation_list, name="revocation_list"),
+    path("pki/<slug:name>/<int:partition>.crl", revocation.revocation_list, name="partitioned_revocation_list"),
+    path("pki/ocsp", revocation.ocsp, name="ocsp"),
+    # Base64 in the address has slashes, and lines where somebody broke it.
+    re_path(r"^pki/ocsp/(?P<encoded>[\s\S]*)$", revocation.ocsp, name="ocsp_get"),
 ]

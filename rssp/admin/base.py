@@ -54,9 +54,15 @@ class ReadOnlyAdmin(ModelAdmin):
         return request.POST.get("reason", "").strip()[:150] if "confirmed" in request.POST else ""
 
     def ask(
-        self, request: HttpRequest, *, action: str, question: str, sentences: Iterable[tuple[Model, str]]
+        self,
+        request: HttpRequest,
+        *,
+        action: str,
+        question: str,
+        sentences: Iterable[tuple[Model, str]],
+        codes: Iterable[tuple[str, Any]] = (),
     ) -> TemplateResponse:
-        """The page that names what will be met, one sentence for each."""
+        """The page that names what will be met, one sentence for each; ``codes`` are the reasons to choose from."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -66,5 +72,6 @@ class ReadOnlyAdmin(ModelAdmin):
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,
             "missing": "confirmed" in request.POST,
+            "codes": list(codes),
         }
         return TemplateResponse(request, "rssp/confirm.html", context)

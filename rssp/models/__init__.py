@@ -9,6 +9,7 @@ from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
+from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
 
 __all__ = [
     "ActivatedDigest",
@@ -27,5 +28,8 @@ __all__ = [
     "PendingAuthorization",
     "RequestAttribute",
     "RequestDecision",
+    "RevocationList",
+    "RevocationScope",
     "SigningKey",
+    "StatusAnswer",
 ]

@@ -76,6 +76,7 @@ class ActivatedDigest(models.Model):
         INTENDED = "intended", _("the HSM is being asked")
         SIGNED = "signed", _("signed")
         UNKNOWN = "unknown", _("outcome unknown")
+        WITHDRAWN = "withdrawn", _("withdrawn with the certificate")
 
     activation = models.ForeignKey(Activation, models.PROTECT, related_name="digests")
     position = models.PositiveIntegerField()

@@ -27,13 +27,28 @@ class Certificate(models.Model):
         SUSPENDED = "suspended", _("suspended")
         REVOKED = "revoked", _("revoked")
 
+    class Reason(models.TextChoices):
+        """Why it is not valid (RFC 5280, 5.3.1); removeFromCRL and aACompromise are for others."""
+
+        UNSPECIFIED = "unspecified", _("unspecified")
+        KEY_COMPROMISE = "key_compromise", _("the key is compromised")
+        CA_COMPROMISE = "ca_compromise", _("the authority's key is compromised")
+        AFFILIATION_CHANGED = "affiliation_changed", _("name or affiliation changed")
+        SUPERSEDED = "superseded", _("superseded")
+        CESSATION_OF_OPERATION = "cessation_of_operation", _("no longer needed")
+        CERTIFICATE_HOLD = "certificate_hold", _("on hold")
+        PRIVILEGE_WITHDRAWN = "privilege_withdrawn", _("privilege withdrawn")
+
     serial_number = models.CharField(max_length=40)  # hexadecimal; one issuer uses it once
     role = models.CharField(max_length=16, choices=Role.choices)
     profile = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=State.choices, default=State.INTENDED)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.VALID)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    revocation_reason = models.CharField(max_length=64, default="", blank=True)
+    # Counts changes of status: a signed answer about an older one is worth nothing.
+    status_version = models.PositiveIntegerField(default=0)
+    revoked_at = models.DateTimeField(null=True, blank=True)  # or since when it is on hold
+    revocation_reason = models.CharField(max_length=64, choices=Reason.choices, default="", blank=True)
+    partition = models.PositiveIntegerField(default=0)  # of its issuer's revocation lists
     issuer = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="issued")
     # What a role's successive certificates of this service are told apart by, in their addresses too.
     generation = models.PositiveSmallIntegerField(default=1)

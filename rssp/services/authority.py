@@ -38,6 +38,7 @@ from rssp.pki.profiles import ISSUING, OWN_PROFILES, ROOT, SUBSCRIBER_PROFILES, 
 from rssp.pki.remote_key import RemoteKey
 from rssp.pki.subjects import Subject, build_organisation_name, build_subject, parse_email
 from rssp.services.hsm import get_hsm
+from rssp.services.scopes import assign_partition, list_address
 
 # Clocks of those who verify may be a little behind ours.
 _BACKDATED = timedelta(minutes=1)
@@ -149,16 +150,6 @@ def _verify_new_key(public_key: bytes) -> None:
         raise CertificateKeyError("the key is in a certificate already")
 
 
-def revoke_certificate(*, certificate: Certificate, reason: str) -> bool:
-    """Revoked for good; a second time changes nothing. Whether it was this time."""
-    still_good = Certificate.objects.filter(pk=certificate.pk).exclude(status=Certificate.Status.REVOKED)
-    revoked = still_good.update(
-        status=Certificate.Status.REVOKED, revoked_at=timezone.now(), revocation_reason=reason[:64]
-    )
-    certificate.refresh_from_db()
-    return bool(revoked)
-
-
 def certificate_status(certificate: Certificate, now: datetime) -> str:
     """CSC's ``cert.status``: valid, expired, revoked or suspended. What is not issued, or not valid yet, is no better
     than suspended."""
@@ -180,15 +171,16 @@ def read_chain(certificate: Certificate) -> list[bytes]:
     return chain
 
 
-def describe_issuer(certificate: Certificate) -> Issuer:
-    """What those that it issues say of the service's own certificate."""
+def describe_issuer(certificate: Certificate, *, partition: int = 0) -> Issuer:
+    """What those that it issues, and whose partition of its revocation lists that is, say of the service's own
+    certificate."""
     parsed = x509.load_der_x509_certificate(bytes(certificate.der))
     base, name = settings.RSSP_PKI_URL, certificate.published_name
     return Issuer(
         name=parsed.subject,
         public_key=parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
         hash_name=OWN_PROFILES[certificate.role].hash_name or "sha256",
-        addresses=Addresses(issuer=f"{base}/{name}.cer", crl=f"{base}/{name}.crl", ocsp=f"{base}/ocsp"),
+        addresses=Addresses(issuer=f"{base}/{name}.cer", crl=list_address(certificate, partition), ocsp=f"{base}/ocsp"),
     )
 
 
@@ -250,19 +242,21 @@ def _issue(
 ) -> Certificate:
     """Intent, lint, signature, outcome. ``issuer`` None signs with the new key itself, which ``key_id`` names."""
     with transaction.atomic(using=router.db_for_write(Certificate), durable=True):
+        partition = 0 if issuer is None else assign_partition(issuer=issuer)
         certificate = Certificate.objects.create(
             serial_number=f"{draft.serial_number:x}",
             role=draft.profile.role,
             profile=draft.profile.name,
             generation=generation,
             issuer=issuer,
+            partition=partition,
             subject=draft.subject.rfc4514_string(),
             public_key_sha256=hashlib.sha256(draft.public_key).hexdigest(),
             not_before=draft.not_before,
             not_after=draft.not_after,
             hsm_key_id=key_id,
         )
-    described = _describe_itself(draft) if issuer is None else describe_issuer(issuer)
+    described = _describe_itself(draft) if issuer is None else describe_issuer(issuer, partition=partition)
     lint_draft(draft=draft, issuer=described, in_development=settings.DEVELOPMENT)
     signing_key = key_id if issuer is None else issuer.hsm_key_id
     if signing_key is None:

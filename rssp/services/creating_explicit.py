@@ -16,13 +16,14 @@ from rssp.errors import AuthenticationObjectError, CreationFailedError, HsmError
 from rssp.models import AuditEvent, AuthenticationObject, Certificate, Credential, PasskeyBinding, SigningKey
 from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.auditing import record_events
-from rssp.services.authority import issue_certificate, revoke_certificate, verify_issuable
+from rssp.services.authority import issue_certificate, verify_issuable
 from rssp.services.explicit import NewObject, add_objects, verify_objects, verify_pin
 from rssp.services.factors import forget_tries, place_of
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import destroy_key, take_key
 from rssp.services.objects import list_objects
 from rssp.services.operating import Operator
+from rssp.services.revoking import revoke_certificate
 from rssp.services.sealing import seal
 
 log = logging.getLogger(__name__)

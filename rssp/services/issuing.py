@@ -20,12 +20,12 @@ from rssp.errors import (
 from rssp.models import Activation, AuditEvent, Certificate, CertificateRequest, Credential, PasskeyBinding
 from rssp.pki.outside import parse_certificates
 from rssp.services.auditing import SYSTEM, Origin, describe_activation, record_events
-from rssp.services.authority import revoke_certificate
 from rssp.services.issuers import issue, issuer_of, needs_token, sign_certification_request
 from rssp.services.operating import Operator, operator_event
 from rssp.services.outside import keep_certificate, verify_certificate
 from rssp.services.registration import COMMON_NAME, subject_of
 from rssp.services.requests import destroy_request_key
+from rssp.services.revoking import revoke_certificate
 
 log = logging.getLogger(__name__)
 

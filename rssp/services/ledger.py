@@ -23,6 +23,7 @@ from rssp.errors import (
     ActivationReplayedError,
     DigestNotAuthorizedError,
     DigestSpentError,
+    DigestWithdrawnError,
     OutcomeNotRecordedError,
     ReservationLostError,
 )
@@ -112,9 +113,11 @@ def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Seque
     """
     held: Counter[str] = Counter()
     free: dict[str, list[int]] = defaultdict(list)
+    is_withdrawn = False
     rows = activation.digests.filter(hash_type=SIGNABLE_HASH_TYPE, hash_algorithm_oid__in=(hash_algorithm_oid, ""))
     for pk, digest, state in rows.order_by("position").values_list("pk", "digest", "state"):
         held[digest] += 1
+        is_withdrawn |= state == State.WITHDRAWN
         if state == State.AUTHORISED:
             free[digest].append(pk)
     wanted = Counter(digest.hex() for digest in digests)
@@ -122,6 +125,8 @@ def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Seque
         raise DigestNotAuthorizedError("the approval does not hold this digest, or not so often")
     lacking = sum(max(0, count - len(free[digest])) for digest, count in wanted.items())
     if lacking > len(free[ANY_DIGEST]):
+        if is_withdrawn:
+            raise DigestWithdrawnError("the approval ended when the certificate was suspended or revoked")
         raise DigestSpentError("the approval held this digest, and it was used")
     return tuple((free[digest.hex()] or free[ANY_DIGEST]).pop(0) for digest in digests)
 

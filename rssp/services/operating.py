@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, SigningKey
 from rssp.services.auditing import record_events
-from rssp.services.authority import revoke_certificate
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import destroy_key
+from rssp.services.revoking import resume_certificate, revoke_certificate, suspend_certificate
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,39 @@ def set_status(*, credential: Credential, status: str, reason: str, operator: Op
     return True
 
 
-def revoke(*, certificate: Certificate, reason: str, operator: Operator) -> bool:
-    """Revokes a signer's certificate for ever; whether that changed anything. Revoked and audited, or neither."""
+def revoke(*, certificate: Certificate, reason_code: str, reason: str, operator: Operator) -> bool:
+    """Revokes a certificate for ever; whether that changed anything. Revoked and audited, or neither.
+
+    ``reason_code`` is one of `Certificate.Reason`, which CRL and OCSP tell everybody; ``reason`` is for the audit.
+    """
     with transaction.atomic(using=router.db_for_write(Certificate)):
-        if not revoke_certificate(certificate=certificate, reason="privilege_withdrawn"):
+        if not revoke_certificate(certificate=certificate, reason=reason_code):
             return False
-        named = Credential.objects.filter(certificate=certificate).values_list("credential_id", flat=True).first()
-        done = f"certificate {certificate.serial_number} revoked: {reason}"
-        record_events([operator_event(named or "", done, operator)])
+        _record(certificate, f"revoked ({reason_code}): {reason}", operator)
     return True
+
+
+def suspend(*, certificate: Certificate, reason: str, operator: Operator) -> bool:
+    """Puts a certificate on hold; whether that changed anything. What was approved before is not signed afterwards."""
+    with transaction.atomic(using=router.db_for_write(Certificate)):
+        if not suspend_certificate(certificate=certificate):
+            return False
+        _record(certificate, f"suspended: {reason}", operator)
+    return True
+
+
+def resume(*, certificate: Certificate, reason: str, operator: Operator) -> bool:
+    """Takes a certificate off hold; whether that changed anything."""
+    with transaction.atomic(using=router.db_for_write(Certificate)):
+        if not resume_certificate(certificate=certificate):
+            return False
+        _record(certificate, f"resumed: {reason}", operator)
+    return True
+
+
+def _record(certificate: Certificate, done: str, operator: Operator) -> None:
+    named = Credential.objects.filter(certificate=certificate).values_list("credential_id", flat=True).first()
+    record_events([operator_event(named or "", f"certificate {certificate.serial_number} {done}", operator)])
 
 
 def operator_event(credential_id: str, reason: str, operator: Operator) -> AuditEvent:

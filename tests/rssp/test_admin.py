@@ -81,12 +81,12 @@ def test_nothing_is_added_changed_or_removed_by_a_form(alice: Signer, operator: 
     assert [list(model._default_manager.order_by("pk").values()) for model in MODELS] == before
 
 
-def test_actions_are_the_three_that_are_named_and_none_signs() -> None:
+def test_actions_are_those_that_are_named_and_none_signs() -> None:
     registered = {model: made for model, made in admin.site._registry.items() if model._meta.app_label == "rssp"}
     assert set(registered) == {*MODELS, CertificateRequest}
     assert {model: tuple(made.actions or ()) for model, made in registered.items() if made.actions} == {
         Credential: ("disable", "enable"),
-        Certificate: ("revoke",),
+        Certificate: ("revoke", "suspend", "resume"),
         CertificateRequest: ("approve", "refuse", "issue", "export", "import_"),
     }
     assert {inline.model for made in registered.values() for inline in made.inlines} == {
@@ -136,8 +136,12 @@ def test_a_closed_credential_signs_nothing_until_it_is_opened_again(
 
 
 def test_a_revoked_certificate_is_revoked_for_good(alice: Signer, operator: Person, asked: Asked) -> None:
-    sure = {"confirmed": "1", "reason": "Alice left"}
+    sure = {"confirmed": "1", "reason": "Alice left", "code": "affiliation_changed"}
     certificates = Certificate.objects.order_by("pk")
+    for code in ("certificate_hold", "ca_compromise", "remove_from_crl", ""):
+        page = page_of(act(operator, "revoke", *certificates, **sure | {"code": code}))
+        assert 'value="affiliation_changed"' in page
+        assert not certificates.exclude(status="valid").exists()
     act(operator, "revoke", *certificates, **sure)
     act(operator, "revoke", *certificates, **sure)
     assert dict(certificates.values_list("role", "status")) == {
@@ -146,11 +150,36 @@ def test_a_revoked_certificate_is_revoked_for_good(alice: Signer, operator: Pers
         "signer": "revoked",
     }
     event = AuditEvent.objects.get()
-    assert event.reason.endswith("revoked: Alice left")
+    assert event.reason.endswith("revoked (affiliation_changed): Alice left")
+    assert certificates.get(role="signer").revocation_reason == "affiliation_changed"
     assert (event.subject, event.credential_id) == (operator.email, alice.credential.credential_id)
     answer = alice.sign(alice.approve(LEASE), LEASE)
     assert answer.json()["error_description"] == "Signing certificate 'CN=Alice Example' is revoked."
     assert asked.count == 0
+
+
+def test_a_suspended_certificate_signs_nothing_until_it_is_resumed(
+    alice: Signer, operator: Person, asked: Asked
+) -> None:
+    sure = {"confirmed": "1", "reason": "Alice cannot find her phone"}
+    certificates = Certificate.objects.order_by("pk")
+    page = page_of(act(operator, "suspend", *certificates))
+    assert alice.credential.certificate.serial_number in page
+    assert page.count("<li>") >= 1
+    for _ in range(2):
+        act(operator, "suspend", *certificates, **sure)
+    answer = alice.sign(alice.approve(LEASE), LEASE)
+    assert answer.json()["error_description"] == "Signing certificate 'CN=Alice Example' is suspended."
+    assert asked.count == 0
+    act(operator, "resume", *certificates, **sure | {"reason": "Found"})
+    assert alice.sign(alice.approve(LEASE), LEASE).status_code == 200
+    serial = alice.credential.certificate.serial_number
+    assert list(
+        AuditEvent.objects.filter(action="administer").order_by("sequence").values_list("subject", "reason")
+    ) == [
+        (operator.email, f"certificate {serial} suspended: Alice cannot find her phone"),
+        (operator.email, f"certificate {serial} resumed: Found"),
+    ]
 
 
 def test_an_act_without_the_form_s_token_is_refused(alice: Signer, operator: Person) -> None:

@@ -33,8 +33,8 @@ from rssp.services.authority import (
     issue_certificate,
     prepare_authority,
     read_chain,
-    revoke_certificate,
 )
+from rssp.services.revoking import revoke_certificate
 from tests.support.softhsm import Token
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=False)

@@ -29,6 +29,7 @@ from rssp.pki.extensions import NO_REV_AVAIL, QC_STATEMENTS, VALIDITY_ASSURED
 from rssp.pki.subjects import LegalPerson, NaturalPerson, UnverifiedPerson, build_subject
 from rssp.services import authority
 from rssp.services.hsm import get_hsm
+from rssp.services.revoking import revoke_certificate
 from tests.rssp.conftest import have_authority
 
 ALICE = NaturalPerson(
@@ -215,7 +216,7 @@ def test_a_service_certificate_is_made_once_and_renewed_before_its_end(role, mon
 
 def test_a_revoked_or_ended_certificate_of_the_service_is_replaced(monkeypatch):
     first = authority.prepare_service_certificate(role="ocsp")
-    authority.revoke_certificate(certificate=first, reason="key_compromise")
+    revoke_certificate(certificate=first, reason="key_compromise")
     with pytest.raises(AuthorityMissingError):
         authority.read_authority(role="ocsp")
     assert authority.prepare_service_certificate(role="ocsp").generation == 2
