@@ -320,6 +320,14 @@ if "rssp" in ROLES:
     LONGEST_RESULT_VALIDITY = timedelta(seconds=env_int("LONGEST_RESULT_VALIDITY_SECONDS", 3600))
     MOST_WAITING_CALLS = env_int("MOST_WAITING_CALLS", 100)
     RESPONSE_URI_HOSTS = tuple(env_list("RESPONSE_URI_HOSTS"))
+    # Time-stamping (docs/timestamping.md).
+    TSA_TIME_SOURCE = env_str("TSA_TIME_SOURCE", "none" if DEVELOPMENT else "kernel")
+    TSA_POLICY_OID = env_str("TSA_POLICY_OID", "")
+    TSA_ACCURACY = timedelta(milliseconds=env_int("TSA_ACCURACY_MILLISECONDS", 1000))
+    TSA_LARGEST_CLOCK_STEP = timedelta(milliseconds=env_int("TSA_LARGEST_CLOCK_STEP_MILLISECONDS", 2000))
+    TSA_TOKENS_PER_MINUTE = env_int("TSA_TOKENS_PER_MINUTE", 600)
+    TSA_REQUIRES_BEARER = env_bool("TSA_REQUIRES_BEARER", default=False)
+    TSA_RETENTION = timedelta(days=env_int("TSA_RETENTION_DAYS", 365))
 
     # How long a revocation list and an OCSP answer are in force; both are renewed when half of that is over.
     CRL_LIFETIME = timedelta(hours=env_int("CRL_LIFETIME_HOURS", 24))
@@ -396,6 +404,10 @@ if "rssp" in ROLES:
     CELERY_BEAT_SCHEDULE["notify clients"] = {
         "task": "rssp.notify_clients",
         "schedule": schedule(timedelta(seconds=env_int("NOTIFICATION_SECONDS", 2))),
+    }
+    CELERY_BEAT_SCHEDULE["clear old time-stamps' records"] = {
+        "task": "rssp.clear_timestamps",
+        "schedule": schedule(timedelta(hours=1)),
     }
 
 if "rssp" in ROLES:

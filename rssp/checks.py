@@ -1,6 +1,7 @@
 """Weak settings of this role, as numbered messages of ``manage.py check``."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,4 +93,31 @@ def check_explicit_mode(**_kwargs: Any) -> list[CheckMessage]:
         found.append(Error("RSSP_FACTOR_KEYS must be Fernet keys, separated by commas.", id="rssp.E011"))
     if settings.RSSP_APPROVAL_WAITS > 8:
         found.append(Warning("RSSP_APPROVAL_WAITS is more than half of a process's threads.", id="rssp.W010"))
+    return found
+
+
+@register(Tags.security)
+def check_time_stamping(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E020``: time-stamping that cannot work as it is set."""
+    hint = "See the variables TSA_… in .env.example."
+    wrong = {
+        "TSA_TIME_SOURCE is neither kernel nor none.": settings.TSA_TIME_SOURCE not in {"kernel", "none"},
+        "TSA_POLICY_OID is no object identifier.": bool(
+            settings.TSA_POLICY_OID and not re.fullmatch(r"[012](?:\.(?:0|[1-9]\d*))+", settings.TSA_POLICY_OID)
+        ),
+        "TSA_ACCURACY_MILLISECONDS must be above 1.": timedelta(milliseconds=1) >= settings.TSA_ACCURACY,
+        "TSA_RETENTION_DAYS must be above 0.": timedelta(0) >= settings.TSA_RETENTION,
+    }
+    return [Error(sentence, hint=hint, id="rssp.E020") for sentence, is_wrong in wrong.items() if is_wrong]
+
+
+@register(Tags.security, deploy=True)
+def check_time_source(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.W020`` nobody vouches for the clock; ``rssp.W021`` anybody may keep the HSM busy."""
+    found: list[CheckMessage] = []
+    if settings.TSA_TIME_SOURCE == "none":
+        hint = "Discipline the clock and set TSA_TIME_SOURCE=kernel."
+        found.append(Warning("Time-stamps state a time that nobody vouches for.", hint=hint, id="rssp.W020"))
+    if not settings.TSA_TOKENS_PER_MINUTE and not settings.TSA_REQUIRES_BEARER:
+        found.append(Warning("Anybody gets as many time-stamps as they like.", id="rssp.W021"))
     return found

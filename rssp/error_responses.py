@@ -36,6 +36,18 @@ RETRY_AFTER_SECONDS = "5"
 
 ACCESS_DENIED = "The user, authorization server or remote service denied the request."
 
+# What a time-stamp query that gets no token is answered with (RFC 3161, 2.4.2; asn1crypto's names); anything else is
+# `SYSTEM_FAILURE`.
+TIMESTAMP_FAILURES: tuple[tuple[type[errors.RsspError], str, str], ...] = (
+    (errors.MalformedTimestampRequestError, "bad_data_format", "The query is not a well-formed TimeStampReq."),
+    (errors.TimestampVersionError, "bad_request", "The query must be of version 1."),
+    (errors.ImprintAlgorithmError, "bad_alg", "The imprint must be by SHA-256, SHA-384 or SHA-512."),
+    (errors.TimestampPolicyError, "unaccepted_policy", "This authority issues under another policy."),
+    (errors.TimestampExtensionError, "unaccepted_extensions", "This authority knows no extension."),
+    (errors.TimeNotAvailableError, "time_not_available", "The time is not known accurately enough just now."),
+)
+SYSTEM_FAILURE = ("system_failure", "No token can be issued just now. Try again later.")
+
 Sentence = Callable[[errors.RsspError, Version], str]
 Code = str | Mapping[Version, str]
 
@@ -75,6 +87,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.UserIdError, 400, "invalid_request", _fixed("userID parameter MUST be null")),
     (errors.EmptyHashesError, 400, "invalid_request", _fixed("Empty hash array")),
     (errors.SignatureCountError, 400, "invalid_request", _fixed("Invalid value for parameter numSignatures")),
+    (errors.EmptyHashError, 400, "invalid_request", _fixed("Empty hash parameter")),
     (errors.TooManyHashesError, 400, "invalid_request", _fixed("Numbers of signatures is too high")),
     (errors.HashEncodingError, 400, "invalid_request", _fixed("Invalid Base64 hash string parameter")),
     (errors.DigestLengthError, 400, "invalid_request", _fixed("Invalid digest value length")),
@@ -139,6 +152,14 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.CertificateKeyError, 400, "invalid_request", lambda error, _: f"The certificate cannot be made: {error}."),
     (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
     (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
+    (
+        errors.TooManyTimestampsError,
+        429,
+        "temporarily_unavailable",
+        _fixed("Too many requests: try later."),
+    ),
+    (errors.TimeNotAvailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
+    (errors.TimestampError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),

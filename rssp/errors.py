@@ -111,6 +111,10 @@ class SignatureCountError(InvalidRequestError):
     """``numSignatures`` is no number of signatures."""
 
 
+class EmptyHashError(InvalidRequestError):
+    """No digest to time-stamp."""
+
+
 class TooManyHashesError(InvalidRequestError):
     """More digests than one approval can hold."""
 
@@ -411,3 +415,38 @@ def read_error(kept: dict[str, Any]) -> RsspError:
     error.args = (kept["sentence"],)
     vars(error).update(kept["members"])
     return error
+
+
+# --- Time-stamps --------------------------------------------------------------------------------------------
+
+
+class TimestampError(RsspError):
+    """Root of requests that get no time-stamp (RFC 3161, 2.4.2)."""
+
+
+class MalformedTimestampRequestError(TimestampError):
+    """It is no ``TimeStampReq``, or its imprint has another length than its hash algorithm makes."""
+
+
+class TimestampVersionError(TimestampError):
+    """It is one of another version."""
+
+
+class ImprintAlgorithmError(TimestampError):
+    """The imprint is by an algorithm that is unknown or weak."""
+
+
+class TimestampPolicyError(TimestampError):
+    """Another policy is asked for than the one there is."""
+
+
+class TimestampExtensionError(TimestampError):
+    """An extension is asked for."""
+
+
+class TimeNotAvailableError(TimestampError):
+    """Nobody can say what time it is as accurately as tokens claim. Try again later."""
+
+
+class TooManyTimestampsError(TimestampError):
+    """The caller's address had as many tokens as it gets in a minute. Try again later."""

@@ -2,7 +2,16 @@
 
 from celery import shared_task
 
-from rssp.services import asynchronous, clearing, issuing, requests, responding, revocation_lists, sweeping
+from rssp.services import (
+    asynchronous,
+    clearing,
+    issuing,
+    requests,
+    responding,
+    revocation_lists,
+    sweeping,
+    timestamping,
+)
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -41,3 +50,9 @@ def renew_revocation_lists() -> None:
     """Has the web process renew what is stale, by asking for it as anybody would; forgets old OCSP answers."""
     revocation_lists.ring_revocation_lists()
     responding.clear_answers()
+
+
+@shared_task(name="rssp.clear_timestamps")  # type: ignore[untyped-decorator]  # Celery has no types
+def clear_timestamps() -> None:
+    """Records of tokens whose retention ended."""
+    timestamping.clear_timestamps()

@@ -2,18 +2,15 @@
 
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, openapi, pki, revocation
+from rssp.views import csc, explicit, openapi, pki, revocation, timestamping
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
 
 # The rest of the specifications' methods: known, and not built.
 NOT_BUILT = {
-    1: ("auth/login", "auth/revoke", "signatures/timestamp"),
-    2: (
-        *("auth/login", "auth/revoke", "credentials/delete"),
-        *("signatures/signDoc", "signatures/timestamp"),
-    ),
+    1: ("auth/login", "auth/revoke"),
+    2: ("auth/login", "auth/revoke", "credentials/delete", "signatures/signDoc"),
 }
 _BUILT = {
     "info": csc.info,
@@ -23,6 +20,7 @@ _BUILT = {
     "credentials/authorize": explicit.credentials_authorize,
     "credentials/sendOTP": explicit.credentials_send_otp,
     "signatures/signHash": csc.sign_hash,
+    "signatures/timestamp": timestamping.timestamp,
 }
 _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
@@ -62,4 +60,5 @@ urlpatterns = [
     path("pki/ocsp", revocation.ocsp, name="ocsp"),
     # Base64 in the address has slashes, and lines where somebody broke it.
     re_path(r"^pki/ocsp/(?P<encoded>[\s\S]*)$", revocation.ocsp, name="ocsp_get"),
+    path("pki/tsa", timestamping.tsa, name="tsa"),
 ]

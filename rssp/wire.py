@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rssp.errors import (
+    EmptyHashError,
     EmptyHashesError,
     HashEncodingError,
     InvalidParameterError,
@@ -36,6 +37,7 @@ PAGE_SIZE = 100
 _LONGEST_VALIDITY = 10**12  # milliseconds; a service's own bound is far below
 _LONGEST_TOKEN = 4096
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_NONCE = re.compile(r"[0-9A-Fa-f]{1,128}")
 # Where the two versions spell one parameter differently.
 HASHES = {1: "hash", 2: "hashes"}
 HASH_ALGORITHM = {1: "hashAlgo", 2: "hashAlgorithmOID"}
@@ -164,6 +166,15 @@ class ExtendRequest:
 
 
 @dataclass(frozen=True)
+class TimestampMembers:
+    """``signatures/timestamp``: one digest, and a nonce if the client wants it repeated."""
+
+    digest: bytes
+    hash_algorithm_oid: str
+    nonce: int | None
+
+
+@dataclass(frozen=True)
 class CreateRequest:
     """``credentials/create``."""
 
@@ -263,6 +274,24 @@ def parse_polling_request(body: dict[str, Any], *, is_user_known: bool) -> Polli
         raise InvalidParameterError("userID")
     _refuse_odd_client_data(body)
     return PollingRequest(response_id, user_id)
+
+
+def parse_timestamp_request(body: dict[str, Any]) -> TimestampMembers:
+    """The same in both versions."""
+    text = body.get("hash")
+    if not isinstance(text, str):
+        raise MissingParameterError("hash")
+    if not text:
+        raise EmptyHashError("hash")
+    oid = body.get("hashAlgo")
+    if not isinstance(oid, str):
+        raise InvalidParameterError("hashAlgo")
+    digest = _decode_hash(text)
+    nonce = body.get("nonce")
+    if nonce is not None and not (isinstance(nonce, str) and _NONCE.fullmatch(nonce)):
+        raise InvalidParameterError("nonce")
+    _refuse_odd_client_data(body)
+    return TimestampMembers(digest, oid, None if nonce is None else int(nonce, 16))
 
 
 def decode_hashes(hashes: Sequence[Any]) -> tuple[bytes, ...]:

@@ -10,6 +10,7 @@ from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
+from rssp.models.timestamps import Timestamp, TimestampTally
 
 __all__ = [
     "ActivatedDigest",
@@ -32,4 +33,6 @@ __all__ = [
     "RevocationScope",
     "SigningKey",
     "StatusAnswer",
+    "Timestamp",
+    "TimestampTally",
 ]

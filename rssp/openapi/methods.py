@@ -213,7 +213,7 @@ def _accepted_answer(_version: Version) -> Schema:
 def _timestamp_request(_version: Version) -> Schema:
     return opened(
         {"hash": base64("One digest."), "hashAlgo": oid()},
-        {"nonce": string("Hexadecimal.", pattern="^[0-9A-Fa-f]+$")} | CLIENT_DATA,
+        {"nonce": string("Hexadecimal.", pattern="^[0-9A-Fa-f]{1,128}$")} | CLIENT_DATA,
     )
 
 

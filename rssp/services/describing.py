@@ -9,7 +9,7 @@ from rssp.wire import ServiceDescription, Version
 
 _BOTH = (
     *("info", "credentials/list", "credentials/info", "credentials/authorize", "credentials/extendTransaction"),
-    *("credentials/sendOTP", "signatures/signHash"),
+    *("credentials/sendOTP", "signatures/signHash", "signatures/timestamp"),
 )
 METHODS: dict[Version, tuple[str, ...]] = {
     1: _BOTH,

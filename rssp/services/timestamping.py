@@ -1,0 +1,101 @@
+"""The time-stamping authority: one key in the HSM, one clock, and a record of every token (EN 319 421)."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from django.conf import settings
+from django.db import router, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from rssp.algorithms import HASH_OIDS
+from rssp.errors import TimeNotAvailableError, TimestampPolicyError, TooManyTimestampsError
+from rssp.models import Timestamp, TimestampTally
+from rssp.pki.clock import TIME_SOURCES, Clock
+from rssp.pki.tsa import DEMONSTRATION_POLICIES, Stamp, TimestampRequest, build_token
+from rssp.services.authority import prepare_service_certificate, read_chain
+from rssp.services.hsm import get_hsm
+
+_SERIAL_BITS = 128
+_TALLY = 1
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: ``client_id`` is empty at the open endpoint, where ``address`` is counted."""
+
+    client_id: str
+    address: str
+
+
+def issue_timestamp(*, request: TimestampRequest, caller: Caller) -> bytes:
+    """The token as DER. Raises `TimestampError`, `AuthorityError` or `HsmError`."""
+    policy = settings.TSA_POLICY_OID or DEMONSTRATION_POLICIES[settings.TSA_TIME_SOURCE]
+    if request.policy not in {None, policy}:
+        raise TimestampPolicyError("there is one policy")
+    certificate = prepare_service_certificate(role="tsa")
+    # A root is known to whoever trusts it.
+    chain = read_chain(certificate)[:-1]
+    _verify_rate(caller)
+    with get_hsm().open_key(key_id=bytes(certificate.hsm_key_id or b"")) as signer:
+        stamp = Stamp(policy, _draw_serial_number(), get_clock().read_time(), settings.TSA_ACCURACY)
+        _record(request, stamp, caller)
+        return build_token(request=request, stamp=stamp, chain=chain, signer=signer)
+
+
+def get_clock() -> Clock:
+    """This process's, which looks on from its first use."""
+    return _clock(settings.TSA_TIME_SOURCE, settings.TSA_ACCURACY, settings.TSA_LARGEST_CLOCK_STEP)
+
+
+_clock = cache(
+    lambda source, accuracy, step: Clock(source=TIME_SOURCES[source](), accuracy=accuracy, largest_step=step)
+)
+
+
+def clear_timestamps() -> int:
+    """Forgets what is older than the retention, a batch at a time; how many that were. The tally keeps the count."""
+    old = Timestamp.objects.filter(generated__lt=timezone.now() - settings.TSA_RETENTION)
+    cleared = 0
+    while serials := list(old.values_list("pk", flat=True)[:_BATCH]):
+        cleared += Timestamp.objects.filter(pk__in=serials).delete()[0]
+    return cleared
+
+
+def _draw_serial_number() -> int:
+    """128 bits, the first of them set: nobody guesses the next, and no two processes draw the same."""
+    return secrets.randbits(_SERIAL_BITS) | 1 << (_SERIAL_BITS - 1)
+
+
+def _verify_rate(caller: Caller) -> None:
+    """Tokens that an address had in the last minute, counted for all processes."""
+    limit = settings.TSA_TOKENS_PER_MINUTE
+    if caller.client_id or not limit:
+        return
+    since = timezone.now() - timedelta(minutes=1)
+    had = Timestamp.objects.filter(client_id="", address=caller.address, generated__gt=since)
+    if had[:limit].count() >= limit:
+        raise TooManyTimestampsError("the address had its tokens for this minute")
+
+
+def _record(request: TimestampRequest, stamp: Stamp, caller: Caller) -> None:
+    """Raises `TimeNotAvailableError` if a token states a later time already: by more than the accuracy, the clock went
+    back; by less, another process was faster."""
+    with transaction.atomic(using=router.db_for_write(Timestamp), durable=True):
+        TimestampTally.objects.get_or_create(pk=_TALLY, defaults={"latest": stamp.generated})
+        tally = TimestampTally.objects.filter(pk=_TALLY, latest__lte=stamp.generated + stamp.accuracy)
+        if not tally.update(latest=Greatest(F("latest"), stamp.generated), issued=F("issued") + 1):
+            raise TimeNotAvailableError("a token states a later time than the clock does now")
+        Timestamp.objects.create(
+            serial_number=f"{stamp.serial_number:x}",
+            generated=stamp.generated,
+            policy=stamp.policy,
+            hash_algorithm_oid=HASH_OIDS[request.hash_name],
+            imprint=request.imprint.hex(),
+            client_id=caller.client_id,
+            address=caller.address,
+        )
