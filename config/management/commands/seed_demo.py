@@ -81,6 +81,7 @@ def _seed() -> dict[str, Any]:
         "clients": [_ensure_client()],
         "credentials": credentials,
         "root_url": f"{settings.RSSP_URL}/pki/root.pem",
+        "tsa_url": f"{settings.RSSP_URL}/pki/tsa",
         "accounts": accounts,
     }
 
