@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from csp.constants import NONE, SELF
 
-from config.env import ConfigurationError, database, env_bool, env_int, env_list, env_secret, env_str
+from config.env import ConfigurationError, database, env_bool, env_int, env_list, env_secret, env_str, random_secret
 from config.roles import alias_of, parse_roles
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -42,6 +42,10 @@ def _rsa_key() -> str:
 
 def _pin() -> str:
     return "".join(str(byte % 10) for byte in os.urandom(12))
+
+
+def _mac_key() -> str:
+    return f"1:{random_secret()}"
 
 
 # --- Addresses: everything derives from BASE_URL (docs/protocols.md, section 1) -------------------------------
@@ -276,6 +280,8 @@ if "rssp" in ROLES:
     # Where a SoftHSM token lives; read by SoftHSM itself when its library is loaded, ignored by any other HSM.
     SOFTHSM2_DIR = VAR_DIR / "softhsm"
     os.environ.setdefault("SOFTHSM2_CONF", str(SOFTHSM2_DIR / "softhsm2.conf"))
+    # Comma-separated version:secret; the first makes the ledger's and the audit's codes, all verify.
+    LEDGER_MAC_KEY = env_secret("LEDGER_MAC_KEY", development=_DEVELOPMENT_SECRETS, make=_mac_key).split(",")
     RSSP_NAME = env_str("RSSP_NAME", "Paraph")
     RSSP_REGION = env_str("RSSP_REGION", "FR")
     # Who the authority's certificates say it is (EN 319 412-2, 4.2.3.1), and the profiles it issues certificates of.

@@ -18,6 +18,19 @@ def check_module(**_kwargs: Any) -> list[CheckMessage]:
     return [Warning("PKCS11_MODULE names no file.", hint="Install SoftHSM2 or set PKCS11_MODULE.", id="rssp.W001")]
 
 
+@register(Tags.security)
+def check_mac_key(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E020``: LEDGER_MAC_KEY is no list of different versions with secrets that nobody guesses."""
+    named = [item.partition(":") for item in settings.LEDGER_MAC_KEY]
+    if len({version for version, _, _ in named}) == len(named) and all(
+        re.fullmatch(r"[0-9a-z]{1,16}", version) and len(secret) >= 32 and len(set(secret)) >= 8
+        for version, _, secret in named
+    ):
+        return []
+    hint = "version:secret, separated by commas; versions differ, a secret has 32 random characters or more."
+    return [Error("LEDGER_MAC_KEY is malformed or too simple.", hint=hint, id="rssp.E020")]
+
+
 @register(Tags.security, deploy=True)
 def check_hsm(**_kwargs: Any) -> list[CheckMessage]:
     """``rssp.E001`` a PIN anybody guesses; ``rssp.W002`` SoftHSM stands in for an HSM; ``rssp.E002`` a name or region

@@ -255,6 +255,10 @@ class ActivationReplayedError(ActivationError):
     """The approval was used before, behind another token or to its end."""
 
 
+class TamperingError(ActivationError):
+    """Somebody else than this service wrote to the rows that open a key."""
+
+
 class DigestNotAuthorizedError(ActivationError):
     """The approval does not hold this digest, or not so often."""
 

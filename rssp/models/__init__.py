@@ -1,7 +1,7 @@
 """What this role keeps: certificates, credentials, their keys and what opens them, activations with their ledger, and
 the audit."""
 
-from rssp.models.activations import ActivatedDigest, Activation, Extension
+from rssp.models.activations import ActivatedDigest, Activation, Extension, Intent
 from rssp.models.audit import AppendOnlyError, AuditEvent
 from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
 from rssp.models.calls import AsynchronousCall
@@ -24,6 +24,7 @@ __all__ = [
     "Challenge",
     "Credential",
     "Extension",
+    "Intent",
     "KeyEncryptionKey",
     "PasskeyBinding",
     "PendingAuthorization",

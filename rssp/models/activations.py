@@ -38,6 +38,7 @@ class Activation(models.Model):
     client_data_json = models.BinaryField(null=True, blank=True)
     signature = models.BinaryField(null=True, blank=True)
     created = models.DateTimeField(default=timezone.now)
+    mac = models.CharField(max_length=96)  # over all of this and the ledger rows made with it (services/macs.py)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.nonce[:16]}"
@@ -55,6 +56,7 @@ class Extension(models.Model):
     first_position = models.PositiveIntegerField()
     expires = models.DateTimeField()
     created = models.DateTimeField(default=timezone.now)
+    mac = models.CharField(max_length=96)
 
     class Meta:
         # Of two extensions with the same SAD the second finds its number taken.
@@ -103,3 +105,21 @@ class ActivatedDigest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.digest[:16]} ({self.state})"
+
+
+class Intent(models.Model):
+    """The HSM is asked for this digest now. One for each ledger row, for ever: whatever becomes of ``state``, a row
+    that was spent is spent. Rows are added and never changed.
+
+    ``slot`` names the ledger row by what its authentication code covers, because a row's number can be another's.
+    """
+
+    row = models.OneToOneField(ActivatedDigest, models.PROTECT, related_name="intent")
+    slot = models.CharField(max_length=80, unique=True)  # nonce:position
+    call = models.UUIDField()
+    hash_algorithm_oid = models.CharField(max_length=64)
+    digest = models.CharField(max_length=128)  # hexadecimal; the row's own, or the one that took a row for any
+    happened = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:16]} ({self.call})"

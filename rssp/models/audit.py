@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
         NOT_ASKED = "not asked", _("the HSM was not asked")
         REFUSED = "refused", _("refused")
         REPLAY = "replay", _("replay refused")
+        TAMPERED = "tampered", _("tampering found")
         UNAVAILABLE = "unavailable", _("HSM unavailable")
         REQUESTED = "requested", _("requested")
         CREATED = "created", _("created")

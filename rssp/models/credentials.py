@@ -35,6 +35,7 @@ class Credential(models.Model):
     auth_expression = models.CharField(max_length=255, default="", blank=True)  # over its authentication objects
     multisign = models.PositiveIntegerField(default=1000)
     created = models.DateTimeField(default=timezone.now)
+    mac = models.CharField(max_length=96)  # over owner, key and way of activation (services/macs.py)
 
     class Meta:
         indexes = [models.Index(fields=["issuer", "subject", "created"], name="rssp_credential_owner")]
@@ -51,6 +52,7 @@ class PasskeyBinding(models.Model):
     public_key = models.BinaryField()  # COSE key
     bound = models.DateTimeField(default=timezone.now)
     unbound = models.DateTimeField(null=True, blank=True)
+    mac = models.CharField(max_length=96)
 
     class Meta:
         constraints = [

@@ -28,6 +28,7 @@ class CertificateRequest(models.Model):
     key = models.ForeignKey(SigningKey, models.PROTECT, related_name="requests")
     passkey_id = models.BinaryField(max_length=1023)
     passkey_public_key = models.BinaryField()  # COSE key
+    mac = models.CharField(max_length=96)  # over owner, key and passkey (services/macs.py)
     activation = models.OneToOneField(Activation, models.PROTECT, related_name="request")
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=255, default="", blank=True)  # why it was refused, or not issued yet

@@ -21,6 +21,7 @@ from rssp.activation import (
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationRefusedError, ActivationReplayedError
 from rssp.models import ActivatedDigest, Activation, Credential
+from rssp.services.macs import authenticate_activation, verify_binding
 
 # What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
 FACTORS = "password, passkey"
@@ -43,9 +44,11 @@ def verify_signing_token(*, token: VerifiedToken, credential: Credential, on_beh
     given = parse_signing_approval(
         client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
     )
-    binding = credential.bindings.filter(passkey_id=given.passkey_id, unbound=None).first()
+    bindings = credential.bindings.select_related("credential")
+    binding = bindings.filter(passkey_id=given.passkey_id, unbound=None).first()
     if binding is None:
         raise ActivationRefusedError("the passkey is not bound to this credential")
+    verify_binding(binding)
     verified = verify_activation(
         given=given,
         expected_credential_id=credential.credential_id,
@@ -78,6 +81,7 @@ def verify_creation_token(*, token: VerifiedToken) -> VerifiedCreation:
 def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Activation:
     """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
     row = _new_activation(CREATION, verified, token)
+    authenticate_activation(row, [])
     try:
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
             row.save(force_insert=True)
@@ -115,18 +119,20 @@ def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credenti
 
 
 def _insert_signing(row: Activation, verified: VerifiedActivation) -> Activation:
+    slots = [
+        ActivatedDigest(
+            activation=row,
+            position=position,
+            hash_type=hash_type,
+            hash_algorithm_oid=verified.hash_algorithm_oid,
+            digest=digest.hex(),
+        )
+        for position, (hash_type, digest) in enumerate(verified.digests)
+    ]
+    authenticate_activation(row, slots)
     with transaction.atomic(using=router.db_for_write(Activation), durable=True):
         row.save(force_insert=True)
-        ActivatedDigest.objects.bulk_create(
-            ActivatedDigest(
-                activation=row,
-                position=position,
-                hash_type=hash_type,
-                hash_algorithm_oid=verified.hash_algorithm_oid,
-                digest=digest.hex(),
-            )
-            for position, (hash_type, digest) in enumerate(verified.digests)
-        )
+        ActivatedDigest.objects.bulk_create(slots)
     return row
 
 

@@ -1,13 +1,16 @@
 """Writing the audit. Refusals of callers that nobody knows go to the log alone, so that a stranger cannot fill it."""
 
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rssp.clients.introspection import VerifiedToken
-from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError
+from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError, TamperingError
 from rssp.models import Activation, AuditEvent
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
     result = AuditEvent.Result.REFUSED
     if isinstance(error, ActivationReplayedError | DigestSpentError):
         result = AuditEvent.Result.REPLAY
+    elif isinstance(error, TamperingError):
+        result = AuditEvent.Result.TAMPERED
+        log.critical("credential %s, request %s: %s", credential_id[:64], origin.request_id, error)
     elif isinstance(error, HsmError):
         result = AuditEvent.Result.UNAVAILABLE
     AuditEvent.objects.create(

@@ -32,6 +32,7 @@ from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Ext
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
 from rssp.services.ledger import ANY_DIGEST, SIGNABLE_HASH_TYPE, verify_current_sad
+from rssp.services.macs import authenticate_activation, verify_credential
 
 NONCE_BYTES = 32
 
@@ -89,10 +90,12 @@ def authorise(
     )
     if approval is not None:
         _keep_evidence(activation, approval)
+    rows = make_slots(activation=activation, slots=slots, first_position=0)
+    authenticate_activation(activation, rows)
     try:
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
             activation.save(force_insert=True)
-            add_slots(activation=activation, slots=slots, first_position=0)
+            ActivatedDigest.objects.bulk_create(rows)
             record_events([_event(activation, credential, len(slots), origin)])
     except IntegrityError:
         if not Activation.objects.filter(nonce=activation.nonce).exists():
@@ -112,13 +115,14 @@ def verify_authorisable(
     """What can be known before a factor is looked at; the slots that the authorisation will have.
 
     Raises `ActivationRefusedError` for a credential that passkeys activate or another user's, what `verify_usable`
-    raises, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`, `HashAlgorithmError` or
-    `DigestLengthError`.
+    and `verify_credential` raise, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`,
+    `HashAlgorithmError` or `DigestLengthError`.
     """
     verify_explicit(credential=credential)
     if (credential.issuer, credential.subject) != (token.issuer, token.subject):
         raise ActivationRefusedError("the credential is another user's")
     verify_usable(credential=credential)
+    verify_credential(credential)
     if num_signatures < 1:
         raise SignatureCountError("numSignatures")
     if num_signatures > credential.multisign or len(digests or ()) > num_signatures:
@@ -173,9 +177,11 @@ def bind_digests(*, hash_algorithm_oid: str | None, digests: Sequence[bytes]) ->
     return [(hash_algorithm_oid, digest.hex()) for digest in digests]
 
 
-def add_slots(*, activation: Activation, slots: Sequence[tuple[str, str]], first_position: int) -> None:
-    """Ledger rows for what `bind_digests` gave, in the caller's transaction."""
-    ActivatedDigest.objects.bulk_create(
+def make_slots(
+    *, activation: Activation, slots: Sequence[tuple[str, str]], first_position: int
+) -> list[ActivatedDigest]:
+    """Ledger rows for what `bind_digests` gave, not saved."""
+    return [
         ActivatedDigest(
             activation=activation,
             position=position,
@@ -184,7 +190,7 @@ def add_slots(*, activation: Activation, slots: Sequence[tuple[str, str]], first
             digest=digest,
         )
         for position, (hash_algorithm_oid, digest) in enumerate(slots, start=first_position)
-    )
+    ]
 
 
 def verify_explicit(*, credential: Credential) -> None:

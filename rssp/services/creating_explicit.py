@@ -21,6 +21,7 @@ from rssp.services.explicit import NewObject, add_objects, verify_objects, verif
 from rssp.services.factors import forget_tries, place_of
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import destroy_key, take_key
+from rssp.services.macs import authenticate_credential, bind_passkey, verify_binding
 from rssp.services.objects import list_objects
 from rssp.services.operating import Operator
 from rssp.services.revoking import revoke_certificate
@@ -94,6 +95,9 @@ def _find_bindings(subject: str) -> list[PasskeyBinding]:
     rows = PasskeyBinding.objects.filter(
         credential__issuer=settings.ISSUER, credential__subject=subject, unbound=None
     ).order_by("pk")
+    rows = rows.select_related("credential")
+    for row in rows:
+        verify_binding(row)
     found = {bytes(row.passkey_id): row for row in rows}
     if not found:
         raise AuthenticationObjectError("No credential of this user is bound to a passkey.")
@@ -104,11 +108,12 @@ def _keep(
     credential: Credential, objects: Sequence[NewObject], bindings: Sequence[PasskeyBinding], event: AuditEvent
 ) -> None:
     with transaction.atomic(using=router.db_for_write(Credential), durable=True):
+        authenticate_credential(credential)
         credential.save(force_insert=True)
         add_objects(credential=credential, objects=objects)
         for binding in bindings:
-            PasskeyBinding.objects.create(
-                credential=credential, passkey_id=binding.passkey_id, public_key=binding.public_key
+            bind_passkey(
+                credential=credential, passkey_id=bytes(binding.passkey_id), public_key=bytes(binding.public_key)
             )
         record_events([event])
 

@@ -19,11 +19,12 @@ from rssp.errors import (
     MissingParameterError,
     TooManyHashesError,
 )
-from rssp.models import Activation, AuditEvent, Credential, Extension
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Extension
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
-from rssp.services.authorising import add_slots, bind_digests, find_activation, verify_explicit
+from rssp.services.authorising import bind_digests, find_activation, make_slots, verify_explicit
 from rssp.services.credentials import find_credential, verify_usable
-from rssp.services.ledger import find_current_sad, lock_activation, verify_current_sad
+from rssp.services.ledger import find_current_sad, lock_activation, read_slots, verify_current_sad
+from rssp.services.macs import authenticate_extension, verify_credential
 from rssp.wire import ExtendRequest, decode_hashes
 
 # However often it is extended, an authorisation ends: the signer's factors were right a while ago.
@@ -73,25 +74,29 @@ def extend(
     """
     verify_explicit(credential=credential)
     verify_usable(credential=credential)
+    verify_credential(credential)
     found = find_activation(sad=sad, bearer=bearer, credential=credential)
     slots = bind_digests(hash_algorithm_oid=hash_algorithm_oid, digests=digests or ())
     fresh = secrets.token_urlsafe(32)
     with transaction.atomic(using=router.db_for_write(Extension), durable=True):
         activation = lock_activation(pk=found.pk)
         current = verify_current_sad(activation=activation, sad_checksum=checksum_of(sad))
-        bound = activation.digests.count()
+        bound = len(read_slots(activation=activation))
         if credential.scal == "1":
             slots = []  # its rows for any digest were there from the beginning
         else:
             _verify_open(activation.num_signatures - bound, digests)
-        Extension.objects.create(
+        extension = Extension(
             activation=activation,
             number=current.extension + 1,
             sad_checksum=checksum_of(fresh),
             first_position=bound,
             expires=_end_of_life(activation),
         )
-        add_slots(activation=activation, slots=slots, first_position=bound)
+        rows = make_slots(activation=activation, slots=slots, first_position=bound)
+        authenticate_extension(extension, rows, previous=current.mac)
+        extension.save(force_insert=True)
+        ActivatedDigest.objects.bulk_create(rows)
         record_events([_event(activation, credential, len(slots), origin)])
     return activation, fresh
 

@@ -15,12 +15,20 @@ from rssp.errors import (
     IssuerRefusedError,
     RequestClosedError,
     RsspError,
+    TamperingError,
     WrongCertificateError,
 )
-from rssp.models import Activation, AuditEvent, Certificate, CertificateRequest, Credential, PasskeyBinding
+from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential
 from rssp.pki.outside import parse_certificates
 from rssp.services.auditing import SYSTEM, Origin, describe_activation, record_events
 from rssp.services.issuers import issue, issuer_of, needs_token, sign_certification_request
+from rssp.services.macs import (
+    authenticate_activation,
+    authenticate_credential,
+    bind_passkey,
+    verify_activation_mac,
+    verify_request,
+)
 from rssp.services.operating import Operator, operator_event
 from rssp.services.outside import keep_certificate, verify_certificate
 from rssp.services.registration import COMMON_NAME, subject_of
@@ -114,7 +122,15 @@ def _claim(request: CertificateRequest) -> CertificateRequest:
     rows = CertificateRequest.objects.filter(free, pk=request.pk, state=State.APPROVED, expires__gt=now)
     if not rows.update(claimed=now):
         raise RequestClosedError("it is not approved, or somebody else has it issued now")
-    return CertificateRequest.objects.select_related("key", "activation").get(pk=request.pk)
+    held = CertificateRequest.objects.select_related("key", "activation").get(pk=request.pk)
+    try:
+        verify_request(held)
+        verify_activation_mac(held.activation, [], [])
+    except TamperingError as error:
+        log.critical("the request %s: %s", held.credential_id, error)
+        record_events([_event(held, AuditEvent.Result.TAMPERED, str(error), SYSTEM)])
+        raise
+    return held
 
 
 def _release(held: CertificateRequest, reason: str) -> None:
@@ -150,7 +166,7 @@ def _make_credential(held: CertificateRequest, certificate: Certificate, origin:
 
 def _keep_credential(held: CertificateRequest, certificate: Certificate, origin: Origin) -> None:
     with transaction.atomic(using=router.db_for_write(Credential), durable=True):
-        credential = Credential.objects.create(
+        credential = Credential(
             credential_id=held.credential_id,
             issuer=held.issuer,
             subject=held.subject,
@@ -159,10 +175,14 @@ def _keep_credential(held: CertificateRequest, certificate: Certificate, origin:
             certificate_policy=held.certificate_policy,
             description=describe_request(request=held),
         )
-        PasskeyBinding.objects.create(
-            credential=credential, passkey_id=held.passkey_id, public_key=held.passkey_public_key
+        authenticate_credential(credential)
+        credential.save(force_insert=True)
+        bind_passkey(
+            credential=credential, passkey_id=bytes(held.passkey_id), public_key=bytes(held.passkey_public_key)
         )
-        Activation.objects.filter(pk=held.activation_id).update(credential=credential)
+        held.activation.credential = credential
+        authenticate_activation(held.activation, [])
+        held.activation.save(update_fields=["credential", "mac"])
         rows = CertificateRequest.objects.filter(pk=held.pk, state=State.APPROVED, claimed=held.claimed)
         if not rows.update(state=State.ISSUED, made=credential, reason="", closed=timezone.now()):
             raise RequestClosedError("somebody else ended it")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, IntegrityError, router, transaction
 from django.utils import timezone
 
 from rssp.errors import (
@@ -26,10 +26,12 @@ from rssp.errors import (
     DigestWithdrawnError,
     OutcomeNotRecordedError,
     ReservationLostError,
+    TamperingError,
 )
-from rssp.models import ActivatedDigest, Activation, AuditEvent
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Intent
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
+from rssp.services.macs import verify_activation_mac
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Reservation:
     activation: Activation
     call: uuid.UUID
     rows: tuple[int, ...]
+    positions: tuple[int, ...]
     digests: tuple[bytes, ...]
     hash_algorithm_oid: str
 
@@ -56,6 +59,7 @@ class CurrentSad:
     checksum: str
     expires: datetime
     extension: int
+    mac: str
 
 
 def lock_activation(*, pk: int) -> Activation:
@@ -70,8 +74,8 @@ def find_current_sad(*, activation: Activation) -> CurrentSad:
     if activation.kind == Activation.Kind.EXPLICIT:
         last = activation.extensions.order_by("number").last()
         if last is not None:
-            return CurrentSad(last.sad_checksum, last.expires, last.number)
-    return CurrentSad(activation.sad_checksum, activation.expires, 0)
+            return CurrentSad(last.sad_checksum, last.expires, last.number, last.mac)
+    return CurrentSad(activation.sad_checksum, activation.expires, 0, activation.mac)
 
 
 def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentSad:
@@ -90,7 +94,7 @@ def reserve_digests(
     """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
 
     Raises `DigestNotAuthorizedError` (`DigestSpentError` where the authorisation held it and it was used), what
-    `verify_current_sad` raises, or what `verify_usable` raises if the credential was closed meanwhile.
+    `verify_current_sad` and `read_slots` raise, or what `verify_usable` raises if the credential was closed meanwhile.
     """
     call, now = uuid.uuid4(), timezone.now()
     with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
@@ -99,27 +103,40 @@ def reserve_digests(
         if activation.credential is None:
             raise ActivationRefusedError("what was approved is no signature")
         verify_usable(credential=activation.credential)
-        rows = _choose_rows(activation, hash_algorithm_oid, digests)
+        chosen = _choose_rows(read_slots(activation=activation), hash_algorithm_oid, digests)
+        rows = tuple(slot.pk for slot in chosen)
         free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
         if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):
             raise DigestSpentError("another call was faster")
-    return Reservation(activation, call, rows, tuple(digests), hash_algorithm_oid)
+    positions = tuple(slot.position for slot in chosen)
+    return Reservation(activation, call, rows, positions, tuple(digests), hash_algorithm_oid)
 
 
-def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Sequence[bytes]) -> tuple[int, ...]:
+def read_slots(*, activation: Activation) -> list[ActivatedDigest]:
+    """All rows of an authorisation that `lock_activation` holds, in order; raises `TamperingError`."""
+    slots = list(activation.digests.order_by("position"))
+    is_extensible = activation.kind == Activation.Kind.EXPLICIT
+    extensions = list(activation.extensions.order_by("number")) if is_extensible else []
+    verify_activation_mac(activation, extensions, slots)
+    return slots
+
+
+def _choose_rows(
+    slots: Sequence[ActivatedDigest], hash_algorithm_oid: str, digests: Sequence[bytes]
+) -> list[ActivatedDigest]:
     """A row for each occurrence, in the call's order: one of its own digest, or else one for any digest.
 
     Multiplicity counts, order does not.
     """
     held: Counter[str] = Counter()
-    free: dict[str, list[int]] = defaultdict(list)
+    free: dict[str, list[ActivatedDigest]] = defaultdict(list)
     is_withdrawn = False
-    rows = activation.digests.filter(hash_type=SIGNABLE_HASH_TYPE, hash_algorithm_oid__in=(hash_algorithm_oid, ""))
-    for pk, digest, state in rows.order_by("position").values_list("pk", "digest", "state"):
-        held[digest] += 1
-        is_withdrawn |= state == State.WITHDRAWN
-        if state == State.AUTHORISED:
-            free[digest].append(pk)
+    for slot in slots:
+        if slot.hash_type == SIGNABLE_HASH_TYPE and slot.hash_algorithm_oid in (hash_algorithm_oid, ""):
+            held[slot.digest] += 1
+            is_withdrawn |= slot.state == State.WITHDRAWN
+            if slot.state == State.AUTHORISED:
+                free[slot.digest].append(slot)
     wanted = Counter(digest.hex() for digest in digests)
     if (wanted - held).total() > held[ANY_DIGEST]:
         raise DigestNotAuthorizedError("the approval does not hold this digest, or not so often")
@@ -128,15 +145,36 @@ def _choose_rows(activation: Activation, hash_algorithm_oid: str, digests: Seque
         if is_withdrawn:
             raise DigestWithdrawnError("the approval ended when the certificate was suspended or revoked")
         raise DigestSpentError("the approval held this digest, and it was used")
-    return tuple((free[digest.hex()] or free[ANY_DIGEST]).pop(0) for digest in digests)
+    return [(free[digest.hex()] or free[ANY_DIGEST]).pop(0) for digest in digests]
 
 
 def record_intent(*, reservation: Reservation) -> None:
-    """From here on the digests are spent, whatever happens. Raises `ReservationLostError` if the sweep was faster."""
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
-        held = ActivatedDigest.objects.filter(call=reservation.call, state=State.RESERVED)
-        if held.update(state=State.INTENDED, intended=timezone.now()) != len(reservation.rows):
-            raise ReservationLostError("the reservation ran out")
+    """From here on the digests are spent, whatever happens.
+
+    Raises `ReservationLostError` if the sweep was faster, `TamperingError` if a row was spent before.
+    """
+    now = timezone.now()
+    intents = [
+        Intent(
+            row_id=pk,
+            slot=f"{reservation.activation.nonce}:{position}",
+            call=reservation.call,
+            hash_algorithm_oid=reservation.hash_algorithm_oid,
+            digest=digest.hex(),
+            happened=now,
+        )
+        for pk, position, digest in zip(reservation.rows, reservation.positions, reservation.digests, strict=True)
+    ]
+    try:
+        with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
+            held = ActivatedDigest.objects.filter(call=reservation.call, state=State.RESERVED)
+            if held.update(state=State.INTENDED, intended=now) != len(reservation.rows):
+                raise ReservationLostError("the reservation ran out")
+            Intent.objects.bulk_create(intents)
+    except IntegrityError:
+        if not Intent.objects.filter(slot__in=[intent.slot for intent in intents]).exists():
+            raise
+        raise TamperingError("a spent row of the ledger was made free again") from None
 
 
 def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:

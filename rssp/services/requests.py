@@ -16,6 +16,7 @@ from rssp.errors import EvidenceMissingError, HsmError, OwnRequestError, Request
 from rssp.models import Activation, AuditEvent, CertificateRequest, RequestAttribute, RequestDecision, SigningKey
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.keys import destroy_key
+from rssp.services.macs import authenticate_request
 from rssp.services.operating import Operator, operator_event
 from rssp.services.registration import COMMON_NAME, EMAIL, registration_of, verify_stated
 
@@ -32,7 +33,7 @@ def open_request(
     """The request that an approval stands for, committed: ``waiting`` for an operator or ``approved`` by its policy."""
     waits = registration_of(certificate_policy=verified.certificate_policy) == "approval"
     with transaction.atomic(using=router.db_for_write(CertificateRequest), durable=True):
-        request = CertificateRequest.objects.create(
+        request = CertificateRequest(
             credential_id=credential_id,
             issuer=activation.issuer,
             subject=verified.subject,
@@ -45,6 +46,8 @@ def open_request(
             state=State.WAITING if waits else State.APPROVED,
             expires=timezone.now() + timedelta(days=settings.REQUEST_DAYS),
         )
+        authenticate_request(request)
+        request.save(force_insert=True)
         RequestAttribute.objects.create(request=request, name=COMMON_NAME, value=verified.common_name)
         RequestAttribute.objects.create(
             request=request, name=EMAIL, value=verified.email, **_email_verification(verified, activation)

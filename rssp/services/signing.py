@@ -37,6 +37,7 @@ from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.keys import open_key
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
+from rssp.services.macs import verify_credential
 from rssp.wire import SignHashRequest, decode_hashes
 
 
@@ -63,6 +64,7 @@ def verify_call(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
     with _refusals_recorded(bearer, request.credential_id, origin):
         credential = find_credential(token=bearer, credential_id=request.credential_id)
         verify_usable(credential=credential)
+        verify_credential(credential)
         operation, digests = _read_operation(credential, request)
         activation = _find_activation(bearer, credential, request.sad)
         sad_checksum = bearer.checksum if request.sad is None else introspection.checksum_of(request.sad)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import router, transaction
 from django.utils import timezone
 
-from rssp.models import ActivatedDigest, AuditEvent
+from rssp.models import ActivatedDigest, AuditEvent, Intent
 from rssp.services.auditing import SYSTEM, describe_activation, record_events
 
 State = ActivatedDigest.State
@@ -36,7 +36,7 @@ def _close_intents() -> int:
         old = ActivatedDigest.objects.select_for_update(of=("self",)).filter(
             state=State.INTENDED, intended__lt=now - INTENT_LIFETIME
         )
-        for row in old.select_related("activation__credential")[:_BATCH]:
+        for row in old.select_related("activation__credential", "intent")[:_BATCH]:
             held = ActivatedDigest.objects.filter(pk=row.pk, state=State.INTENDED)
             if held.update(state=State.UNKNOWN, finished=now):
                 closed.append(row)
@@ -46,12 +46,14 @@ def _close_intents() -> int:
 
 def _event(row: ActivatedDigest) -> AuditEvent:
     credential = row.activation.credential
+    # Whoever wrote to the table may have left a row without its intent.
+    intent: Intent | None = getattr(row, "intent", None)
     return AuditEvent(
         action=AuditEvent.Action.SIGN,
         result=AuditEvent.Result.UNKNOWN,
         credential_id=credential.credential_id if credential else "",
-        hash_algorithm_oid=row.hash_algorithm_oid,
-        digest=row.digest,
+        hash_algorithm_oid=(intent or row).hash_algorithm_oid,
+        digest=(intent or row).digest,
         reason="an intent without a result",
         **describe_activation(row.activation, call=row.call, origin=SYSTEM),
     )

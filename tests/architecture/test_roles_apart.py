@@ -40,7 +40,7 @@ def test_no_relation_leaves_a_role(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_no_migration_depends_on_another_role(role: str) -> None:
     for path in modules(f"{role}/migrations"):
-        if path.stem == "__init__":
+        if path.stem.startswith("_"):
             continue
         migration = import_module(f"{role}.migrations.{path.stem}").Migration
         needed = {dependency[0] for dependency in [*migration.dependencies, *migration.run_before]}

@@ -23,11 +23,13 @@ from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.authority import issue_certificate, prepare_authority
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import take_key
+from rssp.services.macs import authenticate_binding, authenticate_credential
 from tests.rssp import remote as remote_side
 from tests.support.authenticator import Authenticator
 from tests.support.softhsm import Token, count_c_sign, forget_calls, spy_on
 
 ALIAS = "rssp" if "rssp" in django_settings.DATABASES else "default"
+APPEND_ONLY = ["rssp_intent"]
 RSA_SHA256, ECDSA_SHA256 = "1.2.840.113549.1.1.11", "1.2.840.10045.4.3.2"
 
 
@@ -40,14 +42,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _let_tests_empty_the_audit() -> Iterator[None]:
     """What Django does after a test with real transactions, the audit's triggers forbid: they step aside for it."""
-    triggers = import_module("rssp.migrations.0002_audit_append_only")
+    audit = import_module("rssp.migrations.0002_audit_append_only")
+    others = import_module("rssp.migrations._append_only")
     real = DatabaseOperations.sql_flush
 
     def sql_flush(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
         statements: list[str] = real(self, style, tables, **options)
         if "rssp_auditevent" not in tables:
             return statements
-        return [*triggers.SQLITE_REVERSE, *statements, *triggers.SQLITE]
+        opened = [statement for table in APPEND_ONLY for statement in others.sqlite_reverse(table)]
+        closed = [statement for table in APPEND_ONLY for statement in others.sqlite(table)]
+        return [*audit.SQLITE_REVERSE, *opened, *statements, *audit.SQLITE, *closed]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
@@ -132,10 +137,20 @@ class Signer:
             certificate_policy="demonstration",
             description="A certificate",
         )
-        PasskeyBinding.objects.create(
+        self.change()
+        binding = PasskeyBinding(
             credential=self.credential, passkey_id=self.key.credential_id, public_key=self.key.public_key
         )
+        authenticate_binding(binding)
+        binding.save()
         return self.credential
+
+    def change(self, **facts: Any) -> None:
+        """Changes the credential as the service itself would."""
+        for name, value in facts.items():
+            setattr(self.credential, name, value)
+        authenticate_credential(self.credential)
+        self.credential.save()
 
     def log_in(self, **members: Any) -> str:
         return self.remote.grant(self.subject, "openid service", **members)

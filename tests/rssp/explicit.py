@@ -33,11 +33,8 @@ def make_explicit(
     """The signer's newest credential, opened by these objects from now on."""
     objects = [OBJECTS[name] for name in names]
     credential = signer.credential
-    credential.auth_mode, credential.scal = mode, scal
-    credential.auth_expression = verify_objects(objects=objects, expression=expression)
-    for name, value in members.items():
-        setattr(credential, name, value)
-    credential.save()
+    written = verify_objects(objects=objects, expression=expression)
+    signer.change(auth_mode=mode, scal=scal, auth_expression=written, **members)
     add_objects(credential=credential, objects=objects)
     return credential
 

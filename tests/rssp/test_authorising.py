@@ -38,9 +38,7 @@ def bearer_of(signer: Signer, **changes: str) -> VerifiedToken:
 
 def allow(signer: Signer, *digests: bytes, scal: str = "2", **how: Any) -> str:
     """The SAD after factors that were right."""
-    signer.credential.scal = scal
-    signer.credential.auth_mode = "explicit"
-    signer.credential.save()
+    signer.change(scal=scal, auth_mode="explicit")
     return authorise_again(signer, digests or None, **how)[1]
 
 
@@ -145,8 +143,7 @@ def test_a_credential_of_passkeys_is_not_authorised_explicitly(alice: Signer) ->
 
 def test_an_explicit_sad_opens_nothing_once_passkeys_are_required(alice: Signer, asked: Asked) -> None:
     sad = allow(alice, LEASE)
-    alice.credential.auth_mode = "oauth2code"
-    alice.credential.save()
+    alice.change(auth_mode="oauth2code")
     refused(alice.sign(alice.log_in(), LEASE, SAD=sad), asked, "Invalid parameter SAD")
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from rssp.error_responses import INVALID_REQUEST
 from rssp.errors import ActivationReplayedError
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Extension
+from rssp.models import ActivatedDigest, AuditEvent, Extension
 from rssp.services import signing
 from rssp.services.authorising import authorise
 from rssp.services.extending import extend
@@ -121,14 +121,29 @@ def test_an_expired_sad_is_not_extended(alice: Signer) -> None:
     assert not Extension.objects.exists()
 
 
-def test_an_extended_sad_ends_too_and_no_authorisation_lives_for_ever(alice: Signer, asked: Asked) -> None:
-    sad = extended(ask(alice, allow(alice, LEASE)))
-    Extension.objects.update(expires=timezone.now())
+def test_an_extended_sad_ends_too_and_no_authorisation_lives_for_ever(
+    alice: Signer, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first, began = timezone.now, allow(alice, LEASE), timezone.now()
+
+    def after(minutes: float) -> None:
+        moment = began + timedelta(minutes=minutes)
+        monkeypatch.setattr(timezone, "now", lambda: moment)
+
+    after(4)
+    sad = ask(alice, first).json()["SAD"]
+    after(8.9)
+    assert alice.sign(alice.log_in(), ANNEX, SAD=sad).json()["error_description"] == NOT_AUTHORISED  # and not too late
+    after(9.1)
     refused(alice.sign(alice.log_in(), LEASE, SAD=sad), "SAD expired")
     refused(ask(alice, sad), "SAD expired")
-    Extension.objects.update(expires=timezone.now() + timedelta(minutes=1))
-    Activation.objects.update(created=timezone.now() - timedelta(hours=1))
-    refused(ask(alice, sad), "SAD expired")
+    monkeypatch.setattr(timezone, "now", real)
+    sad, began = allow(alice, LEASE), timezone.now()
+    for number in range(1, 16):
+        after(number * 4)
+        answer = ask(alice, sad)
+        assert (answer.status_code == 200) == (number < 15), number
+        sad = answer.json().get("SAD")
     assert asked.count == 0
 
 

@@ -255,8 +255,7 @@ def test_two_approvals_under_one_nonce_are_not_mixed(alice: Signer, asked: Asked
 
 
 def test_an_approval_of_more_than_multisign_is_refused(alice: Signer, asked: Asked) -> None:
-    alice.credential.multisign = 1
-    alice.credential.save()
+    alice.change(multisign=1)
     token = alice.approve(LEASE, ANNEX)
     assert alice.sign(token, LEASE).json()["error_description"] == "Invalid parameter SAD"
     assert asked.count == 0

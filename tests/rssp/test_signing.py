@@ -153,8 +153,7 @@ def test_a_disabled_credential_and_a_dead_certificate_sign_nothing(alice: Signer
 
 def test_a_signature_that_does_not_verify_never_leaves(alice: Signer, bob: Signer, asked: Asked) -> None:
     token = alice.approve(LEASE, ANNEX)
-    alice.credential.key = bob.credential.key
-    alice.credential.save()
+    alice.change(key=bob.credential.key)
     answer = alice.sign(token, LEASE, ANNEX)
     assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
     assert set(ActivatedDigest.objects.values_list("state", flat=True)) == {"unknown"}
