@@ -287,6 +287,8 @@ if "rssp" in ROLES:
     # Who the authority's certificates say it is (EN 319 412-2, 4.2.3.1), and the profiles it issues certificates of.
     RSSP_ORGANIZATION = env_str("RSSP_ORGANIZATION", f"{RSSP_NAME} (demonstration)")
     RSSP_ORGANIZATION_IDENTIFIER = env_str("RSSP_ORGANIZATION_IDENTIFIER", f"PA:{RSSP_REGION}-DEMONSTRATION")
+    # The root's key is kept in another installation, off-line perhaps; docs/operations/root-ceremony.md.
+    RSSP_ROOT_ELSEWHERE = env_bool("RSSP_ROOT_ELSEWHERE", default=False)
     # What certificates point to. Without TLS: whoever verifies a certificate would need another one to do so (RFC 5280,
     # 8; EN 319 412-2, 4.3.11), and everything there is signed.
     RSSP_PKI_URL = env_str("RSSP_PKI_URL", f"{RSSP_URL.replace('https://', 'http://', 1)}/pki").rstrip("/")

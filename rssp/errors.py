@@ -306,6 +306,10 @@ class AttributeDiffersError(CertificateSubjectError):
     """The name that was asked for is not the one that an operator verified."""
 
 
+class CeremonyError(AuthorityError):
+    """A file that came from another installation, or how it came, is not what the authority takes."""
+
+
 class AuthorityMissingError(AuthorityError):
     """The authority has no keys yet: an operator runs ``manage.py prepare_authority``."""
 

@@ -2,9 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from rssp.algorithms import DigestSigner
+
+
+@dataclass(frozen=True)
+class TokenDescription:
+    """What the token says of itself (PKCS#11, CK_TOKEN_INFO)."""
+
+    label: str
+    serial: str
+    manufacturer: str
+    model: str
 
 
 class Hsm(Protocol):
@@ -26,6 +37,8 @@ class Hsm(Protocol):
     def destroy_key(self, *, key_id: bytes) -> None:
         """Removes private and public key; a missing key is no error."""
         ...
+
+    def describe_token(self) -> TokenDescription: ...
 
     def verify_available(self) -> None:
         """Raises `HsmUnavailableError` unless a session can be had now."""

@@ -18,6 +18,7 @@ import pkcs11
 
 from rssp.algorithms import DigestSigner, SigningOperation, verify_digest_length
 from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
+from rssp.hsm.interface import TokenDescription
 from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids
 from rssp.hsm.mechanisms import build_request, encode_signature
 from rssp.hsm.sessions import HsmSession, KeyHandle, SessionPool
@@ -65,6 +66,9 @@ class Pkcs11Hsm:
 
     def destroy_key(self, *, key_id: bytes) -> None:
         self._call(lambda session: destroy_key(session.raw, key_id=key_id))
+
+    def describe_token(self) -> TokenDescription:
+        return self._call(_describe_token)
 
     def verify_available(self) -> None:
         self._call(_verify_token)
@@ -129,6 +133,14 @@ class _KeyOnLoan:
             self._session.is_broken = True
             raise SigningFailedError(f"the HSM did not sign ({type(error).__name__})") from error
         return encode_signature(operation=operation, answer=answer)
+
+
+def _describe_token(session: HsmSession) -> TokenDescription:
+    token = session.connection.token
+    parts = (token.label, token.serial, token.manufacturer_id, token.model)
+    return TokenDescription(
+        *(part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in parts)
+    )
 
 
 def _verify_token(session: HsmSession) -> None:

@@ -19,6 +19,7 @@ class Certificate(models.Model):
         OUTSIDE = "outside", _("authority outside")
 
     class State(models.TextChoices):
+        REQUESTED = "requested", _("requested elsewhere")
         INTENDED = "intended", _("intended")
         ISSUED = "issued", _("issued")
 

@@ -45,9 +45,47 @@ _BACKDATED = timedelta(minutes=1)
 
 
 def prepare_authority() -> list[Certificate]:
-    """Root and issuing authority, made if they are not there. Safe to run at every start, and by two at once."""
+    """Root and issuing authority, made if they are not there. Safe to run at every start, and by two at once.
+
+    Where the root's key is kept elsewhere nothing is made (`rssp.services.ceremony`): what there is, is returned.
+    """
+    if settings.RSSP_ROOT_ELSEWHERE:
+        found = (_find_authority(profile) for profile in (ROOT, ISSUING))
+        return [certificate for certificate in found if certificate is not None]
     root = _find_or_make(ROOT, None)
     return [root, _find_or_make(ISSUING, root)]
+
+
+def make_root() -> tuple[Certificate, bool]:
+    """The root, and whether it was made just now."""
+    found = _find_authority(ROOT)
+    return (found, False) if found is not None else (_find_or_make(ROOT, None), True)
+
+
+def renew_issuing_authority() -> Certificate:
+    """The issuing authority's next generation, with a key of its own, below the newest root: from now on it issues,
+    and older ones go on with their CRLs and OCSP answers. Raises `AuthorityMissingError` or a child of `HsmError`."""
+    root = read_authority(role=ROOT.role)
+    if root.hsm_key_id is None:
+        raise KeyNotFoundError("the root's key is not in this token")
+    return _make_authority(ISSUING, root, generation=next_generation(ISSUING))
+
+
+def issue_to_request(*, profile: Profile, issuer: Certificate, subject: x509.Name, public_key: bytes) -> Certificate:
+    """The certificate of an authority whose key is elsewhere and who proved to have it. Raises as `issue_certificate`
+    does."""
+    _verify_new_key(public_key)
+    not_before, not_after = _validity(profile, until=issuer.not_after)
+    draft = Draft(
+        profile=profile,
+        serial_number=x509.random_serial_number(),
+        subject=subject,
+        email=None,
+        public_key=public_key,
+        not_before=not_before,
+        not_after=not_after,
+    )
+    return _issue(draft, issuer, generation=next_generation(profile))
 
 
 def prepare_service_certificate(*, role: str, issuer: Certificate | None = None) -> Certificate:
@@ -189,6 +227,24 @@ def _generations(profile: Profile) -> QuerySet[Certificate]:
     return rows.order_by("-generation")
 
 
+def next_generation(profile: Profile) -> int:
+    return (_generations(profile).aggregate(latest=Max("generation"))["latest"] or 0) + 1
+
+
+def build_own_name(profile: Profile, generation: int) -> x509.Name:
+    """Whom the service's own certificate names: the operator's organisation (EN 319 412-2, 4.2.3.1)."""
+    return build_organisation_name(
+        common_name=str(profile.common_name).format(name=settings.RSSP_NAME) + _suffix(generation),
+        organisation=settings.RSSP_ORGANIZATION,
+        identifier=settings.RSSP_ORGANIZATION_IDENTIFIER,
+        country=settings.RSSP_REGION,
+    )
+
+
+def _suffix(generation: int) -> str:
+    return "" if generation == 1 else f" {generation}"
+
+
 def _find_authority(profile: Profile, issuer: Certificate | None = None) -> Certificate | None:
     now = timezone.now()
     rows = _generations(profile).filter(status=Certificate.Status.VALID, not_before__lte=now, not_after__gte=now)
@@ -197,31 +253,25 @@ def _find_authority(profile: Profile, issuer: Certificate | None = None) -> Cert
 
 def _find_or_make(profile: Profile, issuer: Certificate | None, *, renewed: timedelta = timedelta(0)) -> Certificate:
     # Counted before the look: if another process makes this generation in between, the slower one finds it taken.
-    latest = _generations(profile).aggregate(latest=Max("generation"))["latest"] or 0
+    following = next_generation(profile)
     found = _find_authority(profile, issuer)
     if found is not None and timezone.now() < found.not_before + profile.validity - renewed:
         return found
-    return _make_authority(profile, issuer, generation=latest + 1)
+    return _make_authority(profile, issuer, generation=following)
 
 
 def _make_authority(profile: Profile, issuer: Certificate | None, *, generation: int) -> Certificate:
     """A key and its certificate. Of two processes that come here at once the slower one destroys its key again."""
     key_id = secrets.token_bytes(16)
-    suffix = "" if generation == 1 else f" {generation}"
     hsm = get_hsm()
     public_key = hsm.generate_key(
-        key_id=key_id, label=f"{profile.name}{suffix}", key_algorithm=str(profile.key_algorithm)
+        key_id=key_id, label=f"{profile.name}{_suffix(generation)}", key_algorithm=str(profile.key_algorithm)
     )
     not_before, not_after = _validity(profile, until=issuer.not_after if issuer else None)
     draft = Draft(
         profile=profile,
         serial_number=x509.random_serial_number(),
-        subject=build_organisation_name(
-            common_name=str(profile.common_name).format(name=settings.RSSP_NAME) + suffix,
-            organisation=settings.RSSP_ORGANIZATION,
-            identifier=settings.RSSP_ORGANIZATION_IDENTIFIER,
-            country=settings.RSSP_REGION,
-        ),
+        subject=build_own_name(profile, generation),
         email=None,
         public_key=public_key,
         not_before=not_before,
