@@ -22,6 +22,7 @@ from rssp.models import Certificate
 from rssp.pki.subjects import build_organisation_name
 from rssp.services import authority, ceremony
 from rssp.services.hsm import get_hsm
+from rssp.services.revoking import revoke_certificate
 from tests.rssp.conftest import have_authority
 from tests.rssp.test_profiles import SUBJECTS, new_key, openssl, parse
 
@@ -63,6 +64,7 @@ from pathlib import Path
 from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.authority import issue_certificate, prepare_service_certificate
 from rssp.services.hsm import get_hsm
+from rssp.services.revoking import revoke_certificate
 key = get_hsm().generate_key(key_id=secrets.token_bytes(16), label="alice", key_algorithm="ec-p256")
 alice = UnverifiedPerson("Alice Example", "alice@example.org")
 made = issue_certificate(certificate_policy="demonstration", subject=alice, public_key=key)
@@ -266,8 +268,8 @@ def test_the_newest_issuing_authority_issues_and_the_older_one_goes_on(root):
 def test_when_the_newest_is_revoked_the_older_one_issues_again(root):
     old = authority.read_authority(role="issuing")
     new = authority.renew_issuing_authority()
-    authority.revoke_certificate(certificate=new, reason="ca_compromise")
+    revoke_certificate(certificate=new, reason="ca_compromise")
     assert authority.read_authority(role="issuing") == old
-    authority.revoke_certificate(certificate=old, reason="ca_compromise")
+    revoke_certificate(certificate=old, reason="ca_compromise")
     with pytest.raises(AuthorityMissingError):
         authority.read_authority(role="issuing")
