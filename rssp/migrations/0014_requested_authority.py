@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rssp', '0012_timestamps'),
+        ('rssp', '0013_ledger_codes'),
     ]
 
     operations = [
