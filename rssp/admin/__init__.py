@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from rssp.admin.base import ReadOnlyAdmin, TabularInline, operator_of
+from rssp.admin.explicit import AuthenticationObjectInline, ExplicitActions
 from rssp.admin.requests import CertificateRequestAdmin
 from rssp.models import (
     ActivatedDigest,
@@ -50,13 +51,22 @@ class PasskeyBindingInline(TabularInline):
 
 
 @admin.register(Credential)
-class CredentialAdmin(ReadOnlyAdmin):
-    list_display = ["credential_id", "description", "status", "subject", "key__key_algorithm", "certificate", "created"]
-    list_filter = ["status", "key__key_algorithm", "key__storage", "certificate_policy", "created"]
+class CredentialAdmin(ExplicitActions):
+    list_display = [
+        "credential_id",
+        "description",
+        "auth_mode",
+        "status",
+        "subject",
+        "key__key_algorithm",
+        "certificate",
+        "created",
+    ]
+    list_filter = ["status", "auth_mode", "key__key_algorithm", "key__storage", "certificate_policy", "created"]
     search_fields = ["credential_id", "subject", "description"]
     date_hierarchy = "created"
-    inlines = [PasskeyBindingInline]
-    actions = ["disable", "enable"]
+    inlines = [AuthenticationObjectInline, PasskeyBindingInline]
+    actions = ["disable", "enable", "make_explicit", "set_pin", "unlock"]
 
     @admin.action(description=_("Disable: no approval activates it any more"), permissions=["operate"])
     def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:

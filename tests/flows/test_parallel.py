@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509 import load_der_x509_certificate
 
 from tests.flows.chain import Chain, Signer, spied
+from tests.flows.test_explicit import PIN, approve_on_the_page, authorize_body, create, pin_file, read_password
 from tests.flows.verdicts import read_root, verify
 from tests.support.instance import start_instance
 from tests.support.pdfs import make_pdf
@@ -151,6 +152,54 @@ def test_fifty_token_requests_with_one_code_are_one_token(where: Signer) -> None
     before = chain.sign_calls()
     assert where.sign(token, lease).status_code == 401
     assert chain.sign_calls() == before
+
+
+def open_with(signer: Signer, credential: str, *factors: dict[str, str]) -> Callable[[httpx.Client], httpx.Response]:
+    body = authorize_body(credential, [digest_of("Lease")], 2, authData=list(factors))
+    return lambda http: replace(signer.client, http=http).call("credentials/authorize", body, signer.service_token)
+
+
+@on_both
+def test_fifty_wrong_pins_at_once_are_as_many_tries_as_there_are(where: Signer) -> None:
+    credential = create(where, "--pin-file", pin_file(where.chain))
+    answers = at_once([open_with(where, credential, {"id": "PIN", "value": "000000"})] * PARALLEL)
+    assert Counter(answer.json()["error_description"] for answer in answers) == {
+        "The authentication data is invalid": 5,
+        "Credential locked": PARALLEL - 5,
+    }
+    sql = (
+        "SELECT o.attempts, o.lockouts FROM rssp_authenticationobject o"
+        " JOIN rssp_credential c ON o.credential_id = c.id WHERE c.credential_id = ?"
+    )
+    assert where.chain.rows("rssp", sql, credential) == [(5, 1)]
+    refused = at_once([open_with(where, credential, {"id": "PIN", "value": PIN})])
+    assert refused[0].json()["error_description"] == "Credential locked"
+
+
+@on_both
+def test_fifty_uses_of_one_password_are_one_sad(where: Signer) -> None:
+    credential = create(where, "--email-otp")
+    asked = {"credentialID": credential, "authObjectID": "MAIL"}
+    assert where.client.call("credentials/getChallenge", asked, where.service_token).status_code == 204
+    password = read_password(where.chain, where.walker.email)
+    answers = at_once([open_with(where, credential, {"id": "MAIL", "value": password})] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+
+
+@on_both
+def test_fifty_questions_after_one_approval_are_one_sad(where: Signer) -> None:
+    credential = create(where, "--implicit")
+    body = authorize_body(credential, [digest_of("Lease")], 2, description="Lease")
+    handle = where.client.call("credentials/authorize", body, where.service_token).json()
+    approve_on_the_page(where)
+
+    def check(http: httpx.Client) -> httpx.Response:
+        return replace(where.client, http=http).call("credentials/authorizeCheck", handle, where.service_token)
+
+    answers = at_once([check] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers)[200] == 1
+    assert {answer.status_code for answer in answers} <= {200, 202, 400}
+    assert at_once([check])[0].json()["error_description"] == "Invalid parameter handle"
 
 
 @pytest.mark.instance
