@@ -363,6 +363,8 @@ if "gateway" in ROLES:
 
 # --- signapp --------------------------------------------------------------------------------------------------
 if "signapp" in ROLES:
+    # Where people read how to trust the signatures that they get.
+    TRUST_PAGE_URL = env_str("TRUST_PAGE_URL", f"{RSSP_URL}/pki/")
     SIGNAPP_DOCUMENT_KEYS = env_secret(
         "SIGNAPP_DOCUMENT_KEYS", development=_DEVELOPMENT_SECRETS, make=_fernet_key
     ).split(",")

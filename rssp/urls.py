@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, openapi, pki, revocation, timestamping
+from rssp.views import csc, explicit, openapi, pki, revocation, timestamping, trust
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -53,7 +53,9 @@ urlpatterns = [
             ("/postman.json", openapi.collection, "postman"),
         )
     ),
-    path("pki/root.pem", pki.root_pem, name="root_pem"),
+    path("pki/", trust.page, name="trust"),
+    path("pki/authorities.p7b", trust.chain, name="chain"),
+    path("pki/<slug:name>.pem", pki.certificate_pem, name="certificate_pem"),
     path("pki/<slug:name>.cer", pki.certificate_der, name="certificate_der"),
     path("pki/<slug:name>.crl", revocation.revocation_list, name="revocation_list"),
     path("pki/<slug:name>/<int:partition>.crl", revocation.revocation_list, name="partitioned_revocation_list"),

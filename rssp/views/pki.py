@@ -12,8 +12,8 @@ _CACHE_SECONDS = 3600
 
 
 @require_safe
-def root_pem(request: HttpRequest) -> HttpResponse:
-    return _publish("root", "application/x-pem-file", "root.pem", Encoding.PEM)
+def certificate_pem(request: HttpRequest, name: str) -> HttpResponse:
+    return _publish(name, "application/x-pem-file", f"{name}.pem", Encoding.PEM)
 
 
 @require_safe

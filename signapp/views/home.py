@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -22,7 +23,7 @@ _STOPPED = "stopped"
 def home(request: HttpRequest) -> HttpResponse:
     if logins.read_account(session=request.session) is not None:
         return HttpResponseRedirect(reverse("signapp:documents"))
-    return render_page(request, "signapp/home.html")
+    return render_page(request, "signapp/home.html", {"trust_url": settings.TRUST_PAGE_URL})
 
 
 def stop(request: HttpRequest, error: errors.SignappError, *, next_path: str = "", label: str = "") -> HttpResponse:
