@@ -134,3 +134,18 @@ def check_time_source(**_kwargs: Any) -> list[CheckMessage]:
     if not settings.TSA_TOKENS_PER_MINUTE and not settings.TSA_REQUIRES_BEARER:
         found.append(Warning("Anybody gets as many time-stamps as they like.", id="rssp.W021"))
     return found
+
+
+@register(Tags.security)
+def check_revocation(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E030`` lists or answers that end before anybody has them, or limits that let nobody ask; ``rssp.W030`` a
+    list that is renewed less often than once a day (EN 319 411-1, 6.3.9)."""
+    found: list[CheckMessage] = []
+    if timedelta(hours=1) > settings.CRL_LIFETIME or timedelta(minutes=2) > settings.OCSP_LIFETIME:
+        found.append(Error("CRL_LIFETIME_HOURS is 1 at least, OCSP_LIFETIME_MINUTES 2.", id="rssp.E030"))
+    if min(settings.CRL_PARTITION_SIZE, settings.OCSP_SIGNATURES_PER_ADDRESS, settings.OCSP_SIGNATURES) < 1:
+        names = "CRL_PARTITION_SIZE, OCSP_SIGNATURES_PER_ADDRESS and OCSP_SIGNATURES"
+        found.append(Error(f"{names} are 1 at least.", id="rssp.E030"))
+    if timedelta(hours=48) < settings.CRL_LIFETIME:
+        found.append(Warning("With this CRL_LIFETIME_HOURS a list is not renewed every day.", id="rssp.W030"))
+    return found

@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from django.utils import timezone
 
+from rssp.checks import check_revocation
 from rssp.errors import RevocationListUnavailableError
 from rssp.models import Certificate, RevocationList, RevocationScope
 from rssp.pki import crl
@@ -450,3 +451,22 @@ def test_a_partition_is_assigned_under_the_setting(authority: Certificate, setti
     assert scopes.assign_partition(issuer=authority) == 2
     names: Sequence[str] = [scopes.list_path(authority, number) for number in (0, 1, 2)]
     assert names == ["issuing.crl", "issuing/1.crl", "issuing/2.crl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CRL_LIFETIME", timedelta(minutes=59), ["rssp.E030"]),
+        ("OCSP_LIFETIME", timedelta(0), ["rssp.E030"]),
+        ("CRL_PARTITION_SIZE", 0, ["rssp.E030"]),
+        ("OCSP_SIGNATURES", -1, ["rssp.E030"]),
+        ("OCSP_SIGNATURES_PER_ADDRESS", 0, ["rssp.E030"]),
+        ("CRL_LIFETIME", timedelta(hours=49), ["rssp.W030"]),
+        ("CRL_LIFETIME", timedelta(hours=48), []),
+    ],
+)
+def test_settings_that_publish_nothing_worth_having_are_named(
+    settings: Any, name: str, value: Any, said: list[str]
+) -> None:
+    setattr(settings, name, value)
+    assert [message.id for message in check_revocation()] == said

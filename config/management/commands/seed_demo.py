@@ -82,6 +82,8 @@ def _seed() -> dict[str, Any]:
         "credentials": credentials,
         "root_url": f"{settings.RSSP_URL}/pki/root.pem",
         "tsa_url": f"{settings.RSSP_URL}/pki/tsa",
+        "crl_url": f"{settings.RSSP_PKI_URL}/issuing.crl",
+        "ocsp_url": f"{settings.RSSP_PKI_URL}/ocsp",
         "accounts": accounts,
     }
 
