@@ -69,10 +69,9 @@ def read_revocation_list(*, issuer: Certificate, partition: int) -> RevocationLi
         time.sleep(0.1)
 
 
-def read_content(published: RevocationList) -> bytes:
-    """CertificateList, DER. Of one that was followed meanwhile it is the follower's."""
-    latest = RevocationList.objects.filter(scope_id=published.scope_id).order_by("-number")
-    return bytes(latest.values_list("der", flat=True)[0])
+def read_content(published: RevocationList) -> RevocationList:
+    """The list with its content; if it was followed meanwhile, the one that follows it."""
+    return RevocationList.objects.filter(scope_id=published.scope_id).order_by("-number")[0]
 
 
 def ring_revocation_lists() -> int:

@@ -50,11 +50,12 @@ def revocation_list(request: HttpRequest, name: str, partition: int = 0) -> Http
         return _say_nothing(404)
     except RevocationListUnavailableError:
         return _say_nothing(503, **{"Retry-After": _RETRY_SECONDS})
-    etag = f'"{published.sha256}"'
     modified = int(published.this_update.timestamp())
-    unchanged = get_conditional_response(request, etag=etag, last_modified=modified)
-    response = unchanged or HttpResponse(read_content(published), content_type="application/pkix-crl")
-    _let_cache(response, etag, published.this_update, published.next_update)
+    response = get_conditional_response(request, etag=f'"{published.sha256}"', last_modified=modified)
+    if response is None:
+        published = read_content(published)
+        response = HttpResponse(bytes(published.der), content_type="application/pkix-crl")
+    _let_cache(response, f'"{published.sha256}"', published.this_update, published.next_update)
     return response
 
 

@@ -5,12 +5,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.x509 import ocsp
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
@@ -83,6 +85,18 @@ def test_it_tells_the_same_people_credentials_and_client_each_time(instance: Ins
         ("alice@example.org", "ec-p256", "explicit", "2"),
         ("bob@example.org", "ec-p256", "oauth2code", "2"),
     ]
+
+
+@pytest.mark.instance
+def test_the_authority_s_addresses_answer(instance: Instance) -> None:
+    told = seed(instance)
+    root = x509.load_pem_x509_certificate(httpx.get(told["root_url"], trust_env=False).content)
+    assert root.issuer == root.subject
+    published = httpx.get(told["crl_url"], trust_env=False)
+    assert x509.load_der_x509_crl(published.content).next_update_utc is not None
+    asked = httpx.post(told["ocsp_url"], content=b"0", headers={"Content-Type": "application/ocsp-request"})
+    answer = ocsp.load_der_ocsp_response(asked.content)
+    assert answer.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
 
 
 @pytest.mark.instance

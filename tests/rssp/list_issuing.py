@@ -21,7 +21,7 @@ from tests.rssp.rows import add_certificates  # noqa: E402
 def see(issuer: Certificate) -> set[str]:
     """What is on the list that a relying party gets now."""
     published: RevocationList = read_revocation_list(issuer=issuer, partition=0)
-    seen = x509.load_der_x509_crl(read_content(published))
+    seen = x509.load_der_x509_crl(bytes(read_content(published).der))
     number = seen.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     listed = sorted(f"{entry.serial_number:x}" for entry in seen)
     sys.stdout.write(json.dumps({"number": number, "listed": listed}) + "\n")
