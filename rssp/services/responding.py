@@ -62,8 +62,9 @@ def clear_answers() -> int:
 
 def _find_issuer(request: StatusRequest) -> Certificate:
     """The issuing authority of the first certificate that one of ours issued. An answer is under the delegation of one
-    authority; what another one issued is unknown in it."""
-    authorities = list(Certificate.objects.filter(role=Certificate.Role.ISSUING, state=Certificate.State.ISSUED))
+    authority; what another one issued is unknown in it. An authority that has ended delegates nobody any more."""
+    issued = Certificate.objects.filter(role=Certificate.Role.ISSUING, state=Certificate.State.ISSUED)
+    authorities = list(issued.filter(not_after__gt=timezone.now()))
     for certificate_id in request.certificates:
         for authority in authorities:
             if certificate_id.is_issued_by(_hashes_of(bytes(authority.der))):

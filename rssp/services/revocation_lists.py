@@ -49,14 +49,15 @@ class _Turn:
 def read_revocation_list(*, issuer: Certificate, partition: int) -> RevocationList:
     """The list to publish now, without its content (`read_content`); made first where none is in force.
 
-    While another process makes one, or the HSM is away, it is the last one as long as that is in force. Raises
+    While another process makes one, or the HSM is away, it is the last one as long as that is in force; of an authority
+    that has ended it is the last one for good. Raises
     `AuthorityMissingError` where there is no such scope, or `RevocationListUnavailableError`.
     """
     scope = _find_scope(issuer, partition)
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         published = _find_published(scope)
-        if published is not None and _is_current(published):
+        if published is not None and (_is_current(published) or issuer.not_after <= timezone.now()):
             return published
         turn = _take_turn(scope)
         if turn is not None:
@@ -76,8 +77,9 @@ def read_content(published: RevocationList) -> RevocationList:
 
 def ring_revocation_lists() -> int:
     """Asks for every list as anybody would, so that none grows stale for want of an asker; answers how many came. For
-    processes that cannot open the HSM."""
-    scopes = RevocationScope.objects.select_related("issuer").filter(issuer__not_after__gt=timezone.now())
+    processes that cannot open the HSM. Of an authority whose key is elsewhere nobody here can make one."""
+    scopes = RevocationScope.objects.select_related("issuer").exclude(issuer__hsm_key_id=None)
+    scopes = scopes.filter(issuer__not_after__gt=timezone.now())
     addresses = [f"{settings.RSSP_URL}/pki/{list_path(scope.issuer, scope.partition)}" for scope in scopes]
     return sum(map(request_publication, addresses))
 

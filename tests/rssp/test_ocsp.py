@@ -26,7 +26,7 @@ from rssp.errors import MalformedStatusRequestError, StatusTryLaterError
 from rssp.models import Certificate, StatusAnswer
 from rssp.pki.ocsp import LONGEST_REQUEST, MOST_CERTIFICATES, parse_request
 from rssp.services import limiting, responding
-from rssp.services.authority import prepare_service_certificate, read_authority
+from rssp.services.authority import prepare_service_certificate, read_authority, renew_issuing_authority
 from rssp.services.limiting import SignatureLimit
 from rssp.services.revoking import resume_certificate, revoke_certificate, suspend_certificate
 from tests.rssp.conftest import Asked, Signer
@@ -183,6 +183,19 @@ def test_another_authority_s_certificate_is_not_ours_to_tell(alice: Signer, issu
     name["issuer_key_hash"] = b"k" * 20
     assert failure(post(request.dump(force=True))) == "UNAUTHORIZED"
     assert asked.count == 0
+
+
+def test_each_authority_has_a_responder_of_its_own_until_it_ends(alice: Signer, issuer: Certificate) -> None:
+    certificate = alice.credential.certificate
+    second = renew_issuing_authority()
+    of_second = prepare_service_certificate(role="ocsp", issuer=second)
+    verified(read(post(ask_about(certificate))), issuer)
+    verified(read(post(ask_about(of_second))), second)
+    Certificate.objects.filter(pk=issuer.pk).update(not_after=timezone.now())
+    keys = Certificate.objects.count()
+    assert failure(post(ask_about(certificate, nonce=b"late"))) == "UNAUTHORIZED"
+    assert Certificate.objects.count() == keys  # nobody makes a key for it any more
+    verified(read(post(ask_about(of_second))), second)
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha384", "sha512", "2.999.1"])

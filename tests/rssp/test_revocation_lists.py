@@ -20,7 +20,7 @@ from rssp.errors import RevocationListUnavailableError
 from rssp.models import Certificate, RevocationList, RevocationScope
 from rssp.pki import crl
 from rssp.services import revocation_lists, scopes
-from rssp.services.authority import read_authority, read_chain
+from rssp.services.authority import read_authority, read_chain, renew_issuing_authority
 from rssp.services.revocation_lists import read_revocation_list, ring_revocation_lists
 from rssp.services.revoking import resume_certificate, revoke_certificate, suspend_certificate
 from rssp.tasks import renew_revocation_lists
@@ -451,6 +451,34 @@ def test_a_partition_is_assigned_under_the_setting(authority: Certificate, setti
     assert scopes.assign_partition(issuer=authority) == 2
     names: Sequence[str] = [scopes.list_path(authority, number) for number in (0, 1, 2)]
     assert names == ["issuing.crl", "issuing/1.crl", "issuing/2.crl"]
+
+
+def test_an_older_authority_goes_on_with_its_own_list_until_it_ends(authority: Certificate, asked: Asked) -> None:
+    (older,) = add_certificates(authority, 1)
+    second = renew_issuing_authority()
+    (newer,) = add_certificates(second, 1)
+    for certificate in (older, newer):
+        revoke_certificate(certificate=certificate, reason="superseded")
+    first_list, second_list = parse(fetch()), parse(fetch("/pki/issuing-2.crl"))
+    assert (listed(first_list), listed(second_list)) == ({older.serial_number}, {newer.serial_number})
+    assert first_list.issuer != second_list.issuer
+    Certificate.objects.filter(pk=authority.pk).update(not_after=timezone.now())
+    RevocationScope.objects.update(changes=7)
+    signed = asked.count
+    assert parse(fetch()) == first_list  # the last one, for good
+    assert asked.count == signed
+    assert number_of(parse(fetch("/pki/issuing-2.crl"))) == 2
+
+
+def test_of_an_authority_whose_key_is_elsewhere_there_is_no_list_and_nobody_asks(
+    authority: Certificate, reached: _Web
+) -> None:
+    root = Certificate.objects.get(role="root")
+    Certificate.objects.filter(pk=root.pk).update(hsm_key_id=None)
+    assert fetch(ROOT).status_code == 503
+    fetch()
+    assert ring_revocation_lists() == 1
+    assert len(reached.asked) == 1
 
 
 @pytest.mark.parametrize(
