@@ -54,18 +54,20 @@ def read_revocation_list(*, issuer: Certificate, partition: int) -> RevocationLi
     `AuthorityMissingError` where there is no such scope, or `RevocationListUnavailableError`.
     """
     scope = _find_scope(issuer, partition)
+    is_here = scope.issuer.hsm_key_id is not None
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         published = _find_published(scope)
         if published is not None and (_is_current(published) or issuer.not_after <= timezone.now()):
             return published
-        turn = _take_turn(scope)
+        # Of a root whose key is elsewhere the list comes as a file (`rssp.services.root_lists`).
+        turn = _take_turn(scope) if is_here else None
         if turn is not None:
             made = _make(turn)
             published = made or _find_published(scope)
         if published is not None and published.next_update > timezone.now():
             return published
-        if turn is not None or time.monotonic() > deadline:
+        if turn is not None or not is_here or time.monotonic() > deadline:
             raise RevocationListUnavailableError("there is no revocation list in force, and none could be made")
         time.sleep(0.1)
 

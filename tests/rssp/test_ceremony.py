@@ -17,11 +17,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from rssp.errors import AuthorityError, AuthorityMissingError, CeremonyError, CertificateKeyError, KeyNotFoundError
-from rssp.models import Certificate
+from rssp.errors import (
+    AuthorityError,
+    AuthorityMissingError,
+    CeremonyError,
+    CertificateKeyError,
+    KeyNotFoundError,
+    RevocationListUnavailableError,
+)
+from rssp.models import Certificate, RevocationList
 from rssp.pki.subjects import build_organisation_name
-from rssp.services import authority, ceremony
+from rssp.services import authority, ceremony, root_lists
 from rssp.services.hsm import get_hsm
+from rssp.services.revocation_lists import read_content, read_revocation_list
 from rssp.services.revoking import revoke_certificate
 from tests.rssp.conftest import have_authority
 from tests.rssp.test_profiles import SUBJECTS, new_key, openssl, parse
@@ -64,12 +72,22 @@ from pathlib import Path
 from rssp.pki.subjects import UnverifiedPerson
 from rssp.services.authority import issue_certificate, prepare_service_certificate
 from rssp.services.hsm import get_hsm
+from rssp.services.revocation_lists import read_content, read_revocation_list
 from rssp.services.revoking import revoke_certificate
 key = get_hsm().generate_key(key_id=secrets.token_bytes(16), label="alice", key_algorithm="ec-p256")
 alice = UnverifiedPerson("Alice Example", "alice@example.org")
 made = issue_certificate(certificate_policy="demonstration", subject=alice, public_key=key)
 Path("{folder}/signer.der").write_bytes(bytes(made.der))
 print(prepare_service_certificate(role="ocsp").published_name, len(get_hsm().list_key_ids()))
+"""
+
+
+FETCH = """
+import hashlib
+from django.test import Client
+answer = Client(headers={"host": "localhost"}).get("/pki/root.crl")
+content = b"".join(answer) if answer.streaming else answer.content
+print(hashlib.sha256(content).hexdigest() if answer.status_code == 200 else "not published")
 """
 
 
@@ -104,11 +122,19 @@ def test_a_root_may_be_kept_away_from_everything_that_issues(tmp_path):
     assert "exists" in online.run("request_issuing_certificate", "--output", request, fails=True)
     safe.run("sign_issuing_certificate", "--request", request, "--output", answer)
 
+    listed = safe.folder / "out" / "root.crl"
+    assert safe.run("sign_root_crl", "--output", listed).startswith("number 1, 0 entries")
+
     shutil.move(safe.folder, tmp_path / "in a safe place")
     import_ = ("import_issuing_certificate", "--root", tmp_path / "in a safe place/out/root.cer", "--certificate")
     assert "no certificate" in online.run(*import_, request, fails=True)
     assert "issuing: " in online.run(*import_, answer)
     assert online.run("prepare_authority").splitlines()[1].startswith("issuing: ")
+    assert "not published" in online.run("shell", "-v", "0", "-c", FETCH)
+    list_ = ("import_root_crl", "--crl", tmp_path / "in a safe place/out/root.crl")
+    assert online.run(*list_).startswith("number 1, 0 entries")
+    assert "number or a later one" in online.run(*list_, fails=True)
+    assert hashlib.sha256((list_[2]).read_bytes()).hexdigest() in online.run("shell", "-v", "0", "-c", FETCH)
     assert "ocsp 3" in online.run("shell", "-v", "0", "-c", ISSUE.format(folder=online.folder))
     for name in ("issuing.cer", "signer.der"):
         openssl("x509", "-inform", "DER", "-in", str(online.folder / name), "-out", str(tmp_path / f"{name}.pem"))
@@ -234,6 +260,89 @@ def test_a_request_is_no_orphan_and_issues_nothing(root):
     ceremony.request_issuing_certificate()
     assert set(list_orphan_keys()) == orphans
     assert authority.read_authority(role="issuing") == before
+
+
+# --- The root's revocation list, made elsewhere ----------------------------------------------------------------
+
+
+def list_by(key, number, *, issuer, revoked=(), days=30, begins=timedelta(0), **scope):
+    now = timezone.now() + begins
+    point = {
+        **dict.fromkeys(["full_name", "relative_name", "only_some_reasons"]),
+        **dict.fromkeys(["only_contains_user_certs", "indirect_crl", "only_contains_attribute_certs"], False),
+        "only_contains_ca_certs": True,
+    }
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer)
+    builder = builder.last_update(now).next_update(now + timedelta(days=days))
+    builder = builder.add_extension(x509.IssuingDistributionPoint(**point | scope), critical=True)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for serial_number in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial_number).revocation_date(now)
+        entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.ca_compromise), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(key, hashes.SHA384()).public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def sign_list(root):
+    """Lists of a root whose key this installation has no more, as far as its rows say."""
+    with authority.open_authority_key(root) as key:
+        Certificate.objects.filter(pk=root.pk).update(hsm_key_id=None)
+        yield lambda number=7, **words: list_by(key, number, **{"issuer": parse(root).subject} | words)
+
+
+def test_what_the_roots_list_revokes_is_revoked_here_and_issues_no_more(root, sign_list):
+    issuing = authority.read_authority(role="issuing")
+    root_lists.import_root_list(encoded=sign_list(7))
+    assert authority.read_authority(role="issuing") == issuing
+    encoded = sign_list(8, revoked=[parse(issuing).serial_number, 12345])
+    kept = root_lists.import_root_list(encoded=encoded)
+    assert (kept.number, kept.entries, kept.scope.issuer) == (8, 2, root)
+    issuing.refresh_from_db()
+    assert (issuing.status, issuing.revocation_reason) == ("revoked", "ca_compromise")
+    with pytest.raises(AuthorityMissingError):
+        authority.read_authority(role="issuing")
+    root.refresh_from_db()
+    assert read_content(read_revocation_list(issuer=root, partition=0)) == encoded
+
+
+def test_no_other_list_is_imported(root, sign_list):
+    root_lists.import_root_list(encoded=sign_list(7))
+    other = ec.generate_private_key(ec.SECP384R1())
+    good = sign_list(8)
+    files = [
+        b"",
+        b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+        bytes(root.der),
+        sign_list(7),  # the number that is published
+        sign_list(6),
+        sign_list(None),
+        sign_list(8, begins=timedelta(days=1)),
+        sign_list(8, begins=timedelta(days=-31)),
+        sign_list(8, issuer=name_of()),
+        sign_list(8, only_contains_ca_certs=False, only_contains_user_certs=True),
+        sign_list(8, full_name=[x509.UniformResourceIdentifier("http://rssp.example.org/pki/root.crl")]),
+        list_by(other, 8, issuer=parse(root).subject),
+        good[:-1] + bytes([good[-1] ^ 1]),
+    ]
+    for encoded in files:
+        with pytest.raises(CeremonyError):
+            root_lists.import_root_list(encoded=encoded)
+    assert [row.number for row in RevocationList.objects.filter(scope__issuer=root)] == [7]
+
+
+def test_a_root_that_is_here_makes_its_lists_here(root):
+    with authority.open_authority_key(root) as key:
+        encoded = list_by(key, 7, issuer=parse(root).subject)
+    with pytest.raises(CeremonyError):
+        root_lists.import_root_list(encoded=encoded)
+
+
+def test_without_an_imported_list_there_is_none_and_nobody_waits(root, sign_list):
+    root.refresh_from_db()
+    with pytest.raises(RevocationListUnavailableError):
+        read_revocation_list(issuer=root, partition=0)
 
 
 # --- Two issuing authorities at once ---------------------------------------------------------------------------
