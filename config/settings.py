@@ -407,6 +407,10 @@ if "rssp" in ROLES:
         "task": "rssp.sweep_ledger",
         "schedule": schedule(timedelta(seconds=env_int("LEDGER_SWEEP_SECONDS", 20))),
     }
+    CELERY_BEAT_SCHEDULE["write down where the audit ends"] = {
+        "task": "rssp.checkpoint_audit",
+        "schedule": schedule(timedelta(seconds=env_int("AUDIT_CHECKPOINT_SECONDS", 20))),
+    }
     CELERY_BEAT_SCHEDULE["sweep calls"] = {
         "task": "rssp.sweep_calls",
         "schedule": schedule(timedelta(seconds=env_int("CALL_SWEEP_SECONDS", 20))),

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from rssp.services import (
     asynchronous,
+    audit_checkpoints,
     clearing,
     issuing,
     requests,
@@ -56,3 +57,9 @@ def renew_revocation_lists() -> None:
 def clear_timestamps() -> None:
     """Records of tokens whose retention ended."""
     timestamping.clear_timestamps()
+
+
+@shared_task(name="rssp.checkpoint_audit")  # type: ignore[untyped-decorator]
+def checkpoint_audit() -> None:
+    """Writes down where the audit's chains end."""
+    audit_checkpoints.make_checkpoint()

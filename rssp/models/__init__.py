@@ -2,7 +2,7 @@
 the audit."""
 
 from rssp.models.activations import ActivatedDigest, Activation, Extension, Intent
-from rssp.models.audit import AppendOnlyError, AuditEvent
+from rssp.models.audit import AppendOnlyError, AuditCheckpoint, AuditEvent
 from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
 from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
@@ -17,6 +17,7 @@ __all__ = [
     "Activation",
     "AppendOnlyError",
     "AsynchronousCall",
+    "AuditCheckpoint",
     "AuditEvent",
     "AuthenticationObject",
     "Certificate",

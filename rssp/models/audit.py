@@ -59,11 +59,16 @@ class AuditEvent(models.Model):
     reason = models.CharField(max_length=255, default="", blank=True)
     address = models.CharField(max_length=64, default="", blank=True)
     request_id = models.CharField(max_length=32, default="", blank=True)
+    # The place in the chain of the thread that wrote it, and a code over all of this and the code before it.
+    chain = models.UUIDField(null=True, blank=True)
+    number = models.BigIntegerField(null=True, blank=True)  # from 0
+    mac = models.CharField(max_length=96, default="", blank=True)
 
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["credential_id", "sequence"], name="rssp_audit_credential")]
+        constraints = [models.UniqueConstraint(fields=["chain", "number"], name="rssp_audit_chain")]
 
     def __str__(self) -> str:
         return f"{self.sequence}: {self.action}, {self.result}"
@@ -75,3 +80,16 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("nothing is removed from the audit")
+
+
+class AuditCheckpoint(models.Model):
+    """Where the audit's chains ended at a moment. Rows are added and never changed."""
+
+    number = models.BigIntegerField(primary_key=True)  # from 1
+    happened = models.DateTimeField(default=timezone.now)
+    through = models.BigIntegerField()  # the highest sequence that was seen
+    heads = models.JSONField()  # [chain, number, sequence, mac] of each chain that went on since the last one
+    mac = models.CharField(max_length=96)
+
+    def __str__(self) -> str:
+        return f"{self.number}, through {self.through}"

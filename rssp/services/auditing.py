@@ -1,14 +1,19 @@
 """Writing the audit. Refusals of callers that nobody knows go to the log alone, so that a stranger cannot fill it."""
 
 import logging
+import os
+import threading
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import router, transaction
+
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError, TamperingError
 from rssp.models import Activation, AuditEvent
+from rssp.services.macs import event_facts, make_mac
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +39,7 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
         log.critical("credential %s, request %s: %s", credential_id[:64], origin.request_id, error)
     elif isinstance(error, HsmError):
         result = AuditEvent.Result.UNAVAILABLE
-    AuditEvent.objects.create(
+    event = AuditEvent(
         action=action,
         result=result,
         issuer=token.issuer,
@@ -45,6 +50,8 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
         address=origin.address,
         request_id=origin.request_id,
     )
+    with transaction.atomic(using=router.db_for_write(AuditEvent)):
+        record_events([event])
 
 
 def describe_activation(activation: Activation, *, call: uuid.UUID | None, origin: Origin) -> dict[str, Any]:
@@ -63,4 +70,25 @@ def describe_activation(activation: Activation, *, call: uuid.UUID | None, origi
 
 def record_events(events: Iterable[AuditEvent]) -> None:
     """In the caller's transaction: what is recorded there and what is audited stand or fall together."""
-    AuditEvent.objects.bulk_create(events)
+    chain, written = _own_chain(), list(events)
+    ends = AuditEvent.objects.filter(chain=chain).order_by("-number").values_list("number", "mac")
+    last, mac = ends.first() or (None, "")
+    for number, event in enumerate(written, start=0 if last is None else last + 1):
+        event.chain, event.number = chain, number
+        event.mac = mac = make_mac("audit event", (mac, *event_facts(event)))
+    AuditEvent.objects.bulk_create(written)
+
+
+class _Own(threading.local):
+    pid = 0
+    chain = uuid.UUID(int=0)
+
+
+_own = _Own()
+
+
+def _own_chain() -> uuid.UUID:
+    """This thread's, so that nobody else adds to it and nobody waits. A child process has chains of its own."""
+    if _own.pid != os.getpid():
+        _own.pid, _own.chain = os.getpid(), uuid.uuid4()
+    return _own.chain

@@ -14,7 +14,15 @@ from functools import cache
 from django.conf import settings
 
 from rssp.errors import TamperingError
-from rssp.models import ActivatedDigest, Activation, CertificateRequest, Credential, Extension, PasskeyBinding
+from rssp.models import (
+    ActivatedDigest,
+    Activation,
+    AuditEvent,
+    CertificateRequest,
+    Credential,
+    Extension,
+    PasskeyBinding,
+)
 
 Part = str | bytes | int | datetime | None
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -171,3 +179,14 @@ def _slot_facts(slots: Sequence[ActivatedDigest]) -> Iterable[Part]:
     yield len(slots)
     for slot in slots:
         yield from (slot.position, slot.hash_type, slot.hash_algorithm_oid, slot.digest)
+
+
+# --- The audit --------------------------------------------------------------------------------------------------------
+
+
+def event_facts(event: AuditEvent) -> Iterable[Part]:
+    """Everything but the sequence, which the database gives, and the code before it."""
+    yield from (event.chain.hex if event.chain else None, event.number, event.happened, event.action, event.result)
+    yield from (event.issuer, event.subject, event.factors, event.client_id, event.credential_id, event.activation)
+    yield from (event.call.hex if event.call else None, event.hash_algorithm_oid, event.digest, event.reason)
+    yield from (event.address, event.request_id)
