@@ -21,6 +21,10 @@ class HsmUnavailableError(HsmError):
     """The token, its library or a session cannot be had; certainly nothing was signed. Try again later."""
 
 
+class OldTokenError(HsmUnavailableError):
+    """The token's restore epoch is lower than the database's: an old copy of the token was put in its place."""
+
+
 class KeyNotFoundError(HsmError):
     """The token holds no such key."""
 
@@ -253,6 +257,10 @@ class ActivationExpiredError(ActivationError):
 
 class ActivationReplayedError(ActivationError):
     """The approval was used before, behind another token or to its end."""
+
+
+class OldEpochError(ActivationReplayedError):
+    """It was authorised before a restore, and may have been used since the backup."""
 
 
 class TamperingError(ActivationError):

@@ -18,6 +18,14 @@ class TokenDescription:
     model: str
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """A restore epoch: its number from 1, and when it began, in seconds since 1970-01-01 UTC."""
+
+    number: int
+    begun: int
+
+
 class Hsm(Protocol):
     """Keys by ``key_id`` (CKA_ID, 16 random bytes). Everything raises `HsmUnavailableError` when the token is gone."""
 
@@ -39,6 +47,14 @@ class Hsm(Protocol):
         ...
 
     def describe_token(self) -> TokenDescription: ...
+
+    def read_epoch(self) -> Epoch:
+        """The token's restore epoch; (0, 0) as long as none was begun."""
+        ...
+
+    def raise_epoch(self, *, epoch: Epoch) -> None:
+        """Puts a higher epoch in the place of the token's."""
+        ...
 
     def verify_available(self) -> None:
         """Raises `HsmUnavailableError` unless a session can be had now."""

@@ -18,7 +18,8 @@ import pkcs11
 
 from rssp.algorithms import DigestSigner, SigningOperation, verify_digest_length
 from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
-from rssp.hsm.interface import TokenDescription
+from rssp.hsm.epochs import raise_epoch, read_epoch
+from rssp.hsm.interface import Epoch, TokenDescription
 from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids
 from rssp.hsm.mechanisms import build_request, encode_signature
 from rssp.hsm.sessions import HsmSession, KeyHandle, SessionPool
@@ -69,6 +70,12 @@ class Pkcs11Hsm:
 
     def describe_token(self) -> TokenDescription:
         return self._call(_describe_token)
+
+    def read_epoch(self) -> Epoch:
+        return self._call(read_epoch)
+
+    def raise_epoch(self, *, epoch: Epoch) -> None:
+        self._call(lambda session: raise_epoch(session.raw, epoch=epoch))
 
     def verify_available(self) -> None:
         self._call(_verify_token)

@@ -59,6 +59,7 @@ class HsmSession:
     connection: Connection
     raw: pkcs11.Session
     handles: dict[bytes, KeyHandle] = field(default_factory=dict)
+    epoch: Any = None  # the restore epoch's object, once it was met
     is_broken: bool = False
 
 

@@ -1,7 +1,7 @@
 """What this role keeps: certificates, credentials, their keys and what opens them, activations with their ledger, and
 the audit."""
 
-from rssp.models.activations import ActivatedDigest, Activation, Extension, Intent
+from rssp.models.activations import ActivatedDigest, Activation, Extension, Intent, RestoreEpoch
 from rssp.models.audit import AppendOnlyError, AuditCheckpoint, AuditEvent
 from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
 from rssp.models.calls import AsynchronousCall
@@ -31,6 +31,7 @@ __all__ = [
     "PendingAuthorization",
     "RequestAttribute",
     "RequestDecision",
+    "RestoreEpoch",
     "RevocationList",
     "RevocationScope",
     "SigningKey",

@@ -32,6 +32,7 @@ class Activation(models.Model):
     credential = models.ForeignKey(Credential, models.PROTECT, null=True, related_name="activations")
     num_signatures = models.PositiveIntegerField(default=0)
     expires = models.DateTimeField()
+    epoch = models.PositiveBigIntegerField(default=0)  # the token's restore epoch when it was made
     # Of an approval by passkey.
     passkey_id = models.BinaryField(max_length=1023, null=True, blank=True)
     authenticator_data = models.BinaryField(null=True, blank=True)
@@ -42,6 +43,16 @@ class Activation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.nonce[:16]}"
+
+
+class RestoreEpoch(models.Model):
+    """A restore epoch that this database knows of. The one that holds stands in the token; rows are only added."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    begun = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class Extension(models.Model):

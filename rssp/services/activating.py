@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from rssp.activation import (
     CREATION,
+    LONGEST_SECONDS,
     SIGNING,
     VerifiedActivation,
     VerifiedCreation,
@@ -19,7 +20,8 @@ from rssp.activation import (
     verify_creation,
 )
 from rssp.clients.introspection import VerifiedToken
-from rssp.errors import ActivationRefusedError, ActivationReplayedError
+from rssp.errors import ActivationRefusedError, ActivationReplayedError, OldEpochError
+from rssp.hsm.interface import Epoch
 from rssp.models import ActivatedDigest, Activation, Credential
 from rssp.services.macs import authenticate_activation, verify_binding
 
@@ -27,7 +29,7 @@ from rssp.services.macs import authenticate_activation, verify_binding
 FACTORS = "password, passkey"
 
 
-def activate_credential(*, token: VerifiedToken, credential: Credential) -> Activation:
+def activate_credential(*, token: VerifiedToken, credential: Credential, epoch: Epoch) -> Activation:
     """The activation that this token stands for: made at its first use, found again later.
 
     Raises children of `ActivationError`; a second token around the same approval is `ActivationReplayedError`.
@@ -35,7 +37,15 @@ def activate_credential(*, token: VerifiedToken, credential: Credential) -> Acti
     if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
         raise ActivationRefusedError("the credential is opened by credentials/authorize alone")
     verified = verify_signing_token(token=token, credential=credential)
-    return _record_signing(verified, token, credential)
+    verify_approved_since(verified=verified, epoch=epoch)
+    return _record_signing(verified, token, credential, epoch)
+
+
+def verify_approved_since(*, verified: VerifiedActivation, epoch: Epoch) -> None:
+    """Raises `OldEpochError` for an approval of before a restore: it may have been used since the backup, and the
+    ledger would not know. The first minute's approvals go with them, because clocks differ."""
+    if verified.expires_at <= epoch.begun + LONGEST_SECONDS:
+        raise OldEpochError("it was approved before a restore")
 
 
 def verify_signing_token(*, token: VerifiedToken, credential: Credential, on_behalf_of: str = "") -> VerifiedActivation:
@@ -78,9 +88,9 @@ def verify_creation_token(*, token: VerifiedToken) -> VerifiedCreation:
     )
 
 
-def record_creation(*, verified: VerifiedCreation, token: VerifiedToken) -> Activation:
+def record_creation(*, verified: VerifiedCreation, token: VerifiedToken, epoch: Epoch) -> Activation:
     """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
-    row = _new_activation(CREATION, verified, token)
+    row = _new_activation(CREATION, verified, token, epoch)
     authenticate_activation(row, [])
     try:
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
@@ -98,10 +108,12 @@ def _is_known(row: Activation) -> bool:
     return Activation.objects.filter(same).exists()
 
 
-def _record_signing(verified: VerifiedActivation, token: VerifiedToken, credential: Credential) -> Activation:
+def _record_signing(
+    verified: VerifiedActivation, token: VerifiedToken, credential: Credential, epoch: Epoch
+) -> Activation:
     known = Activation.objects.filter(nonce=verified.nonce.hex()).first()
     if known is None:
-        row = _new_activation(SIGNING, verified, token)
+        row = _new_activation(SIGNING, verified, token, epoch)
         row.credential = credential
         try:
             return _insert_signing(row, verified)
@@ -136,7 +148,9 @@ def _insert_signing(row: Activation, verified: VerifiedActivation) -> Activation
     return row
 
 
-def _new_activation(kind: str, verified: VerifiedActivation | VerifiedCreation, token: VerifiedToken) -> Activation:
+def _new_activation(
+    kind: str, verified: VerifiedActivation | VerifiedCreation, token: VerifiedToken, epoch: Epoch
+) -> Activation:
     return Activation(
         nonce=verified.nonce.hex(),
         sad_checksum=token.checksum,
@@ -146,6 +160,7 @@ def _new_activation(kind: str, verified: VerifiedActivation | VerifiedCreation, 
         subject=verified.subject,
         factors=FACTORS,
         num_signatures=len(verified.digests) if isinstance(verified, VerifiedActivation) else 0,
+        epoch=epoch.number,
         expires=datetime.fromtimestamp(verified.expires_at, UTC),
         passkey_id=verified.passkey_id,
         authenticator_data=verified.assertion.authenticator_data,

@@ -1,7 +1,7 @@
 """The ends of the audit's chains, written down: what was there at a checkpoint cannot go unnoticed afterwards.
 
 A chain shows what is missing inside it; a checkpoint, what is missing at its end, or a chain that is missing whole.
-The checkpoint's own code goes to the log, which leaves the database's reach (docs/decisions/0007).
+The checkpoint's own code goes to the log, which leaves the database's reach (docs/decisions/0008).
 """
 
 import logging

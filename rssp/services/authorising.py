@@ -29,8 +29,10 @@ from rssp.errors import (
     TooManyHashesError,
 )
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Extension
+from rssp.services.activating import verify_approved_since
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
+from rssp.services.hsm import get_hsm
 from rssp.services.ledger import ANY_DIGEST, SIGNABLE_HASH_TYPE, verify_current_sad
 from rssp.services.macs import authenticate_activation, verify_credential
 
@@ -75,6 +77,9 @@ def authorise(
         digests=digests,
         num_signatures=num_signatures,
     )
+    epoch = get_hsm().read_epoch()
+    if approval is not None:
+        verify_approved_since(verified=approval, epoch=epoch)
     sad = secrets.token_urlsafe(32)
     activation = Activation(
         nonce=secrets.token_bytes(NONCE_BYTES).hex(),
@@ -87,6 +92,7 @@ def authorise(
         credential=credential,
         num_signatures=num_signatures,
         expires=timezone.now() + lifetime,
+        epoch=epoch.number,
     )
     if approval is not None:
         _keep_evidence(activation, approval)
@@ -116,7 +122,7 @@ def verify_authorisable(
 
     Raises `ActivationRefusedError` for a credential that passkeys activate or another user's, what `verify_usable`
     and `verify_credential` raise, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`,
-    `HashAlgorithmError` or `DigestLengthError`.
+    `HashAlgorithmError`, `DigestLengthError` or `HsmError`.
     """
     verify_explicit(credential=credential)
     if (credential.issuer, credential.subject) != (token.issuer, token.subject):

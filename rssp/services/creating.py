@@ -50,7 +50,7 @@ def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: O
         _verify_request(request, verified)
         _verify_possible(verified)
         get_hsm().verify_available()
-        activation = record_creation(verified=verified, token=token)
+        activation = record_creation(verified=verified, token=token, epoch=get_hsm().read_epoch())
     except (ActivationError, AuthorityError, HsmError) as error:
         record_refusal(action=AuditEvent.Action.CREATE, error=error, token=token, credential_id="", origin=origin)
         raise

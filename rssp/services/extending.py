@@ -23,7 +23,8 @@ from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Ext
 from rssp.services.auditing import Origin, describe_activation, record_events, record_refusal
 from rssp.services.authorising import bind_digests, find_activation, make_slots, verify_explicit
 from rssp.services.credentials import find_credential, verify_usable
-from rssp.services.ledger import find_current_sad, lock_activation, read_slots, verify_current_sad
+from rssp.services.hsm import get_hsm
+from rssp.services.ledger import find_current_sad, lock_activation, read_slots, verify_current_sad, verify_epoch
 from rssp.services.macs import authenticate_extension, verify_credential
 from rssp.wire import ExtendRequest, decode_hashes
 
@@ -77,9 +78,11 @@ def extend(
     verify_credential(credential)
     found = find_activation(sad=sad, bearer=bearer, credential=credential)
     slots = bind_digests(hash_algorithm_oid=hash_algorithm_oid, digests=digests or ())
+    epoch = get_hsm().read_epoch()
     fresh = secrets.token_urlsafe(32)
     with transaction.atomic(using=router.db_for_write(Extension), durable=True):
         activation = lock_activation(pk=found.pk)
+        verify_epoch(activation=activation, epoch=epoch)
         current = verify_current_sad(activation=activation, sad_checksum=checksum_of(sad))
         bound = len(read_slots(activation=activation))
         if credential.scal == "1":

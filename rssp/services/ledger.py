@@ -24,11 +24,14 @@ from rssp.errors import (
     DigestNotAuthorizedError,
     DigestSpentError,
     DigestWithdrawnError,
+    OldEpochError,
+    OldTokenError,
     OutcomeNotRecordedError,
     ReservationLostError,
     TamperingError,
 )
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Intent
+from rssp.hsm.interface import Epoch
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Intent, RestoreEpoch
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
 from rssp.services.macs import verify_activation_mac
@@ -66,7 +69,20 @@ def lock_activation(*, pk: int) -> Activation:
     """The authorisation as it is now, with its credential and certificate; nobody else may use it in this transaction's
     lifetime."""
     rows = Activation.objects.select_for_update(of=("self",)).select_related("credential__certificate")
-    return rows.get(pk=pk)
+    return rows.annotate(highest_epoch=RestoreEpoch.objects.order_by("-number").values("number")[:1]).get(pk=pk)
+
+
+def verify_epoch(*, activation: Activation, epoch: Epoch) -> None:
+    """Of an authorisation from `lock_activation` under the token's ``epoch``.
+
+    Raises `OldTokenError` if the database knows a higher epoch, `OldEpochError` for an authorisation of another one.
+    """
+    highest: int | None = activation.highest_epoch  # type: ignore[attr-defined]  # `lock_activation` put it there
+    if (highest or 0) > epoch.number:
+        log.critical("the database's restore epoch is %s and the token's %s: nothing is signed", highest, epoch.number)
+        raise OldTokenError("the token's restore epoch is older than the database's")
+    if activation.epoch != epoch.number:
+        raise OldEpochError("it was authorised before a restore")
 
 
 def find_current_sad(*, activation: Activation) -> CurrentSad:
@@ -89,16 +105,18 @@ def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentS
 
 
 def reserve_digests(
-    *, activation: Activation, sad_checksum: str, hash_algorithm_oid: str, digests: Sequence[bytes]
+    *, activation: Activation, sad_checksum: str, epoch: Epoch, hash_algorithm_oid: str, digests: Sequence[bytes]
 ) -> Reservation:
     """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
 
     Raises `DigestNotAuthorizedError` (`DigestSpentError` where the authorisation held it and it was used), what
-    `verify_current_sad` and `read_slots` raise, or what `verify_usable` raises if the credential was closed meanwhile.
+    `verify_epoch`, `verify_current_sad` and `read_slots` raise, or what `verify_usable` raises if the credential was
+    closed meanwhile.
     """
     call, now = uuid.uuid4(), timezone.now()
     with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
         activation = lock_activation(pk=activation.pk)
+        verify_epoch(activation=activation, epoch=epoch)
         verify_current_sad(activation=activation, sad_checksum=sad_checksum)
         if activation.credential is None:
             raise ActivationRefusedError("what was approved is no signature")

@@ -165,7 +165,7 @@ def _activation_facts(activation: Activation) -> Iterable[Part]:
     yield from (activation.kind, activation.nonce, activation.sad_checksum)
     yield from (activation.issuer, activation.client_id, activation.subject, activation.factors)
     yield from (credential.credential_id if credential else None, activation.num_signatures)
-    yield from (activation.created, activation.expires)
+    yield from (activation.created, activation.expires, activation.epoch)
     evidence = (activation.passkey_id, activation.authenticator_data, activation.client_data_json, activation.signature)
     yield from (None if part is None else bytes(part) for part in evidence)
 

@@ -30,11 +30,13 @@ from rssp.errors import (
     ReservationLostError,
     SigningFailedError,
 )
+from rssp.hsm.interface import Epoch
 from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
+from rssp.services.hsm import get_hsm
 from rssp.services.keys import open_key
 from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.services.macs import verify_credential
@@ -48,6 +50,7 @@ class SigningCall:
     credential: Credential
     activation: Activation
     sad_checksum: str
+    epoch: Epoch
     operation: SigningOperation
     digests: tuple[bytes, ...]
     bearer: VerifiedToken
@@ -66,15 +69,16 @@ def verify_call(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
         verify_usable(credential=credential)
         verify_credential(credential)
         operation, digests = _read_operation(credential, request)
-        activation = _find_activation(bearer, credential, request.sad)
+        epoch = get_hsm().read_epoch()
+        activation = _find_activation(bearer, credential, request.sad, epoch)
         sad_checksum = bearer.checksum if request.sad is None else introspection.checksum_of(request.sad)
-        return SigningCall(credential, activation, sad_checksum, operation, digests, bearer, origin)
+        return SigningCall(credential, activation, sad_checksum, epoch, operation, digests, bearer, origin)
 
 
 def perform(*, call: SigningCall) -> list[bytes]:
     """Takes the digests, signs them and answers the signatures."""
     with _refusals_recorded(call.bearer, call.credential.credential_id, call.origin):
-        return _sign(call.credential, call.activation, call.sad_checksum, call.operation, call.digests, call.origin)
+        return _sign(call)
 
 
 @contextmanager
@@ -102,7 +106,7 @@ def _read_operation(credential: Credential, request: SignHashRequest) -> tuple[S
     return operation, digests
 
 
-def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | None) -> Activation:
+def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | None, epoch: Epoch) -> Activation:
     """Behind a token of scope ``credential``, which is the bearer or the SAD, or behind a SAD of our own making.
 
     The SAD is of the service token's user and client.
@@ -110,12 +114,12 @@ def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | N
     if "credential" in bearer.scopes:
         if sad is not None and not _is_same(introspection.checksum_of(sad), bearer.checksum):
             raise ActivationRefusedError("the SAD is another token than the bearer")
-        return activate_credential(token=bearer, credential=credential)
+        return activate_credential(token=bearer, credential=credential, epoch=epoch)
     if sad is None:
         raise ActivationRefusedError("there is no SAD")
     if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
         return find_activation(sad=sad, bearer=bearer, credential=credential)
-    return activate_credential(token=_read_token(sad, bearer), credential=credential)
+    return activate_credential(token=_read_token(sad, bearer), credential=credential, epoch=epoch)
 
 
 def _read_token(sad: str, bearer: VerifiedToken) -> VerifiedToken:
@@ -142,24 +146,18 @@ def _is_same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _sign(
-    credential: Credential,
-    activation: Activation,
-    sad_checksum: str,
-    operation: SigningOperation,
-    digests: tuple[bytes, ...],
-    origin: Origin,
-) -> list[bytes]:
-    public_key = read_public_key(credential=credential)
-    with open_key(key=credential.key) as signer:
+def _sign(call: SigningCall) -> list[bytes]:
+    public_key = read_public_key(credential=call.credential)
+    with open_key(key=call.credential.key) as signer:
         reservation = reserve_digests(
-            activation=activation,
-            sad_checksum=sad_checksum,
-            hash_algorithm_oid=HASH_OIDS[operation.hash_name],
-            digests=digests,
+            activation=call.activation,
+            sad_checksum=call.sad_checksum,
+            epoch=call.epoch,
+            hash_algorithm_oid=HASH_OIDS[call.operation.hash_name],
+            digests=call.digests,
         )
         record_intent(reservation=reservation)
-        return _use_key(signer, public_key, reservation, operation, origin)
+        return _use_key(signer, public_key, reservation, call.operation, call.origin)
 
 
 def _use_key(

@@ -29,7 +29,7 @@ from tests.support.authenticator import Authenticator
 from tests.support.softhsm import Token, count_c_sign, forget_calls, spy_on
 
 ALIAS = "rssp" if "rssp" in django_settings.DATABASES else "default"
-APPEND_ONLY = ["rssp_intent", "rssp_auditcheckpoint"]
+APPEND_ONLY = ["rssp_intent", "rssp_auditcheckpoint", "rssp_restoreepoch"]
 RSA_SHA256, ECDSA_SHA256 = "1.2.840.113549.1.1.11", "1.2.840.10045.4.3.2"
 
 

@@ -22,8 +22,8 @@ CHANGES = [
 ]
 ADD = (
     "INSERT INTO rssp_auditevent (sequence, happened, action, result, issuer, subject, factors, client_id, "
-    "credential_id, activation, hash_algorithm_oid, digest, reason, address, request_id) "
-    "VALUES (1, '2026-11-25', 'sign', 'refused', '', '', '', '', '', '', '', '', '', '', '')"
+    "credential_id, activation, hash_algorithm_oid, digest, reason, address, request_id, mac) "
+    "VALUES (1, '2026-11-25', 'sign', 'refused', '', '', '', '', '', '', '', '', '', '', '', '')"
 )
 
 

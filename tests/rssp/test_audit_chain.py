@@ -149,6 +149,7 @@ def test_an_inserted_entry_is_named() -> None:
     assert first() == Finding(inserted, "this entry was changed, inserted or put in another one's place")
     write("DELETE FROM rssp_auditevent WHERE sequence = ?", inserted)
     write(copy.replace("chain, 2", "NULL, NULL") + "WHERE sequence = ?", a)
+    inserted = AuditEvent.objects.latest("sequence").sequence
     assert first() == Finding(inserted, "an entry that this service did not write was inserted")
 
 

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rssp.errors import HsmError
 from rssp.services.authority import prepare_authority
+from rssp.services.epochs import prepare_epoch
 
 
 class Command(BaseCommand):
@@ -13,6 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            prepare_epoch()
             certificates = prepare_authority()
         except HsmError as error:
             raise CommandError(f"The authority cannot be prepared: {error}.") from error

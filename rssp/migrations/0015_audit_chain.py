@@ -21,7 +21,7 @@ def _close(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rssp', '0013_ledger_codes'),
+        ('rssp', '0014_requested_authority'),
     ]
 
     operations = [
