@@ -103,7 +103,7 @@ def _find_published(scope: RevocationScope) -> RevocationList | None:
 def _is_current(published: RevocationList) -> bool:
     """Nothing changed since, and half of its life is before it."""
     refreshed = published.this_update + settings.CRL_LIFETIME / 2
-    return published.changes == published.scope.changes and timezone.now() < refreshed
+    return published.changes == published.scope.changes and timezone.now() < min(refreshed, published.next_update)
 
 
 def _take_turn(scope: RevocationScope) -> _Turn | None:

@@ -179,6 +179,8 @@ def test_a_list_is_renewed_when_half_of_its_life_is_over(authority: Certificate)
     assert number_of(parse(fetch())) == 1
     RevocationList.objects.update(this_update=timezone.now() - half)
     assert number_of(parse(fetch())) == 2
+    RevocationList.objects.update(next_update=timezone.now())  # the setting was shorter when it was made
+    assert number_of(parse(fetch())) == 3
 
 
 def test_what_expired_stays_listed(authority: Certificate) -> None:
