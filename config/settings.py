@@ -311,6 +311,9 @@ if "rssp" in ROLES:
         "demonstration": "automatic",
         **dict(item.partition("=")[::2] for item in env_list("REGISTRATION")),
     }
+    # Who is told, once a day, which certificates end within that many days.
+    OPERATOR_ADDRESSES = env_list("OPERATOR_ADDRESSES")
+    EXPIRY_WARNING_DAYS = env_int("EXPIRY_WARNING_DAYS", 30)
     REQUEST_DAYS = env_int("REQUEST_DAYS", 30)
     # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
     FOUR_EYES = env_list("FOUR_EYES")
@@ -425,6 +428,10 @@ if "rssp" in ROLES:
     }
 
 if "rssp" in ROLES:
+    CELERY_BEAT_SCHEDULE["warn of certificates that end soon"] = {
+        "task": "rssp.warn_of_expiry",
+        "schedule": schedule(timedelta(days=1)),
+    }
     CELERY_BEAT_SCHEDULE["sweep requests for certificates"] = {
         "task": "rssp.sweep_requests",
         "schedule": schedule(timedelta(seconds=env_int("REQUEST_SWEEP_SECONDS", 60))),

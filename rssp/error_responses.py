@@ -138,6 +138,12 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.TooManyWaitsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.MessageNotSentError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.SealError, 500, "server_error", _fixed(SERVER_ERROR)),
+    (
+        errors.CredentialEndedError,
+        400,
+        "invalid_request",
+        _fixed("The credential identified by credentialID is disabled"),
+    ),
     (errors.CertificateNotValidError, 400, "invalid_request", _certificate),
     (errors.ActivationExpiredError, 400, "invalid_request", _fixed("SAD expired")),
     (errors.DigestNotAuthorizedError, 400, "invalid_request", _fixed("Hash is not authorized by the SAD.")),

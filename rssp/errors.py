@@ -173,6 +173,10 @@ class CredentialDisabledError(CredentialError):
     """An operator or the owner closed it."""
 
 
+class CredentialEndedError(CredentialError):
+    """An operator ended it for good: nothing becomes of it any more."""
+
+
 class CertificateNotValidError(CredentialError):
     """``str`` is the certificate's state: expired, revoked, …; ``subject`` names it in the answer."""
 

@@ -6,6 +6,7 @@ from rssp.services import (
     asynchronous,
     audit_checkpoints,
     clearing,
+    expiring,
     issuing,
     requests,
     responding,
@@ -63,3 +64,9 @@ def clear_timestamps() -> None:
 def checkpoint_audit() -> None:
     """Writes down where the audit's chains end."""
     audit_checkpoints.make_checkpoint()
+
+
+@shared_task(name="rssp.warn_of_expiry")  # type: ignore[untyped-decorator]
+def warn_of_expiry() -> None:
+    """Once a day: operators read which certificates end soon."""
+    expiring.warn_operators()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rssp.admin.base import ReadOnlyAdmin, TabularInline, operator_of
 from rssp.admin.explicit import AuthenticationObjectInline, ExplicitActions
+from rssp.admin.lifecycle import EndedFilter, ExpiryFilter, LifecycleAdmin
 from rssp.admin.requests import CertificateRequestAdmin
 from rssp.models import (
     ActivatedDigest,
@@ -51,7 +52,7 @@ class PasskeyBindingInline(TabularInline):
 
 
 @admin.register(Credential)
-class CredentialAdmin(ExplicitActions):
+class CredentialAdmin(LifecycleAdmin, ExplicitActions):
     list_display = [
         "credential_id",
         "description",
@@ -62,11 +63,14 @@ class CredentialAdmin(ExplicitActions):
         "certificate",
         "created",
     ]
-    list_filter = ["status", "auth_mode", "key__key_algorithm", "key__storage", "certificate_policy", "created"]
+    list_filter = [
+        *(ExpiryFilter, EndedFilter, "status", "auth_mode"),
+        *("key__key_algorithm", "key__storage", "certificate_policy", "created"),
+    ]
     search_fields = ["credential_id", "subject", "description"]
     date_hierarchy = "created"
     inlines = [AuthenticationObjectInline, PasskeyBindingInline]
-    actions = ["disable", "enable", "make_explicit", "set_pin", "unlock"]
+    actions = ["disable", "enable", "make_explicit", "set_pin", "unlock", "renew", "rekey", "end", "withdraw"]
 
     @admin.action(description=_("Disable: no approval activates it any more"), permissions=["operate"])
     def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:

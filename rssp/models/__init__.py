@@ -7,6 +7,7 @@ from rssp.models.authentication import AuthenticationObject, Challenge, PendingA
 from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
+from rssp.models.ends import CredentialEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
@@ -24,6 +25,7 @@ __all__ = [
     "CertificateRequest",
     "Challenge",
     "Credential",
+    "CredentialEnd",
     "Extension",
     "Intent",
     "KeyEncryptionKey",

@@ -14,6 +14,7 @@ class Credential(models.Model):
     class Status(models.TextChoices):
         ENABLED = "enabled", _("enabled")
         DISABLED = "disabled", _("disabled")
+        ENDED = "ended", _("ended for good")
 
     class AuthMode(models.TextChoices):
         """CSC API v1, ``authMode``. Only the first is under the signer's sole control by a passkey of theirs."""

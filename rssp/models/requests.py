@@ -20,7 +20,7 @@ class CertificateRequest(models.Model):
         REFUSED = "refused", _("refused")
         EXPIRED = "expired", _("expired")
 
-    credential_id = models.CharField(max_length=64, unique=True)  # the credential's, once it is made
+    credential_id = models.CharField(max_length=64)  # the credential's, once it is made
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
     client_id = models.CharField(max_length=255)
@@ -29,7 +29,9 @@ class CertificateRequest(models.Model):
     passkey_id = models.BinaryField(max_length=1023)
     passkey_public_key = models.BinaryField()  # COSE key
     mac = models.CharField(max_length=96)  # over owner, key and passkey (services/macs.py)
-    activation = models.OneToOneField(Activation, models.PROTECT, related_name="request")
+    activation = models.OneToOneField(Activation, models.PROTECT, null=True, related_name="request")
+    # Of a renewal, which operators ask for: no approval and no passkey, since the credential has its own.
+    renews = models.ForeignKey(Credential, models.PROTECT, null=True, blank=True, related_name="renewals")
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=255, default="", blank=True)  # why it was refused, or not issued yet
     certification_request = models.BinaryField(default=b"")  # PKCS#10, DER, for an outside authority
@@ -40,6 +42,19 @@ class CertificateRequest(models.Model):
     closed = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["credential_id"], condition=models.Q(renews=None), name="rssp_request_credential"
+            ),
+            models.UniqueConstraint(
+                fields=["renews"],
+                condition=models.Q(renews__isnull=False, state__in=["waiting", "approved"]),
+                name="rssp_request_renewal",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(activation=None) ^ models.Q(renews=None), name="rssp_request_origin"
+            ),
+        ]
         indexes = [
             models.Index(fields=["issuer", "subject", "created"], name="rssp_request_owner"),
             models.Index(fields=["state", "created"], name="rssp_request_queue"),

@@ -74,7 +74,7 @@ def renew_issuing_authority() -> Certificate:
 def issue_to_request(*, profile: Profile, issuer: Certificate, subject: x509.Name, public_key: bytes) -> Certificate:
     """The certificate of an authority whose key is elsewhere and who proved to have it. Raises as `issue_certificate`
     does."""
-    _verify_new_key(public_key)
+    _verify_key_use(public_key, None)
     not_before, not_after = _validity(profile, until=issuer.not_after)
     draft = Draft(
         profile=profile,
@@ -141,15 +141,18 @@ def open_authority_key(certificate: Certificate) -> Iterator[RemoteKey]:
         yield RemoteKey(public_key=public_key, spki=described.public_key, signer=signer, hash_name=described.hash_name)
 
 
-def issue_certificate(*, certificate_policy: str, subject: Subject, public_key: bytes) -> Certificate:
-    """A signer's or a seal's certificate (``public_key``: DER SubjectPublicKeyInfo).
+def issue_certificate(
+    *, certificate_policy: str, subject: Subject, public_key: bytes, renews: Certificate | None = None
+) -> Certificate:
+    """A signer's or a seal's certificate (``public_key``: DER SubjectPublicKeyInfo). ``renews`` is the certificate that
+    the key has so far; without it the key is new.
 
     Raises `CertificatePolicyError`, `CertificateSubjectError`, `CertificateKeyError`, `AuthorityMissingError` or
     `HsmUnavailableError` before anything is signed; otherwise `SigningFailedError` or `CertificateLintError`.
     """
     profile, issuer, name = _read_wish(certificate_policy, subject)
     verify_certifiable_key(public_key)
-    _verify_new_key(public_key)
+    _verify_key_use(public_key, renews)
     not_before, not_after = _validity(profile, until=issuer.not_after)
     draft = Draft(
         profile=profile,
@@ -160,7 +163,7 @@ def issue_certificate(*, certificate_policy: str, subject: Subject, public_key: 
         not_before=not_before,
         not_after=not_after,
     )
-    return _issue(draft, issuer)
+    return _issue(draft, issuer, renews=renews)
 
 
 def verify_issuable(*, certificate_policy: str, subject: Subject) -> None:
@@ -181,10 +184,15 @@ def _read_wish(certificate_policy: str, subject: Subject) -> tuple[Profile, Cert
     return profile, read_authority(role=ISSUING.role), name
 
 
-def _verify_new_key(public_key: bytes) -> None:
+def _verify_key_use(public_key: bytes, renews: Certificate | None) -> None:
     """One key, one credential."""
+    checksum = hashlib.sha256(public_key).hexdigest()
+    if renews is not None:
+        if renews.public_key_sha256 == checksum:
+            return
+        raise CertificateKeyError("the certificate to be renewed is for another key")
     issued = Certificate.objects.filter(state=Certificate.State.ISSUED)
-    if issued.filter(public_key_sha256=hashlib.sha256(public_key).hexdigest()).exists():
+    if issued.filter(public_key_sha256=checksum).exists():
         raise CertificateKeyError("the key is in a certificate already")
 
 
@@ -288,7 +296,12 @@ def _make_authority(profile: Profile, issuer: Certificate | None, *, generation:
 
 
 def _issue(
-    draft: Draft, issuer: Certificate | None, *, key_id: bytes | None = None, generation: int = 1
+    draft: Draft,
+    issuer: Certificate | None,
+    *,
+    key_id: bytes | None = None,
+    generation: int = 1,
+    renews: Certificate | None = None,
 ) -> Certificate:
     """Intent, lint, signature, outcome. ``issuer`` None signs with the new key itself, which ``key_id`` names."""
     with transaction.atomic(using=router.db_for_write(Certificate), durable=True):
@@ -300,6 +313,7 @@ def _issue(
             generation=generation,
             issuer=issuer,
             partition=partition,
+            renews=renews,
             subject=draft.subject.rfc4514_string(),
             public_key_sha256=hashlib.sha256(draft.public_key).hexdigest(),
             not_before=draft.not_before,

@@ -30,6 +30,7 @@ from rssp.services.hsm import get_hsm
 from rssp.services.issuers import BUILT_IN, issuer_of
 from rssp.services.issuing import issue_request
 from rssp.services.keys import destroy_key, take_key
+from rssp.services.lifecycle import destroy_keys_of_ended
 from rssp.services.registration import provisional_subject, verify_requestable
 from rssp.services.requests import abandon_request, destroy_ended_keys, open_request
 from rssp.wire import CreateRequest
@@ -55,6 +56,7 @@ def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: O
         record_refusal(action=AuditEvent.Action.CREATE, error=error, token=token, credential_id="", origin=origin)
         raise
     destroy_ended_keys()
+    destroy_keys_of_ended()
     return _make(verified, activation, origin)
 
 

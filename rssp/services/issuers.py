@@ -51,9 +51,18 @@ def sign_certification_request(*, request: CertificateRequest, subject: Subject)
     return bytes(request.certification_request)
 
 
+def renewed_certificate(*, request: CertificateRequest) -> Certificate | None:
+    """The certificate that a new one for the same key takes the place of."""
+    renews = request.renews
+    return renews.certificate if renews is not None and renews.key_id == request.key_id else None
+
+
 def _issue_built_in(request: CertificateRequest, subject: Subject) -> Certificate:
     return issue_certificate(
-        certificate_policy=request.certificate_policy, subject=subject, public_key=bytes(request.key.public_key)
+        certificate_policy=request.certificate_policy,
+        subject=subject,
+        public_key=bytes(request.key.public_key),
+        renews=renewed_certificate(request=request),
     )
 
 
@@ -77,7 +86,11 @@ def _issue_by_cmp(request: CertificateRequest, subject: Subject) -> Certificate:
             )
         ),
     )
-    return keep_certificate(chain=chains[0], certificate_policy=request.certificate_policy)
+    return keep_certificate(
+        chain=chains[0],
+        certificate_policy=request.certificate_policy,
+        renews=renewed_certificate(request=request),
+    )
 
 
 def _issue_by_hand(request: CertificateRequest, subject: Subject) -> Certificate:

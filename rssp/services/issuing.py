@@ -21,12 +21,14 @@ from rssp.errors import (
 from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential
 from rssp.pki.outside import parse_certificates
 from rssp.services.auditing import SYSTEM, Origin, describe_activation, record_events
-from rssp.services.issuers import issue, issuer_of, needs_token, sign_certification_request
+from rssp.services.issuers import issue, issuer_of, needs_token, renewed_certificate, sign_certification_request
+from rssp.services.keys import destroy_key
 from rssp.services.macs import (
     authenticate_activation,
     authenticate_credential,
     bind_passkey,
     verify_activation_mac,
+    verify_credential,
     verify_request,
 )
 from rssp.services.operating import Operator, operator_event
@@ -75,7 +77,9 @@ def import_certificate(*, request: CertificateRequest, data: bytes, operator: Op
             public_key=bytes(held.key.public_key),
             common_name=held.attributes.get(name=COMMON_NAME).value,
         )
-        certificate = keep_certificate(chain=chain, certificate_policy=held.certificate_policy)
+        certificate = keep_certificate(
+            chain=chain, certificate_policy=held.certificate_policy, renews=renewed_certificate(request=held)
+        )
     except WrongCertificateError as error:
         _release(held, str(error))
         raise
@@ -122,15 +126,26 @@ def _claim(request: CertificateRequest) -> CertificateRequest:
     rows = CertificateRequest.objects.filter(free, pk=request.pk, state=State.APPROVED, expires__gt=now)
     if not rows.update(claimed=now):
         raise RequestClosedError("it is not approved, or somebody else has it issued now")
-    held = CertificateRequest.objects.select_related("key", "activation").get(pk=request.pk)
+    related = ("key", "activation", "renews__key", "renews__certificate")
+    held = CertificateRequest.objects.select_related(*related).get(pk=request.pk)
     try:
         verify_request(held)
-        verify_activation_mac(held.activation, [], [])
+        if held.activation is not None:
+            verify_activation_mac(held.activation, [], [])
+        if held.renews is not None:
+            _verify_renewed(held, held.renews)
     except TamperingError as error:
         log.critical("the request %s: %s", held.credential_id, error)
         record_events([_event(held, AuditEvent.Result.TAMPERED, str(error), SYSTEM)])
         raise
     return held
+
+
+def _verify_renewed(held: CertificateRequest, old: Credential) -> None:
+    """What is made anew is made of what this service wrote."""
+    if old.credential_id != held.credential_id:
+        raise TamperingError("the renewal is of another credential")
+    verify_credential(old)
 
 
 def _release(held: CertificateRequest, reason: str) -> None:
@@ -165,6 +180,9 @@ def _make_credential(held: CertificateRequest, certificate: Certificate, origin:
 
 
 def _keep_credential(held: CertificateRequest, certificate: Certificate, origin: Origin) -> None:
+    if held.renews is not None:
+        _renew_credential(held, held.renews, certificate, origin)
+        return
     with transaction.atomic(using=router.db_for_write(Credential), durable=True):
         credential = Credential(
             credential_id=held.credential_id,
@@ -180,13 +198,37 @@ def _keep_credential(held: CertificateRequest, certificate: Certificate, origin:
         bind_passkey(
             credential=credential, passkey_id=bytes(held.passkey_id), public_key=bytes(held.passkey_public_key)
         )
-        held.activation.credential = credential
-        authenticate_activation(held.activation, [])
-        held.activation.save(update_fields=["credential", "mac"])
+        if held.activation is not None:
+            held.activation.credential = credential
+            authenticate_activation(held.activation, [])
+            held.activation.save(update_fields=["credential", "mac"])
         rows = CertificateRequest.objects.filter(pk=held.pk, state=State.APPROVED, claimed=held.claimed)
         if not rows.update(state=State.ISSUED, made=credential, reason="", closed=timezone.now()):
             raise RequestClosedError("somebody else ended it")
         record_events([_event(held, AuditEvent.Result.CREATED, "", origin)])
+
+
+def _renew_credential(held: CertificateRequest, old: Credential, certificate: Certificate, origin: Origin) -> None:
+    """The credential gets the certificate, and the key if it is another one; what it had before ends then."""
+    old_key, has_new_key = old.key, held.key_id != old.key_id
+    with transaction.atomic(using=router.db_for_write(Credential), durable=True):
+        rows = Credential.objects.filter(pk=old.pk, certificate=old.certificate_id, key=old.key_id)
+        if has_new_key:
+            revoke_certificate(certificate=old.certificate, reason="superseded")
+        old.key = held.key
+        authenticate_credential(old)
+        ready = rows.exclude(status=Credential.Status.ENDED)
+        if not ready.update(certificate=certificate, key=held.key_id, mac=old.mac):
+            raise RequestClosedError("the credential is another one by now")
+        done = CertificateRequest.objects.filter(pk=held.pk, state=State.APPROVED, claimed=held.claimed)
+        if not done.update(state=State.ISSUED, reason="", closed=timezone.now()):
+            raise RequestClosedError("somebody else ended it")
+        record_events([_event(held, AuditEvent.Result.CREATED, f"renewed: {certificate.serial_number}", origin)])
+    if has_new_key:
+        try:
+            destroy_key(key=old_key)
+        except (HsmError, DatabaseError):
+            log.error("the old key of the credential %s was not destroyed: see list_orphan_keys", held.credential_id)
 
 
 def describe_request(*, request: CertificateRequest) -> str:
@@ -202,5 +244,14 @@ def _event(held: CertificateRequest, result: str, reason: str, origin: Origin) -
         result=result,
         credential_id=held.credential_id,
         reason=reason[:255],
-        **describe_activation(held.activation, call=None, origin=origin),
+        **(
+            {
+                "issuer": held.issuer,
+                "subject": held.subject,
+                "address": origin.address,
+                "request_id": origin.request_id,
+            }
+            if held.activation is None
+            else describe_activation(held.activation, call=None, origin=origin)
+        ),
     )

@@ -27,9 +27,10 @@ CONSOLE = Operator(name="console", request_id="", address="")
 
 
 def set_status(*, credential: Credential, status: str, reason: str, operator: Operator) -> bool:
-    """Closes or opens a credential; whether that changed anything. ``reason`` is the operator's own word."""
+    """Closes or opens a credential that is not ended; whether that changed anything. ``reason`` is the operator's
+    own word."""
     with transaction.atomic(using=router.db_for_write(Credential)):
-        rows = Credential.objects.filter(pk=credential.pk).exclude(status=status)
+        rows = Credential.objects.filter(pk=credential.pk).exclude(status__in=[status, Credential.Status.ENDED])
         if not rows.update(status=Credential.Status(status)):
             return False
         record_events([operator_event(credential.credential_id, f"status set to {status}: {reason}", operator)])

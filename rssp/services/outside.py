@@ -29,7 +29,7 @@ def verify_certificate(*, der: bytes, beside: list[bytes], public_key: bytes, co
     )
 
 
-def keep_certificate(*, chain: list[bytes], certificate_policy: str) -> Certificate:
+def keep_certificate(*, chain: list[bytes], certificate_policy: str, renews: Certificate | None = None) -> Certificate:
     """Keeps a verified chain; answers with the row of the signer's certificate. Authorities that are here stay as they
     are."""
     with transaction.atomic(using=router.db_for_write(Certificate)):
@@ -37,7 +37,7 @@ def keep_certificate(*, chain: list[bytes], certificate_policy: str) -> Certific
         for der in reversed(chain[1:]):
             known = Certificate.objects.filter(role=Certificate.Role.OUTSIDE, der=der).first()
             issuer = known or _keep(der, Certificate.Role.OUTSIDE, "outside", issuer)
-        return _keep(chain[0], Certificate.Role.SIGNER, certificate_policy, issuer)
+        return _keep(chain[0], Certificate.Role.SIGNER, certificate_policy, issuer, renews)
 
 
 def _read_anchors() -> list[bytes]:
@@ -49,7 +49,9 @@ def _read_anchors() -> list[bytes]:
         raise WrongCertificateError("the file of trusted authorities cannot be read") from None
 
 
-def _keep(der: bytes, role: str, profile: str, issuer: Certificate | None) -> Certificate:
+def _keep(
+    der: bytes, role: str, profile: str, issuer: Certificate | None, renews: Certificate | None = None
+) -> Certificate:
     parsed = x509.load_der_x509_certificate(der)
     return Certificate.objects.create(
         serial_number=f"{parsed.serial_number:x}",
@@ -57,6 +59,7 @@ def _keep(der: bytes, role: str, profile: str, issuer: Certificate | None) -> Ce
         profile=profile,
         state=Certificate.State.ISSUED,
         issuer=issuer,
+        renews=renews,
         subject=parsed.subject.rfc4514_string()[:512],
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,

@@ -18,7 +18,7 @@ _MOST_TOLD = 20
 
 def list_requests(*, token: VerifiedToken) -> list[CertificateRequest]:
     """The caller's requests that have no credential: those that are open, and what ended lately; newest first."""
-    rows = CertificateRequest.objects.filter(issuer=token.issuer, subject=token.subject, made=None)
+    rows = CertificateRequest.objects.filter(issuer=token.issuer, subject=token.subject, made=None, renews=None)
     open_ = rows.filter(state__in=[State.WAITING, State.APPROVED])
     ended = rows.filter(state__in=[State.REFUSED, State.EXPIRED], closed__gt=timezone.now() - TOLD)
     return list((open_ | ended).select_related("key").order_by("-created", "-pk")[:_MOST_TOLD])
@@ -30,7 +30,7 @@ def find_request(*, token: VerifiedToken, credential_id: str) -> CertificateRequ
     if "service" not in token.scopes:
         return None
     rows = CertificateRequest.objects.filter(
-        credential_id=credential_id, issuer=token.issuer, subject=token.subject, made=None
+        credential_id=credential_id, issuer=token.issuer, subject=token.subject, made=None, renews=None
     )
     return rows.select_related("key").first()
 

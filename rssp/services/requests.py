@@ -146,13 +146,16 @@ def expire_requests() -> int:
 def destroy_ended_keys() -> int:
     """The keys of requests that ended without a certificate; how many are gone. For processes that have the token."""
     ended = CertificateRequest.objects.filter(
-        state__in=[State.REFUSED, State.EXPIRED], made=None, key__state=SigningKey.State.ASSIGNED
+        state__in=[State.REFUSED, State.EXPIRED], key__credentials=None, key__state=SigningKey.State.ASSIGNED
     )
     return sum(destroy_request_key(request=request) for request in ended.select_related("key")[:20])
 
 
 def destroy_request_key(*, request: CertificateRequest) -> bool:
-    """Whether the key is gone; if the token cannot be reached, `destroy_ended_keys` comes back to it."""
+    """Whether the key is gone; if the token cannot be reached, `destroy_ended_keys` comes back to it. A key that a
+    credential has, which a renewal was asked for, stays."""
+    if request.key.credentials.exists():
+        return False
     try:
         destroy_key(key=request.key)
     except (HsmError, DatabaseError):

@@ -13,6 +13,7 @@ from rssp.models import (
     ActivatedDigest,
     Activation,
     AuditEvent,
+    AuthenticationObject,
     Certificate,
     CertificateRequest,
     Credential,
@@ -85,11 +86,15 @@ def test_actions_are_those_that_are_named_and_none_signs() -> None:
     registered = {model: made for model, made in admin.site._registry.items() if model._meta.app_label == "rssp"}
     assert set(registered) == {*MODELS, CertificateRequest}
     assert {model: tuple(made.actions or ()) for model, made in registered.items() if made.actions} == {
-        Credential: ("disable", "enable"),
+        Credential: (
+            *("disable", "enable", "make_explicit", "set_pin", "unlock"),
+            *("renew", "rekey", "end", "withdraw"),
+        ),
         Certificate: ("revoke", "suspend", "resume"),
         CertificateRequest: ("approve", "refuse", "issue", "export", "import_"),
     }
     assert {inline.model for made in registered.values() for inline in made.inlines} == {
+        AuthenticationObject,
         PasskeyBinding,
         RequestAttribute,
         RequestDecision,
