@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from authz.models import BackchannelRequest
+from authz.services.backchannel import MOST_WAITING
 from rssp.activation import (
     parse_creation_approval,
     parse_signing_approval,
     verify_activation,
     verify_creation,
 )
-from rssp.clients import introspection
-from rssp.errors import ActivationRefusedError, InvalidTokenError
+from rssp.clients import backchannel, introspection
+from rssp.errors import ActivationRefusedError, ApprovalDeniedError, InvalidTokenError, TooManyChallengesError
 from tests.authz.conftest import (
     CREATION,
     Flow,
@@ -24,11 +26,12 @@ from tests.authz.conftest import (
     credential_request,
     digest,
     flow,
+    foreign,
     server,
     signing_details,
 )
 
-__all__ = ["alice", "clients", "credential_request", "flow", "server"]
+__all__ = ["alice", "clients", "credential_request", "flow", "foreign", "server"]
 
 pytestmark = pytest.mark.django_db(databases=["default"], transaction=True)
 
@@ -83,3 +86,51 @@ def test_what_the_consent_page_had_approved_creates(alice: Person, flow: Flow) -
 def test_a_token_that_nobody_issued_is_refused(alice: Person) -> None:
     with pytest.raises(InvalidTokenError):
         introspection.verify_token("unknown")
+
+
+def test_what_was_asked_for_out_of_band_activates_for_the_client_behind_it(alice: Person, foreign: Any) -> None:
+    details = signing_details("Lease.pdf", onBehalfOf=foreign[0])
+    asked = backchannel.ask_for_approval(
+        subject=str(alice.user.sub), details=details, binding_message=f"{foreign[0]}: Lease"
+    )
+    assert (asked.interval, 0 < asked.expires_in <= 600) == (5, True)
+    assert backchannel.poll_approval(request=asked.request) == backchannel.Waiting(slower=False)
+    assert backchannel.poll_approval(request=asked.request) == backchannel.Waiting(slower=True)
+    alice.log_in()
+    alice.approve(f"/authz/approvals/{BackchannelRequest.objects.get().consent_id}")
+    answer = backchannel.poll_approval(request=asked.request)
+    assert isinstance(answer, str)
+    token = introspection.verify_token(answer)
+    expected = here() | {
+        "expected_credential_id": "credential-1",
+        "expected_subject": str(alice.user.sub),
+        "expected_passkey_id": alice.key.credential_id,
+        "expected_public_key": alice.key.public_key,
+    }
+    approval = parse_signing_approval(**given(token))
+    assert verify_activation(given=approval, expected_on_behalf_of=foreign[0], **expected).digests
+    for other in ("", "another-client"):
+        with pytest.raises(ActivationRefusedError):
+            verify_activation(given=approval, expected_on_behalf_of=other, **expected)
+    with pytest.raises(ApprovalDeniedError):
+        backchannel.poll_approval(request=asked.request)
+
+
+@pytest.mark.parametrize("changes", [{"subject": "nobody"}, {"binding_message": "x" * 201}, {"details": []}])
+def test_what_authz_does_not_ask_is_told_as_such(alice: Person, foreign: Any, changes: dict[str, Any]) -> None:
+    wanted = {
+        "subject": str(alice.user.sub),
+        "details": signing_details("Lease.pdf", onBehalfOf=foreign[0]),
+        "binding_message": "Lease",
+    }
+    with pytest.raises(ApprovalDeniedError):
+        backchannel.ask_for_approval(**wanted | changes)
+
+
+def test_whom_authz_protects_from_questions_is_not_asked_again(alice: Person, foreign: Any) -> None:
+    details = signing_details("Lease.pdf", onBehalfOf=foreign[0])
+    wanted: dict[str, Any] = {"subject": str(alice.user.sub), "details": details, "binding_message": "Lease"}
+    for _ in range(MOST_WAITING):
+        backchannel.ask_for_approval(**wanted)
+    with pytest.raises(TooManyChallengesError):
+        backchannel.ask_for_approval(**wanted)

@@ -30,7 +30,8 @@ from tests.support.pdfs import make_pdf
 from tests.support.walk import SIGN_ALGO, digest_of, encode
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("flows-one")]
-PIN = "739164"
+# A canary: what finds it in a log found the PIN.
+PIN = "Canary-7391"
 both_versions = pytest.mark.parametrize("version", [1, 2])
 
 
@@ -204,6 +205,20 @@ def test_pyhankos_client_signs_with_a_pin(alice: Signer, tmp_path: Path) -> None
     assert time.monotonic() - started < 60
     for original, each in zip(originals, signed, strict=True):
         verify(each, original=original, root=read_root(alice.chain.base_url), folder=tmp_path)
+
+
+def test_i1_no_log_of_the_instance_holds_the_pin(alice: Signer) -> None:
+    """After everything above, refused tries among it."""
+    credential = create(alice, "--pin-file", pin_file(alice.chain))
+    body = authorize_body(credential, [digest_of("Lease")], 1)
+    for pin, status in ((PIN + "x", 400), (PIN, 200)):
+        answer = alice.client.call("credentials/authorize", body | {"PIN": pin}, alice.service_token, version=1)
+        assert answer.status_code == status
+    logs = [path for path in alice.chain.instance.var_dir.glob("log/*") if path.is_file()]
+    written = "".join(path.read_text(errors="replace") for path in logs)
+    assert "credentials/authorize" in written
+    for secret in (PIN, answer.json()["SAD"], alice.service_token):
+        assert secret not in written
 
 
 def test_the_signer_s_application_never_offers_such_a_credential(alice: Signer) -> None:

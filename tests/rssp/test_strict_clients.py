@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, seed
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rssp.urls import NOT_BUILT
 from tests.rssp.conftest import Asked, Signer, call, digest
+from tests.rssp.explicit import make_explicit
 
 OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
 INFO_STRINGS = ("specs", "name", "logo", "region", "lang", "description")
@@ -33,7 +35,8 @@ _names = st.sampled_from(
             "lang",
         ),
         *("clientData", "certificates", "certInfo", "authInfo", "pageToken", "maxResults", "operationMode", "userID"),
-        *("credentialCreationRequest", "onlyValid", "credentialInfo"),
+        *("credentialCreationRequest", "onlyValid", "credentialInfo", "numSignatures", "PIN", "OTP", "authData"),
+        *("handle", "authObjectID", "description"),
     ]
 )
 
@@ -57,7 +60,7 @@ def test_info_has_every_member_with_its_type(version: int) -> None:
     assert len(algorithms["algoParams"]) == len(algorithms["algos"])
     formats = info["signature_formats"]
     assert len(formats["formats"]) == len(formats["envelope_properties"])
-    assert info["asynchronousOperationMode"] is info["validationInfo"] is False
+    assert (info["asynchronousOperationMode"], info["validationInfo"]) == (True, False)
     for name in ("supportedHashTypes", "conformance_levels"):
         assert isinstance(info[name], list)
 
@@ -90,12 +93,60 @@ def test_a_credential_has_every_member_with_its_type(alice: Signer, version: int
 
 
 @pytest.mark.parametrize("version", [1, 2])
+def test_an_explicit_credential_has_every_member_with_its_type(alice: Signer, version: int) -> None:
+    """A string where the tables say so, though ``true`` would be nicer; no member that is null."""
+    make_explicit(alice, "PIN", "MAIL", "KEY", expression="PIN AND (MAIL XOR KEY)")
+    wanted = {"credentialID": alice.credential.credential_id, "authInfo": True}
+    found = call("credentials/info", wanted, alice.log_in(), version=version).json()
+    assert (type(found["multisign"]), found["SCAL"]) == (int, "2")
+    if version == 2:
+        auth = found["auth"]
+        assert (auth["mode"], auth["expression"]) == ("explicit", "PIN AND (MAIL XOR KEY)")
+        for each in auth["objects"]:
+            assert each["type"] in {"Password", "PasswordOOB", "ChallengeResponse"}
+            assert (
+                {"type", "id", "label"} <= set(each) <= {*("type", "id", "label", "description"), "format", "generator"}
+            )
+            assert all(isinstance(value, str) and value for value in each.values())
+            assert each.get("format", "N") in {"A", "N"}
+        return
+    assert found["authMode"] == "explicit"
+    for name, members in (("PIN", set()), ("OTP", {"type", "ID"})):
+        assert found[name]["presence"] in {"true", "false", "optional"}
+        assert {"presence", "format", "label", *members} <= set(found[name])
+        assert all(isinstance(value, str) and 0 < len(value) <= 255 for value in found[name].values())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_no_body_of_explicit_mode_makes_anything_but_a_json_answer(alice: Signer, version: int, settings: Any) -> None:
+    settings.RSSP_APPROVAL_WAIT_SECONDS = 0
+    make_explicit(alice, "PIN", "MAIL", "OCRA", "KEY", expression="PIN OR MAIL OR OCRA OR KEY")
+    asked, service = Asked(), alice.log_in()
+    whole = {"credentialID": alice.credential.credential_id, "numSignatures": 1, "authObjectID": "OCRA"}
+    both = ("credentials/authorize", "credentials/sendOTP")
+    methods = both if version == 1 else (*both, "credentials/authorizeCheck", "credentials/getChallenge")
+
+    @seed(20261126)
+    @hypothesis_settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.dictionaries(_names | st.text(max_size=5), _values, max_size=5), st.booleans())
+    def try_body(body: dict[str, Any], completed: bool) -> None:
+        for method in methods:
+            answer = call(method, whole | body if completed else body, service, version=version)
+            assert answer.status_code < 500, (method, body)
+            assert answer.status_code == 204 or answer["Content-Type"] == "application/json"
+            assert "SAD" not in str(answer.content)
+
+    try_body()
+    assert asked.count == 0
+
+
+@pytest.mark.parametrize("version", [1, 2])
 def test_no_body_makes_anything_but_a_json_answer(alice: Signer, asked: Asked, version: int) -> None:
     service, sad = alice.log_in(), alice.approve(digest("Lease"))
     whole = {"credentialID": alice.credential.credential_id, "signAlgo": "1.2.840.10045.4.3.2", "SAD": sad}
 
     @seed(20261125)
-    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.dictionaries(_names | st.text(max_size=5), _values, max_size=5), st.booleans())
     def try_body(body: dict[str, Any], completed: bool) -> None:
         for method in (*METHODS, "credentials/create") if version == 2 else METHODS:
