@@ -2,25 +2,25 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.db import router, transaction
-from django.db.models import F
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from rssp.algorithms import HASH_OIDS
-from rssp.errors import TimeNotAvailableError, TimestampPolicyError, TooManyTimestampsError
-from rssp.models import Timestamp, TimestampTally
+from rssp.errors import AuthorityMissingError, TimeNotAvailableError, TimestampPolicyError, TooManyTimestampsError
+from rssp.models import Certificate, Timestamp, TimestampTally
 from rssp.pki.clock import TIME_SOURCES, Clock
+from rssp.pki.profiles import TSA
 from rssp.pki.tsa import DEMONSTRATION_POLICIES, Stamp, TimestampRequest, build_token
-from rssp.services.authority import prepare_service_certificate, read_chain
+from rssp.services.authority import prepare_service_certificate, read_authority, read_chain
 from rssp.services.hsm import get_hsm
 
 _SERIAL_BITS = 128
 _TALLY = 1
+_NO_TOKEN = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 1000
 
 
@@ -37,14 +37,29 @@ def issue_timestamp(*, request: TimestampRequest, caller: Caller) -> bytes:
     policy = settings.TSA_POLICY_OID or DEMONSTRATION_POLICIES[settings.TSA_TIME_SOURCE]
     if request.policy not in {None, policy}:
         raise TimestampPolicyError("there is one policy")
-    certificate = prepare_service_certificate(role="tsa")
-    # A root is known to whoever trusts it.
-    chain = read_chain(certificate)[:-1]
+    certificate = _find_certificate()
+    chain = _chain_of(bytes(certificate.der))
     _verify_rate(caller)
     with get_hsm().open_key(key_id=bytes(certificate.hsm_key_id or b"")) as signer:
-        stamp = Stamp(policy, _draw_serial_number(), get_clock().read_time(), settings.TSA_ACCURACY)
-        _record(request, stamp, caller)
+        stamp = _record(request, policy, caller)
         return build_token(request=request, stamp=stamp, chain=chain, signer=signer)
+
+
+def _find_certificate() -> Certificate:
+    """The unit's, by one query unless it is missing or its key has served its time."""
+    try:
+        certificate = read_authority(role=TSA.role)
+    except AuthorityMissingError:
+        return prepare_service_certificate(role=TSA.role)
+    if certificate.not_after - TSA.renewed <= timezone.now():
+        return prepare_service_certificate(role=TSA.role)
+    return certificate
+
+
+@lru_cache(maxsize=8)
+def _chain_of(der: bytes) -> tuple[bytes, ...]:
+    """The certificate and those above it but for the root, which is known to whoever trusts it."""
+    return tuple(read_chain(Certificate.objects.get(role=TSA.role, der=der))[:-1])
 
 
 def get_clock() -> Clock:
@@ -82,14 +97,19 @@ def _verify_rate(caller: Caller) -> None:
         raise TooManyTimestampsError("the address had its tokens for this minute")
 
 
-def _record(request: TimestampRequest, stamp: Stamp, caller: Caller) -> None:
-    """Raises `TimeNotAvailableError` if a token states a later time already: by more than the accuracy, the clock went
-    back; by less, another process was faster."""
+def _record(request: TimestampRequest, policy: str, caller: Caller) -> Stamp:
+    """Reads the clock with the tally locked, so that who waited for it states no time that has passed meanwhile.
+
+    Raises `TimeNotAvailableError`, also if a token states a time later than now by more than the accuracy, which is
+    what clocks of several machines may differ by.
+    """
     with transaction.atomic(using=router.db_for_write(Timestamp), durable=True):
-        TimestampTally.objects.get_or_create(pk=_TALLY, defaults={"latest": stamp.generated})
-        tally = TimestampTally.objects.filter(pk=_TALLY, latest__lte=stamp.generated + stamp.accuracy)
-        if not tally.update(latest=Greatest(F("latest"), stamp.generated), issued=F("issued") + 1):
+        tally, _ = TimestampTally.objects.select_for_update().get_or_create(pk=_TALLY, defaults={"latest": _NO_TOKEN})
+        stamp = Stamp(policy, _draw_serial_number(), get_clock().read_time(), settings.TSA_ACCURACY)
+        if tally.latest > stamp.generated + stamp.accuracy:
             raise TimeNotAvailableError("a token states a later time than the clock does now")
+        tally.latest, tally.issued = max(tally.latest, stamp.generated), tally.issued + 1
+        tally.save(update_fields=["latest", "issued"])
         Timestamp.objects.create(
             serial_number=f"{stamp.serial_number:x}",
             generated=stamp.generated,
@@ -99,3 +119,4 @@ def _record(request: TimestampRequest, stamp: Stamp, caller: Caller) -> None:
             client_id=caller.client_id,
             address=caller.address,
         )
+    return stamp
