@@ -80,12 +80,35 @@ class PasskeyInline(TabularInline):
 class UserAdmin(ModelAdmin):
     """An account can be closed and its name mended; password and passkeys are its owner's alone."""
 
-    list_display = ["email", "name", "is_active", "is_staff", "passkey_count", "date_joined", "last_login"]
+    list_display = [
+        "email",
+        "is_email_verified",
+        "name",
+        "is_active",
+        "is_staff",
+        "passkey_count",
+        "date_joined",
+        "last_login",
+    ]
     list_filter = ["is_active", "is_staff", "date_joined"]
     search_fields = ["email", "name", "sub"]
-    fields = ["email", "name", "sub", "is_active", "is_staff", "is_superuser", "date_joined", "last_login"]
-    readonly_fields = ["email", "sub", "date_joined", "last_login"]
+    fields = [
+        "email",
+        "is_email_verified",
+        "name",
+        "sub",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "date_joined",
+        "last_login",
+    ]
+    readonly_fields = ["email", "is_email_verified", "sub", "date_joined", "last_login"]
     inlines = [PasskeyInline]
+
+    @admin.display(description=_("address confirmed"), boolean=True)
+    def is_email_verified(self, user: User) -> bool:
+        return user.is_email_verified
 
     @admin.display(description=_("passkeys"))
     def passkey_count(self, user: User) -> int:

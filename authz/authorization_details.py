@@ -57,10 +57,11 @@ class CredentialAuthorization:
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom a certificate is about, as the user's record says."""
+    """Whom a certificate is about, as the user's record says; ``email_verified`` is this server's word."""
 
     common_name: str
     email: str
+    email_verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class CredentialCreation:
     key_algorithm: str
     subject: Subject | None = None
 
-    def with_subject(self, *, common_name: str, email: str) -> "CredentialCreation":
-        return replace(self, subject=Subject(common_name, email))
+    def with_subject(self, *, common_name: str, email: str, email_verified: bool) -> "CredentialCreation":
+        return replace(self, subject=Subject(common_name, email, email_verified))
 
 
 AuthorizationDetails = CredentialAuthorization | CredentialCreation
@@ -138,7 +139,11 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
             "keyAlgorithm": details.key_algorithm,
         }
         if details.subject is not None:
-            entry["subject"] = {"commonName": details.subject.common_name, "email": details.subject.email}
+            entry["subject"] = {
+                "commonName": details.subject.common_name,
+                "email": details.subject.email,
+                "emailVerified": details.subject.email_verified,
+            }
         return [entry]
     entry = {
         "type": details.type,
@@ -271,7 +276,11 @@ def _read_creation(entry: dict[str, Any]) -> CredentialCreation:
     subject = entry.get("subject")
     if subject is None:
         return details
-    return details.with_subject(common_name=subject["commonName"], email=subject["email"])
+    return details.with_subject(
+        common_name=subject["commonName"],
+        email=subject["email"],
+        email_verified=subject.get("emailVerified", False),
+    )
 
 
 def _label(value: Any) -> str:

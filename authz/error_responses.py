@@ -20,6 +20,8 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.UnauthorizedClientError: (HTTPStatus.BAD_REQUEST, "unauthorized_client"),
     errors.InvalidClientError: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
     errors.InvalidGrantError: (HTTPStatus.BAD_REQUEST, "invalid_grant"),
+    errors.MalformedAuthenticationError: (HTTPStatus.UNAUTHORIZED, "invalid_request"),
+    errors.AuthenticationFailedError: (HTTPStatus.BAD_REQUEST, "authentication_error"),
     errors.InvalidTokenError: (HTTPStatus.UNAUTHORIZED, "invalid_token"),
     errors.AccessDeniedError: (HTTPStatus.FORBIDDEN, "access_denied"),
     errors.UnknownUserError: (HTTPStatus.BAD_REQUEST, "unknown_user_id"),
@@ -40,7 +42,11 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.ThrottledError: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
 }
 
-_CHALLENGES = {"invalid_client": 'Basic realm="authz"', "invalid_token": 'Bearer error="invalid_token"'}
+_CHALLENGES: dict[type[errors.AuthzError], str] = {
+    errors.InvalidClientError: 'Basic realm="authz"',
+    errors.MalformedAuthenticationError: 'Basic realm="csc", charset="UTF-8"',
+    errors.InvalidTokenError: 'Bearer error="invalid_token"',
+}
 
 
 def classify(error: errors.AuthzError) -> tuple[HTTPStatus, str]:
@@ -57,8 +63,8 @@ def json_error(request: HttpRequest, error: errors.AuthzError) -> JsonResponse:
     else:
         body["error_description"] = str(error)
     response = JsonResponse(body, status=status)
-    if code in _CHALLENGES:
-        response["WWW-Authenticate"] = _CHALLENGES[code]
+    if type(error) in _CHALLENGES:
+        response["WWW-Authenticate"] = _CHALLENGES[type(error)]
     if isinstance(error, errors.ThrottledError):
         response["Retry-After"] = str(error.retry_after)
     return response

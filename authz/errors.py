@@ -41,6 +41,14 @@ class InvalidGrantError(AuthzError):
     """The code or refresh token is unknown, used, expired or not this client's."""
 
 
+class MalformedAuthenticationError(AuthzError):
+    """Neither a name and password in the header nor a refresh token in the body (CSC API, 11.2)."""
+
+
+class AuthenticationFailedError(AuthzError):
+    """Name and password do not fit, or there is no such account; not said which (CSC API, 11.2)."""
+
+
 class InvalidTokenError(AuthzError):
     """The bearer token is unknown, expired or revoked."""
 

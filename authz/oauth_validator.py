@@ -133,7 +133,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
 
     def get_additional_claims(self, request: Any) -> dict[str, Any]:
         user = request.user
-        return {"sub": str(user.sub), "email": user.email, "email_verified": False, "name": user.name}
+        verified = user.is_email_verified
+        return {"sub": str(user.sub), "email": user.email, "email_verified": verified, "name": user.name}
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], Any]:
         """``auth_time`` and ``amr`` are those of the login behind this code, not of the user's latest one."""

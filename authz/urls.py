@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from authz.views import account, approvals, authorize, clients, consent, discovery, login, signup
+from authz.views import account, address, approvals, authorize, clients, consent, csc, discovery, login, signup
 
 app_name = "authz"
 
@@ -32,6 +32,8 @@ _pages = [
     path("passkeys/add", account.add_passkey, name="add_passkey"),
     path("passkeys/<int:passkey_id>/rename", account.rename_passkey, name="rename_passkey"),
     path("passkeys/<int:passkey_id>/remove", account.remove_passkey, name="remove_passkey"),
+    path("address", address.send_link, name="send_address_link"),
+    path("address/<str:secret>", address.confirm, name="address"),
     path("sessions", account.list_sessions, name="sessions"),
     path("sessions/end", account.end_session, name="end_session"),
     path("sessions/end-all", account.logout_everywhere, name="logout_everywhere"),
@@ -42,4 +44,11 @@ urlpatterns = [
     path("authz/.well-known/openid-configuration", discovery.openid_configuration, name="openid_configuration"),
     path("authz/oauth2/", include(_oauth)),
     path("authz/", include(_pages)),
+]
+
+# Below the CSC API's base, not below ours: the composition mounts them (or a proxy, where the roles are apart).
+csc_urlpatterns = [
+    path(f"csc/v{version}/auth/{method}", view, {"version": version}, name=f"csc_v{version}_{method}")
+    for version in (1, 2)
+    for method, view in (("login", csc.login), ("revoke", csc.revoke))
 ]

@@ -2,8 +2,13 @@
 
 import base64
 import binascii
+import json
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from authz.errors import InvalidRequestError, MalformedAuthenticationError
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 CLIENT_CREDENTIALS = "client_credentials"
@@ -142,10 +147,109 @@ def write_provider_metadata(issuer: str) -> dict[str, Any]:
         "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "email", "name"],
+        "claims_supported": [
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"),
+            *("email", "email_verified", "name"),
+        ],
         "prompt_values_supported": ["none", "login", "consent", "create"],
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": False,
     }
+
+
+# --- auth/login and auth/revoke of the CSC API ----------------------------------------------------------------
+
+MALFORMED = (
+    "The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than "
+    "once, or is otherwise malformed."
+)
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_LONGEST_TOKEN = 4096
+
+
+@dataclass(frozen=True)
+class LoginRequest:
+    """``auth/login``; without ``refresh_token`` name and password are in the header."""
+
+    refresh_token: str | None
+    is_remembered: bool
+
+
+def parse_csc_object(raw: bytes) -> dict[str, Any]:
+    """One JSON object in UTF-8 with no member twice; raises `InvalidRequestError`."""
+    try:
+        body = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidRequestError(MALFORMED) from None
+    if not isinstance(body, dict):
+        raise InvalidRequestError(MALFORMED)
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a member stands twice")
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def parse_login_request(body: dict[str, Any]) -> LoginRequest:
+    """CSC API, 11.2; raises `InvalidRequestError`."""
+    refresh_token, is_remembered = body.get("refresh_token"), body.get("rememberMe", False)
+    if refresh_token is not None and not _is_token(refresh_token):
+        raise InvalidRequestError("Invalid string parameter: refresh_token")
+    if not isinstance(is_remembered, bool):
+        raise InvalidRequestError("Invalid parameter rememberMe")
+    _refuse_odd_client_data(body)
+    return LoginRequest(refresh_token, is_remembered)
+
+
+def parse_revoke_request(body: dict[str, Any]) -> str:
+    """The token (CSC API, 11.3). A hint must be one of the two, and is none to us: both kinds are looked for."""
+    token = body.get("token")
+    if not isinstance(token, str) or not token:
+        raise InvalidRequestError("Missing (or invalid type) string parameter token")
+    if body.get("token_type_hint", "access_token") not in ("access_token", "refresh_token"):
+        raise InvalidRequestError("Invalid string parameter token_type_hint")
+    _refuse_odd_client_data(body)
+    if not _is_token(token):
+        raise InvalidRequestError("Invalid string parameter token")
+    return token
+
+
+def _refuse_odd_client_data(body: dict[str, Any]) -> None:
+    if not isinstance(body.get("clientData", ""), str):
+        raise InvalidRequestError("Invalid parameter clientData")
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TOKEN and _TOKEN.fullmatch(value) is not None
+
+
+def parse_basic(authorization: str | None) -> tuple[str, str]:
+    """User and password of a Basic header (RFC 7617: UTF-8, the password may hold colons).
+
+    Raises `MalformedAuthenticationError` or `InvalidRequestError`.
+    """
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        raise MalformedAuthenticationError("Malformed authentication parameter.")
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        user, colon, password = "", "", ""
+    if not colon or not user or "\0" in user + password:
+        raise InvalidRequestError("Malformed username-password.")
+    return user, password
+
+
+def parse_bearer(authorization: str | None) -> str | None:
+    """The token of a Bearer header (RFC 6750, section 2.1), or None for any other."""
+    scheme, _, token = (authorization or "").partition(" ")
+    token = token.strip(" ")
+    return token if scheme.lower() == "bearer" and _is_token(token) else None

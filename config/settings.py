@@ -217,6 +217,11 @@ CLIENT_TIMEOUT_SECONDS = env_int("CLIENT_TIMEOUT_SECONDS", 30)
 SIGNAPP_CLIENT_ID = "paraph-signapp"
 GATEWAY_CLIENT_ID = "paraph-gateway"
 RSSP_CLIENT_ID = "paraph-rssp"
+# auth/login of the CSC API: a service token for a password alone, issued to a client that nobody else can be.
+CSC_LOGIN = env_bool("CSC_LOGIN", default=DEVELOPMENT)
+CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
+# Whether what is asked of {CSC_BASE_URL}/v1/auth/ and /v2/auth/ reaches authz: by itself, or by the proxy in front.
+CSC_AUTH = env_bool("CSC_AUTH", default={"authz", "rssp"} <= set(ROLES))
 # The admin of a process that does not serve authz logs its operators in at the issuer.
 OPERATORS_CLIENT_ID = "paraph-operators"
 OPERATORS_CLIENT_SECRET = env_secret("OPERATORS_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
@@ -467,6 +472,8 @@ EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if DEVELOPMENT else 'smtp'}.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
+if DEVELOPMENT:
+    EMAIL_FILE_PATH.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 LOGGING = {

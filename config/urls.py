@@ -6,6 +6,12 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from config import design, operators, views
 
+_csc_auth: list[URLPattern] = []
+if "authz" in settings.ROLES:
+    from authz.urls import csc_urlpatterns
+
+    _csc_auth = csc_urlpatterns
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.health),
     *(
@@ -15,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("admin/", admin.site.urls),
     *([path("", include(design))] if settings.DEVELOPMENT else []),
+    # auth/login and auth/revoke are addresses of rssp's API and the authorization server's work.
+    *_csc_auth,
     *(path("", include(f"{role}.urls")) for role in settings.ROLES),
 ]
 handler400 = "config.views.bad_request"

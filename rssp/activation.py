@@ -81,7 +81,8 @@ class SigningApproval:
 
 @dataclass(frozen=True)
 class CreationApproval:
-    """A new credential, as the authorization server tells it."""
+    """A new credential, as the authorization server tells it. ``email_verified`` is its word alone: the challenge does
+    not commit to it, as no signer can vouch for it."""
 
     nonce: bytes
     client_id: str
@@ -220,7 +221,8 @@ class VerifiedActivation:
 
 @dataclass(frozen=True)
 class VerifiedCreation:
-    """One credential may be made for this subject and bound to this passkey."""
+    """One credential may be made for this subject and bound to this passkey. The authorization server says whether it
+    verified the address."""
 
     nonce: bytes
     client_id: str

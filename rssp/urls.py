@@ -1,5 +1,6 @@
 """The addresses of the CSC API (docs/protocols.md, section 7) and of what the authority publishes."""
 
+from django.conf import settings
 from django.urls import path, re_path
 
 from rssp.views import csc, explicit, openapi, pki, revocation, timestamping, trust
@@ -7,10 +8,12 @@ from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
 
+# The authorization server's, and asked of it wherever the composition or a proxy sends them there.
+AUTH: tuple[str, ...] = () if settings.CSC_AUTH else ("auth/login", "auth/revoke")
 # The rest of the specifications' methods: known, and not built.
 NOT_BUILT = {
-    1: ("auth/login", "auth/revoke"),
-    2: ("auth/login", "auth/revoke", "credentials/delete", "signatures/signDoc"),
+    1: AUTH,
+    2: (*AUTH, "credentials/delete", "signatures/signDoc"),
 }
 _BUILT = {
     "info": csc.info,

@@ -35,6 +35,7 @@ LONGEST_BODY = 2 * 1024 * 1024
 MOST_HASHES = 1000
 PAGE_SIZE = 100
 _LONGEST_VALIDITY = 10**12  # milliseconds; a service's own bound is far below
+LONGEST_USER_ID = 255
 _LONGEST_TOKEN = 4096
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 _NONCE = re.compile(r"[0-9A-Fa-f]{1,128}")
@@ -109,13 +110,15 @@ class Members:
 
 @dataclass(frozen=True)
 class ListRequest:
-    """``credentials/list``. ``limit`` and ``page_token`` are of version 1, the rest of version 2."""
+    """``credentials/list``. ``limit`` and ``page_token`` are of version 1, the rest of version 2. ``user_id`` is there
+    where the token names no user."""
 
     limit: int | None
     page_token: str | None
     credential_info: bool
     only_valid: bool
     members: Members
+    user_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,10 +186,9 @@ class CreateRequest:
     members: Members
 
 
-def parse_list_request(body: dict[str, Any], version: Version) -> ListRequest:
-    """Every user of this service is named by the token, so there is no ``userID``."""
-    if body.get("userID") is not None:
-        raise UserIdError("userID")
+def parse_list_request(body: dict[str, Any], version: Version, *, is_user_known: bool) -> ListRequest:
+    """A token that names its user leaves no room for ``userID``; any other one needs it."""
+    user_id = _parse_user_id(body, is_user_known=is_user_known)
     _refuse_odd_client_data(body)
     if version == 1:
         wanted = body.get("maxResults")
@@ -195,14 +197,30 @@ def parse_list_request(body: dict[str, Any], version: Version) -> ListRequest:
         page_token = body.get("pageToken")
         if page_token is not None and not isinstance(page_token, str):
             raise InvalidParameterError("pageToken")
-        return ListRequest(limit, page_token, credential_info=False, only_valid=False, members=Members())
+        return ListRequest(
+            limit, page_token, credential_info=False, only_valid=False, members=Members(), user_id=user_id
+        )
     return ListRequest(
         None,
         None,
         credential_info=_boolean(body, "credentialInfo"),
         only_valid=_boolean(body, "onlyValid"),
         members=_parse_members(body),
+        user_id=user_id,
     )
+
+
+def _parse_user_id(body: dict[str, Any], *, is_user_known: bool) -> str | None:
+    user_id = body.get("userID")
+    if is_user_known:
+        if user_id is not None:
+            raise UserIdError("userID")
+        return None
+    if user_id is None:
+        raise MissingParameterError("userID")
+    if not isinstance(user_id, str) or not 1 <= len(user_id) <= LONGEST_USER_ID:
+        raise InvalidParameterError("userID")
+    return user_id
 
 
 def parse_info_request(body: dict[str, Any]) -> InfoRequest:
@@ -489,6 +507,7 @@ class ServiceDescription:
     region: str
     description: str
     issuer: str
+    auth_types: tuple[str, ...]
     methods: tuple[str, ...]
     sign_algos: tuple[tuple[str, bytes | None], ...]
 
@@ -501,7 +520,7 @@ def write_info(service: ServiceDescription, version: Version) -> dict[str, Any]:
         "region": service.region,
         "lang": "en",
         "description": service.description,
-        "authType": ["oauth2code"],
+        "authType": list(service.auth_types),
         "methods": list(service.methods),
     }
     if version == 1:

@@ -5,10 +5,11 @@ from authz.models.oauth import AccessToken, Application, Grant, IDToken, Refresh
 from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.sessions import Session
 from authz.models.throttles import Throttle
-from authz.models.users import OperatorInvitation, User
+from authz.models.users import AddressLink, OperatorInvitation, User
 
 __all__ = [
     "AccessToken",
+    "AddressLink",
     "Application",
     "BackchannelRequest",
     "Consent",

@@ -33,6 +33,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
 
     sub = models.UUIDField(_("subject"), unique=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), unique=True)
+    # The address that was verified; it counts as long as it is the account's.
+    verified_email = models.EmailField(_("verified address"), blank=True, editable=False)
     name = models.CharField(_("name"), max_length=150)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("operator"), default=False)
@@ -52,6 +54,11 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def is_email_verified(self) -> bool:
+        """Whether a link that was mailed to this very address came back."""
+        return self.verified_email == self.email
+
     def get_full_name(self) -> str:
         return self.name
 
@@ -70,3 +77,17 @@ class OperatorInvitation(models.Model):
 
     def __str__(self) -> str:
         return f"Invitation of {self.user}"
+
+
+class AddressLink(models.Model):
+    """A link that was mailed to ``email``, to be opened once by its user. Only its checksum is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="address_links")
+    email = models.EmailField()
+    checksum = models.CharField(max_length=64, unique=True)
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    used = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Link to {self.email}"

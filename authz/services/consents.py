@@ -117,7 +117,7 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
         raise RequestGoneError("This account has no passkey to approve with.")
     details = read_authorization_details(consent.details)
     if isinstance(details, CredentialCreation):
-        details = details.with_subject(common_name=user.name, email=user.email)
+        details = details.with_subject(common_name=user.name, email=user.email, email_verified=user.is_email_verified)
     consent.details = write_authorization_details(details)
     consent.nonce = passkeys.create_challenge()[:NONCE_BYTES]
     now = timezone.now().replace(microsecond=0)

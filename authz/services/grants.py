@@ -83,9 +83,9 @@ def hold_grant(*, grant: Grant) -> None:
     Grant.objects.select_for_update().get(pk=grant.pk)
 
 
-def revoke_grant(*, grant: Grant) -> None:
-    """Ends every token that came from this grant, refreshed ones too (RFC 6749, section 4.1.2)."""
+def revoke_grant(*, grant: Grant) -> bool:
+    """Ends every token that came from this grant, refreshed ones too (RFC 6749, section 4.1.2); whether any lived."""
     with transaction.atomic():
         hold_grant(grant=grant)
-        RefreshToken.objects.filter(grant=grant, revoked=None).update(revoked=timezone.now())
-        AccessToken.objects.filter(grant=grant).delete()
+        refreshing = RefreshToken.objects.filter(grant=grant, revoked=None).update(revoked=timezone.now())
+        return bool(refreshing + AccessToken.objects.filter(grant=grant).delete()[0])

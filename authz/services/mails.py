@@ -1,6 +1,7 @@
 """What this role writes to people: plain text, about what waits at its own pages. No message decides anything."""
 
 import logging
+from datetime import datetime
 from smtplib import SMTPException
 
 from django.conf import settings
@@ -23,9 +24,18 @@ def _send(*, user: User, subject: str, template: str, context: dict[str, object]
     return True
 
 
+def tell_of_link(*, user: User, secret: str, expires: datetime) -> bool:
+    """How to confirm an address."""
+    link = f"{settings.ISSUER}/address/{secret}"
+    return _send(
+        user=user, subject="Confirm your address", template="address", context={"link": link, "expires": expires}
+    )
+
+
 def tell_of_request(*, consent: Consent) -> bool:
-    """An approval waits: who asks, and where to read what it is. Documents are named on the page alone."""
-    if consent.user is None:
+    """An approval waits: who asks, and where to read what it is. Documents are named on the page alone, and nothing is
+    written to an address that may be a stranger's."""
+    if consent.user is None or not consent.user.is_email_verified:
         return False
     return _send(
         user=consent.user,

@@ -11,11 +11,12 @@ FOREIGN_SCOPES = "service credential credential-creation"
 MIN_SECRET = 32
 
 
-def _follow(client_id: str, secret: str, **fields: object) -> Application:
-    if len(secret) < MIN_SECRET:
+def _follow(client_id: str, secret: str | None, **fields: object) -> Application:
+    """Without a secret nobody can be this client: none fits an empty one."""
+    if secret is not None and len(secret) < MIN_SECRET:
         raise InvalidRequestError(f"The secret of {client_id} is shorter than {MIN_SECRET} characters.")
     fixed = {
-        "client_secret": seal_client_secret(secret),
+        "client_secret": "" if secret is None else seal_client_secret(secret),
         "hash_client_secret": False,
         "client_type": Application.CLIENT_CONFIDENTIAL,
         "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
@@ -63,6 +64,15 @@ def sync_clients() -> list[Application]:
                 authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
                 resource=settings.RSSP_RESOURCE,
                 may_ask_out_of_band=True,
+            ),
+            _follow(
+                settings.CSC_LOGIN_CLIENT_ID,
+                None,
+                name="An application with your password",
+                redirect_uris="",
+                authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+                allowed_scopes="service",
+                allowed_resources=[settings.RSSP_RESOURCE],
             ),
         ]
         if settings.OPERATORS_REDIRECT_URIS:

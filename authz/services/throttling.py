@@ -30,6 +30,7 @@ ACCOUNT_AT_ADDRESS = Limit("account-address", 10)
 ACCOUNT = Limit("account", 60)
 ADDRESS = Limit("address", 100)
 SIGN_UP_AT_ADDRESS = Limit("sign-up", 60)
+ADDRESS_LINKS = Limit("address-links", 5)
 APPROVAL_REQUESTS = Limit("approval-requests", 20)
 APPROVAL_REQUESTS_OF_CLIENT = Limit("approval-requests-of-client", 10)
 
@@ -77,6 +78,11 @@ def count_approval_request(*, account: str, client_id: str) -> None:
     """Counts one request out of band to ``account`` for a client; raises `ThrottledError` over a limit."""
     _count(APPROVAL_REQUESTS_OF_CLIENT, _key(APPROVAL_REQUESTS_OF_CLIENT, account, client_id))
     _count(APPROVAL_REQUESTS, _key(APPROVAL_REQUESTS, account))
+
+
+def count_address_link(*, account: str) -> None:
+    """Counts one link to an account's address; raises `ThrottledError` over the limit."""
+    _count(ADDRESS_LINKS, _key(ADDRESS_LINKS, account))
 
 
 def clear_throttles() -> int:

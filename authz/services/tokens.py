@@ -17,6 +17,7 @@ from authz.errors import (
 )
 from authz.models import (
     AccessToken,
+    AddressLink,
     Application,
     BackchannelRequest,
     Consent,
@@ -295,6 +296,7 @@ def clear_expired() -> int:
     now = timezone.now()
     day = timedelta(days=1)
     expired = [
+        AddressLink.objects.filter(expires__lt=now - day),
         RefreshToken.objects.filter(expires__lt=now - day),
         AccessToken.objects.filter(expires__lt=now - day, refresh_token=None),
         Grant.objects.filter(expires__lt=now - day, refresh_tokens=None, access_tokens=None),

@@ -195,7 +195,7 @@ def userinfo(request: HttpRequest) -> HttpResponse:
     if "profile" in scopes:
         claims["name"] = live.user.name
     if "email" in scopes:
-        claims |= {"email": live.user.email, "email_verified": False}
+        claims |= {"email": live.user.email, "email_verified": live.user.is_email_verified}
     return JsonResponse(claims)
 
 

@@ -21,7 +21,7 @@ from authz.errors import (
 from authz.factors.interface import VerifiedRegistration
 from authz.forms import PasskeyForm, PasswordForm, SignUpForm
 from authz.models import Passkey, User
-from authz.services import accounts, passkeys, throttling
+from authz.services import accounts, addresses, passkeys, throttling
 from authz.views import browser
 from authz.views.login import error_status
 from authz.views.pages import render_page
@@ -121,6 +121,7 @@ def signup_passkey(request: HttpRequest) -> HttpResponse:
     except RequestGoneError as error:
         return problem(request, title=_("This link is over"), sentence=str(error))
     browser.end_ceremony(request)
+    addresses.send_first_link(user=user)
     methods = accounts.authentication_methods(passkey=passkey)
     browser.keep_login(request, accounts.VerifiedLogin(user, passkey, methods))
     return HttpResponseRedirect(kept["next"])

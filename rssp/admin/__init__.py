@@ -16,6 +16,7 @@ from rssp.admin.base import ReadOnlyAdmin, TabularInline, operator_of
 from rssp.admin.explicit import AuthenticationObjectInline, ExplicitActions
 from rssp.admin.lifecycle import EndedFilter, ExpiryFilter, LifecycleAdmin
 from rssp.admin.requests import CertificateRequestAdmin
+from rssp.admin.seals import SealGrantAdmin
 from rssp.models import (
     ActivatedDigest,
     Activation,
@@ -25,9 +26,9 @@ from rssp.models import (
     PasskeyBinding,
     SigningKey,
 )
-from rssp.services import operating
+from rssp.services import granting, operating
 
-__all__ = ["CertificateRequestAdmin"]
+__all__ = ["CertificateRequestAdmin", "SealGrantAdmin"]
 
 # What an operator may say of a signer's or a seal's certificate (RFC 5280, 5.3.1).
 _REASON_CODES = [
@@ -58,19 +59,23 @@ class CredentialAdmin(LifecycleAdmin, ExplicitActions):
         "description",
         "auth_mode",
         "status",
+        "is_seal",
         "subject",
         "key__key_algorithm",
         "certificate",
         "created",
     ]
     list_filter = [
-        *(ExpiryFilter, EndedFilter, "status", "auth_mode"),
+        *(ExpiryFilter, EndedFilter, "status", "auth_mode", "is_seal"),
         *("key__key_algorithm", "key__storage", "certificate_policy", "created"),
     ]
     search_fields = ["credential_id", "subject", "description"]
     date_hierarchy = "created"
     inlines = [AuthenticationObjectInline, PasskeyBindingInline]
-    actions = ["disable", "enable", "make_explicit", "set_pin", "unlock", "renew", "rekey", "end", "withdraw"]
+    actions = [
+        *("disable", "enable", "make_explicit", "set_pin", "unlock", "renew", "rekey", "end", "withdraw"),
+        *("mark_as_seal", "unmark_as_seal"),
+    ]
 
     @admin.action(description=_("Disable: no approval activates it any more"), permissions=["operate"])
     def disable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
@@ -83,6 +88,32 @@ class CredentialAdmin(LifecycleAdmin, ExplicitActions):
     def enable(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
         question = gettext("These credentials will sign again what their owners approve:")
         return self._set(request, chosen, Credential.Status.ENABLED, "enable", question)
+
+    @admin.action(description=_("Mark as seals: granted clients use them without a person"), permissions=["operate"])
+    def mark_as_seal(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
+        question = gettext(
+            "These credentials will be open to every client with a grant for their owner, without a person:"
+        )
+        return self._seal(request, chosen, "mark_as_seal", question, is_seal=True)
+
+    @admin.action(description=_("No longer seals"), permissions=["operate"])
+    def unmark_as_seal(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
+        question = gettext("These credentials will be their owners' alone again:")
+        return self._seal(request, chosen, "unmark_as_seal", question, is_seal=False)
+
+    def _seal(
+        self, request: HttpRequest, chosen: QuerySet[Credential], action: str, question: str, *, is_seal: bool
+    ) -> TemplateResponse | None:
+        reason = self.read_reason(request)
+        if not reason:
+            sentences = [(row, f"{row.credential_id}: {row.description} ({row.subject})") for row in chosen]
+            return self.ask(request, action=action, question=question, sentences=sentences)
+        operator = operator_of(request)
+        done = sum(
+            granting.set_seal(credential=row, is_seal=is_seal, reason=reason, operator=operator) for row in chosen
+        )
+        messages.success(request, ngettext("%d credential changed.", "%d credentials changed.", done) % done)
+        return None
 
     def _set(
         self, request: HttpRequest, chosen: QuerySet[Credential], status: str, action: str, question: str

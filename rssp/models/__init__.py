@@ -11,6 +11,7 @@ from rssp.models.ends import CredentialEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
+from rssp.models.seals import SealGrant
 from rssp.models.timestamps import Timestamp, TimestampTally
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RestoreEpoch",
     "RevocationList",
     "RevocationScope",
+    "SealGrant",
     "SigningKey",
     "StatusAnswer",
     "Timestamp",

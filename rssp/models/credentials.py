@@ -35,6 +35,8 @@ class Credential(models.Model):
     auth_mode = models.CharField(max_length=16, choices=AuthMode.choices, default=AuthMode.OAUTH2CODE)
     auth_expression = models.CharField(max_length=255, default="", blank=True)  # over its authentication objects
     multisign = models.PositiveIntegerField(default=1000)
+    # An operator's mark: clients with a grant for this owner use it without a person (`SealGrant`).
+    is_seal = models.BooleanField(default=False)
     created = models.DateTimeField(default=timezone.now)
     mac = models.CharField(max_length=96)  # over owner, key and way of activation (services/macs.py)
 

@@ -35,6 +35,7 @@ from rssp.services.credentials import verify_usable
 from rssp.services.hsm import get_hsm
 from rssp.services.ledger import ANY_DIGEST, SIGNABLE_HASH_TYPE, verify_current_sad
 from rssp.services.macs import authenticate_activation, verify_credential
+from rssp.services.seals import verify_bounded, verify_open_to
 
 NONCE_BYTES = 32
 
@@ -120,17 +121,18 @@ def verify_authorisable(
 ) -> list[tuple[str, str]]:
     """What can be known before a factor is looked at; the slots that the authorisation will have.
 
-    Raises `ActivationRefusedError` for a credential that passkeys activate or another user's, what `verify_usable`
-    and `verify_credential` raise, `SignatureCountError`, `TooManyHashesError`, `MissingParameterError`,
-    `HashAlgorithmError`, `DigestLengthError` or `HsmError`.
+    Raises `ActivationRefusedError` for a credential that passkeys activate, `UnknownCredentialError` for one that is
+    not open to the token, what `verify_usable` and `verify_credential` raise, `SignatureCountError`,
+    `TooManyHashesError`, `MissingParameterError`, `HashAlgorithmError`,
+    `DigestLengthError` or `HsmError`.
     """
     verify_explicit(credential=credential)
-    if (credential.issuer, credential.subject) != (token.issuer, token.subject):
-        raise ActivationRefusedError("the credential is another user's")
+    verify_open_to(credential=credential, token=token)
     verify_usable(credential=credential)
     verify_credential(credential)
     if num_signatures < 1:
         raise SignatureCountError("numSignatures")
+    verify_bounded(credential=credential, token=token, num_signatures=num_signatures)
     if num_signatures > credential.multisign or len(digests or ()) > num_signatures:
         raise TooManyHashesError("hash")
     if credential.scal != "1" and not digests:

@@ -10,15 +10,17 @@ from rssp.clients.introspection import VerifiedToken
 from rssp.errors import CertificateNotValidError, CredentialDisabledError, InvalidParameterError, UnknownCredentialError
 from rssp.models import Credential
 from rssp.services.authority import certificate_status, read_chain
+from rssp.services.seals import verify_granted_owner, verify_open_to
 from rssp.wire import CredentialDescription, ListRequest
 
 
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
-    """The caller's own credential; a token of one credential opens that one alone. Raises `UnknownCredentialError`."""
-    rows = Credential.objects.filter(credential_id=credential_id, issuer=token.issuer, subject=token.subject)
-    found = rows.select_related("certificate", "key").first()
+    """A credential that is open to the caller; a token of one credential opens that one alone. Raises
+    `UnknownCredentialError`."""
+    found = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key").first()
     if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
         raise UnknownCredentialError("there is no such credential for this user")
+    verify_open_to(credential=found, token=token)
     return found
 
 
@@ -30,8 +32,13 @@ def _approved_credential(token: VerifiedToken) -> object:
 
 
 def list_credentials(*, token: VerifiedToken, request: ListRequest) -> tuple[list[Credential], str | None]:
-    """The caller's credentials, oldest first, and the token of the next page if there is one."""
-    rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
+    """The caller's credentials, or the seals of the owner that a client named, oldest first, and the token of the next
+    page if there is one."""
+    if token.is_client:
+        owner = verify_granted_owner(token=token, user_id=request.user_id)
+        rows = Credential.objects.filter(issuer=token.issuer, subject=owner, is_seal=True)
+    else:
+        rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
     rows = rows.select_related("certificate", "key").order_by("created", "pk")
     found = list(rows)
     if request.page_token is not None:

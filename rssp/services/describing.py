@@ -27,6 +27,20 @@ _PARAMETERS = {
 }
 
 
+def list_methods(version: Version) -> tuple[str, ...]:
+    """With those that the authorization server answers below our addresses (`settings.CSC_AUTH`)."""
+    built = METHODS[version]
+    if settings.CSC_AUTH:
+        built += ("auth/login", "auth/revoke") if settings.CSC_LOGIN else ("auth/revoke",)
+    return built
+
+
+def list_auth_types() -> tuple[str, ...]:
+    """How a service token is to be had (CSC API, 11.1)."""
+    basic = ("basic",) if settings.CSC_AUTH and settings.CSC_LOGIN else ()
+    return (*basic, "oauth2code", "oauth2client")
+
+
 def describe_service(*, version: Version) -> ServiceDescription:
     offered = dict.fromkeys(oid for name in KEY_ALGORITHMS for oid in sign_algos(name))
     return ServiceDescription(
@@ -35,6 +49,7 @@ def describe_service(*, version: Version) -> ServiceDescription:
         region=settings.RSSP_REGION,
         description=settings.RSSP_DESCRIPTION,
         issuer=settings.ISSUER,
-        methods=METHODS[version],
+        auth_types=list_auth_types(),
+        methods=list_methods(version),
         sign_algos=tuple((oid, _PARAMETERS.get(oid)) for oid in offered),
     )

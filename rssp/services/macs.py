@@ -22,6 +22,7 @@ from rssp.models import (
     Credential,
     Extension,
     PasskeyBinding,
+    SealGrant,
 )
 
 Part = str | bytes | int | datetime | None
@@ -85,6 +86,22 @@ def _credential_facts(credential: Credential) -> Iterable[Part]:
     key = credential.key
     yield from (key.key_algorithm, bytes(key.key_id), bytes(key.public_key))
     yield from (credential.scal, credential.auth_mode, credential.auth_expression, credential.multisign)
+    yield int(credential.is_seal)
+
+
+def authenticate_grant(grant: SealGrant) -> None:
+    """Sets the code; to be called before saving whenever one of the facts is set."""
+    grant.mac = make_mac("seal grant", _grant_facts(grant))
+
+
+def verify_grant(grant: SealGrant) -> None:
+    """Raises `TamperingError` unless client, owner, bound and whether it holds are as an operator set them."""
+    if not is_mac(grant.mac, "seal grant", _grant_facts(grant)):
+        raise TamperingError("the seal grant's row was changed")
+
+
+def _grant_facts(grant: SealGrant) -> Iterable[Part]:
+    yield from (grant.client_id, grant.issuer, grant.subject, grant.max_signatures, int(grant.active))
 
 
 def bind_passkey(*, credential: Credential, passkey_id: bytes, public_key: bytes) -> PasskeyBinding:

@@ -51,7 +51,7 @@ def info(_request: HttpRequest, version: Version, _body: dict[str, Any]) -> Http
 def credentials_list(
     _request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
 ) -> HttpResponseBase:
-    wanted = parse_list_request(body, version)
+    wanted = parse_list_request(body, version, is_user_known=not token.is_client)
     found, next_page = list_credentials(token=token, request=wanted)
     answer: dict[str, Any] = {"credentialIDs": [row.credential_id for row in found]}
     if next_page is not None:
@@ -101,7 +101,7 @@ def sign_hash(request: HttpRequest, version: Version, token: VerifiedToken, body
 def sign_polling(
     _request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
 ) -> HttpResponseBase:
-    wanted = parse_polling_request(body, is_user_known=True)
+    wanted = parse_polling_request(body, is_user_known=not token.is_client)
     return JsonResponse(write_signatures(poll_call(bearer=token, request=wanted)))
 
 

@@ -126,7 +126,7 @@ def test_creating_a_credential_is_approved_with_the_passkey_that_it_is_bound_to(
 ) -> None:
     alice.log_in()
     token = flow.token(alice, CREATION)
-    subject = {"commonName": alice.name, "email": alice.email}
+    subject = {"commonName": alice.name, "email": alice.email, "emailVerified": False}
     assert token["authorization_details"] == [CREATION[0] | {"subject": subject}]
     assert token["scope"] == "credential-creation"
     told = server.introspect(token["access_token"])

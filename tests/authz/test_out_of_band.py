@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from authz.approval import build_signing_approval
 from authz.models import AccessToken, BackchannelRequest, Consent, Throttle
-from authz.services import backchannel, throttling
+from authz.services import addresses, backchannel, throttling
 from authz.wire import CIBA
 from tests.authz.conftest import (
     CREATION,
@@ -113,6 +113,10 @@ def test_an_approval_out_of_band_reaches_rssp_and_commits_to_the_client_behind_i
 
 
 def test_a_message_tells_of_it_and_decides_nothing(server: Server, alice: Person, elsewhere: str) -> None:
+    ask(server, alice, elsewhere)
+    assert not mail.outbox  # the address may be a stranger's
+    Consent.objects.all().delete()
+    addresses.trust_address(user=alice.user)
     ask(server, alice, elsewhere, authorization_details=json.dumps(details_for(elsewhere, "Secret merger.pdf")))
     (message,) = mail.outbox
     assert message.to == [alice.email]
@@ -129,6 +133,7 @@ def test_a_message_tells_of_it_and_decides_nothing(server: Server, alice: Person
 def test_a_message_that_cannot_be_sent_costs_nothing(
     server: Server, alice: Person, elsewhere: str, settings: Any
 ) -> None:
+    addresses.trust_address(user=alice.user)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert ask(server, alice, elsewhere).status_code == 200

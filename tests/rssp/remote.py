@@ -108,7 +108,7 @@ def write_digests(given: activation.SigningApproval) -> list[dict[str, Any]]:
     ]
 
 
-def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algorithm: str, **changes: str) -> str:
+def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algorithm: str, **changes: Any) -> str:
     """A token of scope ``credential-creation``."""
     given = activation.CreationApproval(
         nonce=uuid.uuid4().bytes * 2,
@@ -129,7 +129,11 @@ def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algor
         "type": "credential-creation",
         "certificatePolicy": given.certificate_policy,
         "keyAlgorithm": key_algorithm,
-        "subject": {"commonName": given.common_name, "email": given.email},
+        "subject": {
+            "commonName": given.common_name,
+            "email": given.email,
+            "emailVerified": given.email_verified,
+        },
     }
     return remote.grant(
         subject,

@@ -20,6 +20,7 @@ from rssp.models import (
     PasskeyBinding,
     RequestAttribute,
     RequestDecision,
+    SealGrant,
     SigningKey,
 )
 from tests.authz.conftest import Person
@@ -84,12 +85,14 @@ def test_nothing_is_added_changed_or_removed_by_a_form(alice: Signer, operator: 
 
 def test_actions_are_those_that_are_named_and_none_signs() -> None:
     registered = {model: made for model, made in admin.site._registry.items() if model._meta.app_label == "rssp"}
-    assert set(registered) == {*MODELS, CertificateRequest}
+    assert set(registered) == {*MODELS, CertificateRequest, SealGrant}
     assert {model: tuple(made.actions or ()) for model, made in registered.items() if made.actions} == {
         Credential: (
             *("disable", "enable", "make_explicit", "set_pin", "unlock"),
             *("renew", "rekey", "end", "withdraw"),
+            *("mark_as_seal", "unmark_as_seal"),
         ),
+        SealGrant: ("take_back", "give_again"),
         Certificate: ("revoke", "suspend", "resume"),
         CertificateRequest: ("approve", "refuse", "issue", "export", "import_"),
     }

@@ -18,6 +18,7 @@ from rssp.errors import (
     RsspError,
     SignatureCountError,
     TooManyHashesError,
+    UnknownCredentialError,
 )
 from rssp.models import ActivatedDigest, Activation, AuditEvent
 from rssp.services.auditing import Origin
@@ -172,7 +173,7 @@ def test_what_cannot_be_authorised(alice: Signer, given: dict[str, Any], expecte
 def test_only_the_owner_authorises_and_only_while_the_credential_is_open(alice: Signer, bob: Signer) -> None:
     allow(alice, LEASE)
     for token in (bearer_of(bob), bearer_of(alice, issuer="https://elsewhere.example")):
-        with pytest.raises(ActivationRefusedError):
+        with pytest.raises(UnknownCredentialError):
             authorise_again(alice, [LEASE], token=token)
     alice.credential.status = "disabled"
     with pytest.raises(CredentialDisabledError):

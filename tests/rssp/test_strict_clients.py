@@ -49,7 +49,7 @@ def test_info_has_every_member_with_its_type(version: int) -> None:
         assert 0 < len(info[name]) <= 255, name
     assert re.fullmatch(r"\d\.\d\.\d\.\d", info["specs"])
     assert re.fullmatch("[A-Z]{2}", info["region"])
-    assert info["authType"] == ["oauth2code"]
+    assert info["authType"] == ["basic", "oauth2code", "oauth2client"]
     assert not set(info["methods"]) & set(NOT_BUILT[version])
     if version == 1:
         assert info["oauth2"].endswith("/")
@@ -158,3 +158,22 @@ def test_no_body_makes_anything_but_a_json_answer(alice: Signer, asked: Asked, v
 
     try_body()
     assert asked.count == 0
+
+
+@pytest.mark.parametrize(
+    ("is_routed", "is_on", "listed", "basic"),
+    [
+        (True, True, {"auth/login", "auth/revoke"}, True),
+        (True, False, {"auth/revoke"}, False),
+        (False, True, set(), False),
+        (False, False, set(), False),
+    ],
+)
+def test_info_offers_what_the_authorization_server_answers_at_our_addresses(
+    settings: Any, is_routed: bool, is_on: bool, listed: set[str], basic: bool
+) -> None:
+    settings.CSC_AUTH, settings.CSC_LOGIN = is_routed, is_on
+    for version in (1, 2):
+        info = call("info", {}, version=version).json()
+        assert {name for name in info["methods"] if name.startswith("auth/")} == listed
+        assert ("basic" in info["authType"]) is basic

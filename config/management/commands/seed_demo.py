@@ -21,6 +21,7 @@ from authz.authorization_details import CredentialCreation, write_authorization_
 from authz.errors import AddressTakenError
 from authz.models import Application, Passkey
 from authz.services.accounts import create_user
+from authz.services.addresses import trust_address
 from authz.services.oauth_clients import create_client
 from authz.services.passkeys import create_challenge, import_passkey
 from authz.wire import write_approval
@@ -67,6 +68,7 @@ def _seed() -> dict[str, Any]:
         pin = read_demo_pin(person=person, folder=settings.VAR_DIR / "secrets")
         passkey = _ensure_account(person, kept)
         user = passkey.user
+        trust_address(user=user)
         exported = kept.passkey.export(
             rp_id=settings.WEBAUTHN_RP_ID, user_handle=user.sub.bytes, sign_count=passkey.sign_count
         )
@@ -164,7 +166,9 @@ def _approve_creation(passkey: Passkey, key: SoftwarePasskey, key_algorithm: str
     place = {"rp_id": settings.WEBAUTHN_RP_ID, "origin": settings.WEBAUTHN_ORIGIN}
     nonce, expires_at = create_challenge(), int(time.time()) + _SECONDS
     public_key = bytes(passkey.public_key)
-    details = CredentialCreation(_POLICY, key_algorithm).with_subject(common_name=user.name, email=user.email)
+    details = CredentialCreation(_POLICY, key_algorithm).with_subject(
+        common_name=user.name, email=user.email, email_verified=user.is_email_verified
+    )
     approval = build_creation_approval(
         nonce=nonce,
         client_id=settings.GATEWAY_CLIENT_ID,
