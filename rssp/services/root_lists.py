@@ -1,7 +1,7 @@
 """The revocation list of a root whose key is elsewhere: signed there, brought here as a file, published here.
 
 >>> made = sign_root_list()                    # in the safe
->>> import_root_list(encoded=read_content(made))   # in the service
+>>> import_root_list(encoded=bytes(read_content(made).der))   # in the service
 """
 
 import hashlib

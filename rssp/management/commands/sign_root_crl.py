@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             made = sign_root_list()
-            options["output"].write_bytes(read_content(made))
+            options["output"].write_bytes(bytes(read_content(made).der))
         except (RsspError, OSError) as error:
             raise CommandError(f"There is no list: {error}.") from error
         self.stdout.write(f"number {made.number}, {made.entries} entries, until {made.next_update:%Y-%m-%dT%H:%M:%SZ}")
