@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from rssp.admin.base import ReadOnlyAdmin, TabularInline, operator_of
+from rssp.admin.certificates import CertificateAdmin
 from rssp.admin.explicit import AuthenticationObjectInline, ExplicitActions
 from rssp.admin.lifecycle import EndedFilter, ExpiryFilter, LifecycleAdmin
 from rssp.admin.requests import CertificateRequestAdmin
@@ -21,21 +22,13 @@ from rssp.models import (
     ActivatedDigest,
     Activation,
     AuditEvent,
-    Certificate,
     Credential,
     PasskeyBinding,
     SigningKey,
 )
 from rssp.services import granting, operating
 
-__all__ = ["CertificateRequestAdmin", "SealGrantAdmin"]
-
-# What an operator may say of a signer's or a seal's certificate (RFC 5280, 5.3.1).
-_REASON_CODES = [
-    (reason.value, reason.label)
-    for reason in Certificate.Reason
-    if reason not in {Certificate.Reason.CA_COMPROMISE, Certificate.Reason.CERTIFICATE_HOLD}
-]
+__all__ = ["CertificateAdmin", "CertificateRequestAdmin", "SealGrantAdmin"]
 
 
 class PasskeyBindingInline(TabularInline):
@@ -137,62 +130,6 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     list_display = ["pk", "key_algorithm", "storage", "state", "one_time", "created", "assigned", "destroyed"]
     list_filter = ["state", "storage", "key_algorithm", "one_time", "created"]
     fields = [*("key_algorithm", "storage", "kek", "state", "one_time", "created", "assigned", "destroyed")]
-
-
-@admin.register(Certificate)
-class CertificateAdmin(ReadOnlyAdmin):
-    list_display = ["serial_number", "subject", "role", "status", "state", "not_after", "revoked_at"]
-    list_filter = ["role", "status", "state", "profile"]
-    search_fields = ["serial_number", "subject"]
-    exclude = ["der", "hsm_key_id"]
-    actions = ["revoke", "suspend", "resume"]
-
-    @admin.action(description=_("Revoke for ever"), permissions=["operate"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:
-        reason, code = self.read_reason(request), request.POST.get("code", "")
-        rows = self._of_others(chosen)
-        if not reason or code not in dict(_REASON_CODES):
-            question = gettext(
-                "These certificates will be revoked for ever, and their credentials sign nothing any more:"
-            )
-            sentences = [(row, f"{row.serial_number}: {row.subject}") for row in rows]
-            return self.ask(request, action="revoke", question=question, sentences=sentences, codes=_REASON_CODES)
-        operator = operator_of(request)
-        done = sum(
-            operating.revoke(certificate=row, reason_code=code, reason=reason, operator=operator) for row in rows
-        )
-        messages.success(request, ngettext("%d certificate revoked.", "%d certificates revoked.", done) % done)
-        return None
-
-    @admin.action(description=_("Suspend: on hold until resumed or revoked"), permissions=["operate"])
-    def suspend(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:
-        question = gettext(
-            "These certificates will be on hold, and their credentials sign nothing, not even what is approved now:"
-        )
-        return self._hold(request, chosen, "suspend", question)
-
-    @admin.action(description=_("Resume what is suspended"), permissions=["operate"])
-    def resume(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:
-        question = gettext("These certificates will be valid again, as if they had never been on hold:")
-        return self._hold(request, chosen, "resume", question)
-
-    def _hold(
-        self, request: HttpRequest, chosen: QuerySet[Certificate], action: str, question: str
-    ) -> TemplateResponse | None:
-        reason = self.read_reason(request)
-        rows = self._of_others(chosen)
-        if not reason:
-            sentences = [(row, f"{row.serial_number}: {row.subject}") for row in rows]
-            return self.ask(request, action=action, question=question, sentences=sentences)
-        act = {"suspend": operating.suspend, "resume": operating.resume}[action]
-        operator = operator_of(request)
-        done = sum(act(certificate=row, reason=reason, operator=operator) for row in rows)
-        messages.success(request, ngettext("%d certificate changed.", "%d certificates changed.", done) % done)
-        return None
-
-    def _of_others(self, chosen: QuerySet[Certificate]) -> QuerySet[Certificate]:
-        """The service's own certificates are not met by an action of a list."""
-        return chosen.filter(role__in=[Certificate.Role.SIGNER, Certificate.Role.SEAL])
 
 
 @admin.register(Activation)

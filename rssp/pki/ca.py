@@ -74,7 +74,7 @@ def verify_certificate(*, der: bytes, draft: Draft, issuer: Issuer) -> None:
         "key usage": usage.critical and usage.value == build_key_usage(draft.profile),
         "basic constraints": constraints.critical and constraints.value.ca is draft.profile.is_authority,
         "qualified statements": (QC_STATEMENTS in found) is draft.profile.states_semantics,
-        "alternative name": _email_of(certificate) == draft.email,
+        "alternative name": email_of(certificate) == draft.email,
         "extensions": found == wanted,
     }
     if wrong := [name for name, is_right in lint.items() if not is_right]:
@@ -124,7 +124,8 @@ def issuer_key(issuer: Issuer) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def _email_of(certificate: x509.Certificate) -> str | None:
+def email_of(certificate: x509.Certificate) -> str | None:
+    """The alternative name's address."""
     try:
         extension = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
