@@ -189,7 +189,6 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.WrongCertificateError, 500, "server_error", _fixed(SERVER_ERROR)),
-    (errors.RenewalError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CeremonyError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CertificateLintError, 500, "server_error", _fixed(SERVER_ERROR)),
 )

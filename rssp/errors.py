@@ -318,10 +318,6 @@ class AttributeDiffersError(CertificateSubjectError):
     """The name that was asked for is not the one that an operator verified."""
 
 
-class RenewalError(AuthorityError):
-    """This certificate gets no successor: it is revoked, on hold, an authority's or not from here."""
-
-
 class CeremonyError(AuthorityError):
     """A file that came from another installation, or how it came, is not what the authority takes."""
 

@@ -19,7 +19,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from rssp.admin.base import ReadOnlyAdmin, operator_of
-from rssp.errors import AuthorityError, HsmError
 from rssp.models import Certificate
 from rssp.pki.reading import describe_certificate
 from rssp.services import operating, overview
@@ -75,7 +74,7 @@ class CertificateAdmin(ReadOnlyAdmin):
     date_hierarchy = "not_after"
     exclude = ["der", "hsm_key_id"]
     readonly_fields = ["contents", "downloads"]
-    actions = ["renew", "revoke", "suspend", "resume"]
+    actions = ["revoke", "suspend", "resume"]
     change_list_template = "rssp/certificate_list.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -124,23 +123,6 @@ class CertificateAdmin(ReadOnlyAdmin):
             "expiring": overview.count_expiring(),
         }
         return TemplateResponse(request, "rssp/authority.html", context)
-
-    @admin.action(description=_("Renew: a new certificate for the same name and key"), permissions=["operate"])
-    def renew(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:
-        reason, rows = self.read_reason(request), self._of_others(chosen)
-        if not reason:
-            question = gettext("Each of these gets a successor for the same name and key, which its credential takes:")
-            sentences = [(row, f"{row.serial_number}: {row.subject}, until {row.not_after:%Y-%m-%d}") for row in rows]
-            return self.ask(request, action="renew", question=question, sentences=sentences)
-        operator = operator_of(request)
-        for row in rows:
-            try:
-                made = operating.renew(certificate=row, reason=reason, operator=operator)
-            except (AuthorityError, HsmError) as error:
-                messages.error(request, f"{row.serial_number}: {error}.")
-            else:
-                messages.success(request, f"{row.serial_number} → {made.serial_number}")
-        return None
 
     @admin.action(description=_("Revoke for ever"), permissions=["operate"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Certificate]) -> TemplateResponse | None:

@@ -28,10 +28,9 @@ from rssp.errors import (
     CertificatePolicyError,
     CertificateSubjectError,
     KeyNotFoundError,
-    RenewalError,
 )
 from rssp.models import Certificate
-from rssp.pki.ca import Draft, Issuer, build_certificate, email_of
+from rssp.pki.ca import Draft, Issuer, build_certificate
 from rssp.pki.extensions import Addresses
 from rssp.pki.keys import verify_certifiable_key
 from rssp.pki.linting import lint_draft
@@ -165,35 +164,6 @@ def issue_certificate(
         not_after=not_after,
     )
     return _issue(draft, issuer, renews=renews)
-
-
-def renew_certificate(*, certificate: Certificate) -> Certificate:
-    """The successor of a signer's or a seal's certificate from here: same profile, name and key, dates from now on.
-    Asked again while that is valid, it is the same one. Raises `RenewalError` and what `issue_certificate` raises."""
-    profile = SUBSCRIBER_PROFILES.get(certificate.profile)
-    if profile is None or profile.role != certificate.role or certificate.issuer is None:
-        raise RenewalError("only a signer's or a seal's certificate is renewed")
-    if certificate.issuer.role != ISSUING.role:
-        raise RenewalError("the certificate is another authority's")
-    if certificate.state != Certificate.State.ISSUED or certificate.status != Certificate.Status.VALID:
-        raise RenewalError("the certificate is revoked, on hold or was never issued")
-    if profile.name not in settings.RSSP_CERTIFICATE_POLICIES:
-        raise CertificatePolicyError("there is no such certificate policy any more")
-    again = certificate.renewals.filter(state=Certificate.State.ISSUED, status=Certificate.Status.VALID).first()
-    if again is not None:
-        return again
-    old, issuer = x509.load_der_x509_certificate(bytes(certificate.der)), read_authority(role=ISSUING.role)
-    not_before, not_after = _validity(profile, until=issuer.not_after)
-    draft = Draft(
-        profile=profile,
-        serial_number=x509.random_serial_number(),
-        subject=old.subject,
-        email=email_of(old),
-        public_key=old.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        not_before=not_before,
-        not_after=not_after,
-    )
-    return _issue(draft, issuer, renews=certificate)
 
 
 def verify_issuable(*, certificate_policy: str, subject: Subject) -> None:
@@ -344,7 +314,6 @@ def _issue(
             issuer=issuer,
             renews=renews,
             partition=partition,
-            renews=renews,
             subject=draft.subject.rfc4514_string(),
             public_key_sha256=hashlib.sha256(draft.public_key).hexdigest(),
             not_before=draft.not_before,

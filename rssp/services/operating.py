@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 
 from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, SigningKey
 from rssp.services.auditing import record_events
-from rssp.services.authority import renew_certificate
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import destroy_key
 from rssp.services.revoking import resume_certificate, revoke_certificate, suspend_certificate
@@ -48,16 +47,6 @@ def revoke(*, certificate: Certificate, reason_code: str, reason: str, operator:
             return False
         _record(certificate, f"revoked ({reason_code}): {reason}", operator)
     return True
-
-
-def renew(*, certificate: Certificate, reason: str, operator: Operator) -> Certificate:
-    """The successor of a signer's or a seal's certificate, which its credential has from now on. Asked again, it is the
-    same one. Raises `RenewalError` and what `issue_certificate` raises."""
-    made = renew_certificate(certificate=certificate)
-    with transaction.atomic(using=router.db_for_write(Certificate)):
-        _record(certificate, f"renewed as {made.serial_number}: {reason}", operator)
-        Credential.objects.filter(certificate=certificate).update(certificate=made)
-    return made
 
 
 def suspend(*, certificate: Certificate, reason: str, operator: Operator) -> bool:

@@ -2,21 +2,17 @@
 
 import re
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
-from rssp.errors import CertificatePolicyError, RenewalError
-from rssp.models import AuditEvent, Certificate
+from rssp.models import Certificate
 from rssp.services import authority
 from rssp.services.revocation_lists import read_revocation_list
-from rssp.services.revoking import revoke_certificate
 from tests.authz.conftest import Person
-from tests.rssp.conftest import Asked, Signer, digest
-from tests.rssp.test_admin import act, operator, page_of
+from tests.rssp.conftest import Signer
+from tests.rssp.test_admin import operator, page_of
 
 __all__ = ["operator"]
 LIST = "/admin/rssp/certificate/"
@@ -90,47 +86,3 @@ def test_the_authority_is_seen_at_a_glance(alice: Signer, operator: Person) -> N
     ):
         assert words in rows["issuing"]
     assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", page)
-
-
-def test_a_renewed_certificate_has_the_same_key_and_its_credential_signs_on(
-    alice: Signer, operator: Person, asked: Asked
-) -> None:
-    old = alice.credential.certificate
-    page = page_of(act(operator, "renew", old))
-    assert old.serial_number in page
-    assert asked.count == 0
-    act(operator, "renew", old, confirmed="yes", reason="it ends soon")
-    alice.credential.refresh_from_db()
-    new = alice.credential.certificate
-    assert (new.renews, new.public_key_sha256, new.subject) == (old, old.public_key_sha256, old.subject)
-    assert new.serial_number != old.serial_number
-    event = AuditEvent.objects.filter(action="administer").latest("sequence")
-    assert event.reason.endswith("it ends soon")
-    assert alice.sign(alice.approve(digest("Lease")), digest("Lease")).status_code == 200
-    count = Certificate.objects.count()
-    act(operator, "renew", old, confirmed="yes", reason="once more")
-    assert Certificate.objects.count() == count
-
-
-@pytest.mark.parametrize("spoil", ["revoked", "authority", "policy", "intended"])
-def test_nothing_else_is_renewed(spoil: str, alice: Signer, asked: Asked, settings: Any) -> None:
-    certificate, error = alice.credential.certificate, RenewalError
-    match spoil:
-        case "revoked":
-            revoke_certificate(certificate=certificate, reason="key_compromise")
-        case "authority":
-            certificate = authority.read_authority(role="issuing")
-        case "policy":
-            settings.RSSP_CERTIFICATE_POLICIES, error = ["signer"], CertificatePolicyError
-        case "intended":
-            certificate.state = Certificate.State.INTENDED
-    before = asked.count
-    with pytest.raises(error):
-        authority.renew_certificate(certificate=certificate)
-    assert asked.count == before
-
-
-def test_an_authority_is_not_renewed_from_the_list(alice: Signer, operator: Person) -> None:
-    issuing, count = authority.read_authority(role="issuing"), Certificate.objects.count()
-    act(operator, "renew", issuing, confirmed="yes", reason="by mistake")
-    assert Certificate.objects.count() == count
