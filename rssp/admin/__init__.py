@@ -18,6 +18,7 @@ from rssp.admin.explicit import AuthenticationObjectInline, ExplicitActions
 from rssp.admin.lifecycle import EndedFilter, ExpiryFilter, LifecycleAdmin
 from rssp.admin.requests import CertificateRequestAdmin
 from rssp.admin.seals import SealGrantAdmin
+from rssp.admin.timestamps import TimestampAdmin
 from rssp.models import (
     ActivatedDigest,
     Activation,
@@ -28,7 +29,7 @@ from rssp.models import (
 )
 from rssp.services import granting, operating
 
-__all__ = ["CertificateAdmin", "CertificateRequestAdmin", "SealGrantAdmin"]
+__all__ = ["CertificateAdmin", "CertificateRequestAdmin", "SealGrantAdmin", "TimestampAdmin"]
 
 
 class PasskeyBindingInline(TabularInline):

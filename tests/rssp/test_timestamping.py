@@ -16,6 +16,7 @@ from django.core.checks import run_checks
 from django.db import connections
 from django.test import Client
 
+from authz.models import User
 from rssp.models import Certificate, Timestamp, TimestampTally
 from rssp.pki.clock import Clock, KernelState, KernelTimeSource, Unvouched, read_kernel_state
 from rssp.pki.tsa import DEMONSTRATION_POLICIES
@@ -23,6 +24,7 @@ from rssp.services import timestamping
 from rssp.services.authority import read_chain
 from rssp.services.timestamping import clear_timestamps
 from rssp.views.timestamping import LONGEST_QUERY, QUERY, REPLY
+from tests.authz.conftest import Person
 from tests.conformance.tables import TIMESTAMP
 from tests.rssp import remote as remote_side
 from tests.rssp.conftest import ALIAS, Asked, Signer, call, digest, have_authority
@@ -349,6 +351,18 @@ def test_a_service_token_may_be_required(authority: Token, remote: remote_side.R
     for _ in range(3):  # whoever is known is not counted by address
         assert stamp(Authorization=f"Bearer {good}").status == "granted"
     assert set(Timestamp.objects.values_list("client_id", flat=True)) == {"paraph-gateway"}
+
+
+def test_operators_look_tokens_up_and_change_none(authority: Token) -> None:
+    stamp()
+    person = Person("Bob").exist()
+    User.objects.filter(email=person.email).update(is_staff=True, is_superuser=True)
+    person.log_in("/admin/")
+    row = Timestamp.objects.get()
+    assert row.serial_number in person.browser.get(f"/admin/rssp/timestamp/?q={LEASE.hex()}").content.decode()
+    assert person.browser.post(f"/admin/rssp/timestamp/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Client().get("/admin/rssp/timestamp/").status_code == 302
+    assert Timestamp.objects.get() == row
 
 
 def test_records_go_when_their_retention_ends_and_the_count_stays(authority: Token, settings: Any) -> None:
