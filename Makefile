@@ -1,6 +1,6 @@
 # What each target needs is installed when it runs; nothing is installed twice.
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test check lock clean
+.PHONY: help run demo seed test soak check lock clean
 PYTHON := .venv/bin/python
 
 help: ## list the targets
@@ -20,6 +20,10 @@ seed: ## print the running instance's demo data as JSON (make -s seed)
 test: ## run every test; ARGS="-k name" goes to pytest
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.test $(ARGS)
+
+soak: ## race and kill for an hour, and write docs/soak.md (SOAK_ROUNDS, SOAK_KILLS, SOAK_SEED)
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.soak $(ARGS)
 
 check: ## what a change must pass: lint, types, contracts, migrations, deployment checks, every test
 	@scripts/bootstrap.sh test

@@ -5,6 +5,7 @@ and with Redis as the workers' broker.
 """
 
 import base64
+import os
 import random
 import secrets
 from collections import Counter
@@ -31,6 +32,8 @@ from tests.support.walk import digest_of
 
 T = TypeVar("T")
 PARALLEL = 50
+# `make soak` asks for more.
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
 SQLITE = pytest.param("chain", marks=[pytest.mark.instance, pytest.mark.xdist_group("flows-one")], id="sqlite")
 POSTGRESQL = pytest.param(
     "several",
@@ -85,8 +88,8 @@ def at_once(calls: Sequence[Callable[[httpx.Client], T]]) -> list[T]:
         return list(threads.map(run, calls))
 
 
-def use(signer: Signer, token: str, digest: bytes) -> Callable[[httpx.Client], httpx.Response]:
-    return lambda http: replace(signer.client, http=http).sign(token, signer.credential, [digest])
+def use(signer: Signer, token: str, *digests: bytes) -> Callable[[httpx.Client], httpx.Response]:
+    return lambda http: replace(signer.client, http=http).sign(token, signer.credential, list(digests))
 
 
 def processes_that_signed(chain: Chain) -> int:
@@ -107,7 +110,7 @@ def sign_until_every_process_did(signer: Signer, processes: int) -> None:
 
 
 @on_both
-@pytest.mark.parametrize("round_", range(3))
+@pytest.mark.parametrize("round_", range(ROUNDS))
 def test_fifty_uses_of_one_approval_are_one_signature(where: Signer, round_: int) -> None:
     chain, lease = where.chain, digest_of(secrets.token_hex(8))
     token = where.ask(lease)
@@ -122,12 +125,13 @@ def test_fifty_uses_of_one_approval_are_one_signature(where: Signer, round_: int
 
 
 @on_both
-def test_fifty_uses_of_ten_approved_digests_are_ten_signatures(where: Signer) -> None:
+@pytest.mark.parametrize("round_", range(max(1, ROUNDS // 3)))
+def test_fifty_uses_of_ten_approved_digests_are_ten_signatures(where: Signer, round_: int) -> None:
     chain, digests = where.chain, [digest_of(secrets.token_hex(8)) for _ in range(10)]
     token = where.ask(*digests)
     before = chain.signatures_made()
     wanted = digests * 5
-    random.Random(11).shuffle(wanted)  # noqa: S311  (an order, no secret)
+    random.Random(round_).shuffle(wanted)  # noqa: S311  (an order, no secret)
     answers = at_once([use(where, token, digest) for digest in wanted])
     assert Counter(answer.status_code for answer in answers) == {200: 10, 400: 40}
     pairs = zip(wanted, answers, strict=True)
@@ -138,6 +142,65 @@ def test_fifty_uses_of_ten_approved_digests_are_ten_signatures(where: Signer) ->
     key = public_key_of(where)
     for digest, signature in given:
         key.verify(_decoded(signature), digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+
+
+@on_both
+def test_fifty_replays_of_a_used_approval_are_no_signature(where: Signer) -> None:
+    chain, lease = where.chain, digest_of(secrets.token_hex(8))
+    token = where.ask(lease)
+    assert where.sign(token, lease).status_code == 200
+    before = chain.sign_calls()
+    answers = at_once([use(where, token, lease)] * PARALLEL)
+    assert {answer.status_code for answer in answers} == {400}
+    assert chain.sign_calls() == before
+
+
+@on_both
+def test_fifty_calls_with_added_and_doubled_digests_cannot_slip_in_beside_the_one_approved(where: Signer) -> None:
+    chain, lease, other = where.chain, digest_of(secrets.token_hex(8)), digest_of(secrets.token_hex(8))
+    token = where.ask(lease)
+    before = chain.signatures_made()
+    lists = [[lease], [lease, other], [lease, lease], [other], [other, lease]] * (PARALLEL // 5)
+    answers = at_once([use(where, token, *digests) for digests in lists])
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+    assert [lists[index] for index, answer in enumerate(answers) if answer.status_code == 200] == [[lease]]
+    assert chain.signatures_made() == before + 1
+    assert chain.ledger([lease, other]) == ["signed"]
+
+
+@on_both
+def test_fifty_calls_for_all_of_an_approval_are_all_of_it_once(where: Signer) -> None:
+    """Two are approved: whoever takes both takes them whole, and nobody gets a third."""
+    chain, digests = where.chain, [digest_of(secrets.token_hex(8)) for _ in range(2)]
+    token = where.ask(*digests)
+    before = chain.signatures_made()
+    answers = at_once([use(where, token, *digests)] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+    assert chain.signatures_made() == before + 2
+
+
+@on_both
+def test_fifty_extensions_of_one_sad_are_one_and_the_count_is_not_doubled(where: Signer) -> None:
+    chain, credential = where.chain, create(where, "--pin-file", pin_file(where.chain))
+    digests = [digest_of(secrets.token_hex(8)) for _ in range(2)]
+    body = authorize_body(credential, digests, 2, authData=[{"id": "PIN", "value": PIN}])
+    sad = where.client.call("credentials/authorize", body, where.service_token).json()["SAD"]
+
+    def extend(http: httpx.Client) -> httpx.Response:
+        asked = {"credentialID": credential, "SAD": sad}
+        return replace(where.client, http=http).call("credentials/extendTransaction", asked, where.service_token)
+
+    answers = at_once([extend] * PARALLEL)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
+    fresh = next(answer.json()["SAD"] for answer in answers if answer.status_code == 200)
+    before = chain.signatures_made()
+
+    def sign(which: str, digest: bytes) -> Callable[[httpx.Client], httpx.Response]:
+        return lambda http: replace(where.client, http=http).sign(where.service_token, credential, [digest], SAD=which)
+
+    answers = at_once([sign(which, digest) for which in (sad, fresh) for digest in digests] * 10)
+    assert Counter(answer.status_code for answer in answers) == {200: 2, 400: 38}
+    assert chain.signatures_made() == before + 2
 
 
 @on_both
