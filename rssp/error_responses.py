@@ -89,6 +89,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.SignatureCountError, 400, "invalid_request", _fixed("Invalid value for parameter numSignatures")),
     (errors.EmptyHashError, 400, "invalid_request", _fixed("Empty hash parameter")),
     (errors.TooManyHashesError, 400, "invalid_request", _fixed("Numbers of signatures is too high")),
+    (errors.SignedAttributesError, 400, "invalid_request", lambda error, _: f"Invalid signed attributes: {error}"),
     (errors.HashEncodingError, 400, "invalid_request", _fixed("Invalid Base64 hash string parameter")),
     (errors.DigestLengthError, 400, "invalid_request", _fixed("Invalid digest value length")),
     (errors.SignAlgoError, 400, "invalid_request", _fixed("Invalid parameter signAlgo")),

@@ -123,6 +123,10 @@ class TooManyHashesError(InvalidRequestError):
     """More digests than one approval can hold."""
 
 
+class SignedAttributesError(InvalidRequestError):
+    """CMS signed attributes that are not what may be signed. ``str`` says why."""
+
+
 class HashEncodingError(InvalidRequestError):
     """A digest is not base64."""
 

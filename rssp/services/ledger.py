@@ -39,7 +39,9 @@ from rssp.services.macs import verify_activation_mac
 log = logging.getLogger(__name__)
 
 State = ActivatedDigest.State
+# What signHash signs is a digest of what is signed; a document's own is signed by way of signed attributes alone.
 SIGNABLE_HASH_TYPE = "dtbsr"
+DOCUMENT_HASH_TYPE = "sdr"
 ANY_DIGEST = ""
 
 
@@ -105,7 +107,13 @@ def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentS
 
 
 def reserve_digests(
-    *, activation: Activation, sad_checksum: str, epoch: Epoch, hash_algorithm_oid: str, digests: Sequence[bytes]
+    *,
+    activation: Activation,
+    sad_checksum: str,
+    epoch: Epoch,
+    hash_algorithm_oid: str,
+    digests: Sequence[bytes],
+    hash_type: str = SIGNABLE_HASH_TYPE,
 ) -> Reservation:
     """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
 
@@ -121,7 +129,7 @@ def reserve_digests(
         if activation.credential is None:
             raise ActivationRefusedError("what was approved is no signature")
         verify_usable(credential=activation.credential)
-        chosen = _choose_rows(read_slots(activation=activation), hash_algorithm_oid, digests)
+        chosen = _choose_rows(read_slots(activation=activation), hash_type, hash_algorithm_oid, digests)
         rows = tuple(slot.pk for slot in chosen)
         free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
         if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):
@@ -140,7 +148,7 @@ def read_slots(*, activation: Activation) -> list[ActivatedDigest]:
 
 
 def _choose_rows(
-    slots: Sequence[ActivatedDigest], hash_algorithm_oid: str, digests: Sequence[bytes]
+    slots: Sequence[ActivatedDigest], hash_type: str, hash_algorithm_oid: str, digests: Sequence[bytes]
 ) -> list[ActivatedDigest]:
     """A row for each occurrence, in the call's order: one of its own digest, or else one for any digest.
 
@@ -150,7 +158,7 @@ def _choose_rows(
     free: dict[str, list[ActivatedDigest]] = defaultdict(list)
     is_withdrawn = False
     for slot in slots:
-        if slot.hash_type == SIGNABLE_HASH_TYPE and slot.hash_algorithm_oid in (hash_algorithm_oid, ""):
+        if slot.hash_type == hash_type and slot.hash_algorithm_oid in (hash_algorithm_oid, ""):
             held[slot.digest] += 1
             is_withdrawn |= slot.state == State.WITHDRAWN
             if slot.state == State.AUTHORISED:

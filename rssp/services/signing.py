@@ -38,7 +38,7 @@ from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import open_key
-from rssp.services.ledger import Reservation, record_intent, record_outcomes, reserve_digests
+from rssp.services.ledger import SIGNABLE_HASH_TYPE, Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.services.macs import verify_credential
 from rssp.wire import SignHashRequest, decode_hashes
 
@@ -75,10 +75,16 @@ def verify_call(*, bearer: VerifiedToken, request: SignHashRequest, origin: Orig
         return SigningCall(credential, activation, sad_checksum, epoch, operation, digests, bearer, origin)
 
 
-def perform(*, call: SigningCall) -> list[bytes]:
-    """Takes the digests, signs them and answers the signatures."""
+def perform(
+    *, call: SigningCall, hash_type: str = SIGNABLE_HASH_TYPE, to_be_signed: tuple[bytes, ...] | None = None
+) -> list[bytes]:
+    """Takes the digests, signs them and answers the signatures.
+
+    ``to_be_signed`` are other digests of the same number, which this service computed over what it found to be about
+    the digests that are taken (`signing_attributes`).
+    """
     with _refusals_recorded(call.bearer, call.credential.credential_id, call.origin):
-        return _sign(call)
+        return _sign(call, hash_type, to_be_signed or call.digests)
 
 
 @contextmanager
@@ -146,7 +152,7 @@ def _is_same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _sign(call: SigningCall) -> list[bytes]:
+def _sign(call: SigningCall, hash_type: str, to_be_signed: tuple[bytes, ...]) -> list[bytes]:
     public_key = read_public_key(credential=call.credential)
     with open_key(key=call.credential.key) as signer:
         reservation = reserve_digests(
@@ -155,26 +161,31 @@ def _sign(call: SigningCall) -> list[bytes]:
             epoch=call.epoch,
             hash_algorithm_oid=HASH_OIDS[call.operation.hash_name],
             digests=call.digests,
+            hash_type=hash_type,
         )
         record_intent(reservation=reservation)
-        return _use_key(signer, public_key, reservation, call.operation, call.origin)
+        return _use_key(signer, public_key, reservation, to_be_signed, call)
 
 
 def _use_key(
-    signer: DigestSigner, public_key: bytes, reservation: Reservation, operation: SigningOperation, origin: Origin
+    signer: DigestSigner,
+    public_key: bytes,
+    reservation: Reservation,
+    to_be_signed: tuple[bytes, ...],
+    call: SigningCall,
 ) -> list[bytes]:
     """Signs each digest once. Whatever ends this, every row gets an outcome, or keeps its intent for the sweep."""
     signatures: list[bytes] = []
     asked = 0
     try:
-        for digest in reservation.digests:
+        for digest in to_be_signed:
             asked += 1
-            signature = signer.sign_digest(operation=operation, digest=digest)
-            verify_signature(public_key=public_key, operation=operation, digest=digest, signature=signature)
+            signature = signer.sign_digest(operation=call.operation, digest=digest)
+            verify_signature(public_key=public_key, operation=call.operation, digest=digest, signature=signature)
             signatures.append(signature)
     except HsmError as error:
         # An HSM that is gone now may have signed: this is no longer "try again".
         raise SigningFailedError(str(error)) from error
     finally:
-        record_outcomes(reservation=reservation, signatures=signatures, asked=asked, origin=origin)
+        record_outcomes(reservation=reservation, signatures=signatures, asked=asked, origin=call.origin)
     return signatures
