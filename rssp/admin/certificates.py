@@ -68,7 +68,7 @@ class EndFilter(admin.SimpleListFilter):
 
 @admin.register(Certificate)
 class CertificateAdmin(ReadOnlyAdmin):
-    list_display = ["serial_number", "subject", "profile", "status", "state", "not_after", "revoked_at"]
+    list_display = ["subject", "profile", "status", "not_after", "state", "serial_number", "revoked_at"]
     list_filter = [EndFilter, "profile", "status", "state", "role"]
     search_fields = ["serial_number", "subject", "public_key_sha256"]
     date_hierarchy = "not_after"
