@@ -211,7 +211,8 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     if status in {401, 403}:
         response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
     if status in {429, 503}:
-        response["Retry-After"] = RETRY_AFTER_SECONDS
+        seconds = str(error.seconds) if isinstance(error, errors.TooManyChallengesError) else RETRY_AFTER_SECONDS
+        response["Retry-After"] = seconds
     return response
 
 

@@ -221,7 +221,12 @@ class ApprovalDeniedError(FactorError):
 
 
 class TooManyChallengesError(RsspError):
-    """A one-time password was sent a moment ago, or the signer was sent or asked too much lately."""
+    """A one-time password was sent a moment ago, or the signer was sent or asked too much lately. Try again in so many
+    ``seconds``."""
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class MessageNotSentError(RsspError):

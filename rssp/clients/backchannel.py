@@ -91,7 +91,9 @@ def _post(endpoint: str, form: dict[str, str]) -> dict[str, Any]:
     except ValueError:
         body = None
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise TooManyChallengesError("the signer was asked too often")
+        told = response.headers.get("Retry-After", "")
+        seconds = int(told) if told.isascii() and told.isdigit() and len(told) < 6 else 60
+        raise TooManyChallengesError("the signer was asked too often", seconds=seconds)
     is_ours = response.status_code in {httpx.codes.OK, httpx.codes.BAD_REQUEST, httpx.codes.FORBIDDEN}
     if not is_ours or not isinstance(body, dict):
         log.error("%s answered %s", endpoint, response.status_code)

@@ -214,7 +214,9 @@ def test_a_server_that_does_not_ask(
         return answer
 
     monkeypatch.setattr(alice.remote, "_ask", fail)
-    assert authorize(alice, bearer, LEASE, authData=data(KEY=None)).status_code == status
+    refusal = authorize(alice, bearer, LEASE, authData=data(KEY=None))
+    assert refusal.status_code == status
+    assert refusal.headers.get("Retry-After") == {503: "5", 400: None, 429: "60"}[status]
     assert not PendingAuthorization.objects.exists()
     assert factor(alice.credential, "KEY").attempts == (0 if status == 503 else 1)
 
