@@ -26,6 +26,8 @@ def spied(folder: Path, **settings: str) -> dict[str, str]:
         "PKCS11_MODULE": SPY,
         "PKCS11SPY": MODULE,
         "PKCS11SPY_OUTPUT": str(folder / "spy" / "log"),
+        # What is counted are signers' signatures; the authority's own lists would come in between.
+        "CRL_RENEWAL_SECONDS": "86400",
         "GUNICORN_CMD_ARGS": f"--config {ROOT / 'tests' / 'flows' / 'gunicorn_config.py'}",
         **settings,
     }
