@@ -336,6 +336,9 @@ if "rssp" in ROLES:
     LONGEST_RESULT_VALIDITY = timedelta(seconds=env_int("LONGEST_RESULT_VALIDITY_SECONDS", 3600))
     MOST_WAITING_CALLS = env_int("MOST_WAITING_CALLS", 100)
     RESPONSE_URI_HOSTS = tuple(env_list("RESPONSE_URI_HOSTS"))
+    # Calls of the API in a minute that a web process answers: for one client, and for one address without a token.
+    CSC_CALLS_PER_CLIENT = env_int("CSC_CALLS_PER_CLIENT", 6000)
+    CSC_CALLS_PER_ADDRESS = env_int("CSC_CALLS_PER_ADDRESS", 600)
     # Time-stamping (docs/timestamping.md).
     TSA_TIME_SOURCE = env_str("TSA_TIME_SOURCE", "none" if DEVELOPMENT else "kernel")
     TSA_POLICY_OID = env_str("TSA_POLICY_OID", "")
@@ -441,7 +444,7 @@ if "rssp" in ROLES:
         "task": "rssp.sweep_requests",
         "schedule": schedule(timedelta(seconds=env_int("REQUEST_SWEEP_SECONDS", 60))),
     }
-    CELERY_BEAT_SCHEDULE["clear what explicit mode left"] = {
+    CELERY_BEAT_SCHEDULE["clear what is over at rssp"] = {
         "task": "rssp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
     }

@@ -138,14 +138,33 @@ def check_time_source(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_revocation(**_kwargs: Any) -> list[CheckMessage]:
-    """``rssp.E030`` lists or answers that end before anybody has them, or limits that let nobody ask; ``rssp.W030`` a
+    """``rssp.E030`` lists or answers that end before anybody has them, or lists of nothing; ``rssp.W030`` a
     list that is renewed less often than once a day (EN 319 411-1, 6.3.9)."""
     found: list[CheckMessage] = []
     if timedelta(hours=1) > settings.CRL_LIFETIME or timedelta(minutes=2) > settings.OCSP_LIFETIME:
         found.append(Error("CRL_LIFETIME_HOURS is 1 at least, OCSP_LIFETIME_MINUTES 2.", id="rssp.E030"))
-    if min(settings.CRL_PARTITION_SIZE, settings.OCSP_SIGNATURES_PER_ADDRESS, settings.OCSP_SIGNATURES) < 1:
-        names = "CRL_PARTITION_SIZE, OCSP_SIGNATURES_PER_ADDRESS and OCSP_SIGNATURES"
-        found.append(Error(f"{names} are 1 at least.", id="rssp.E030"))
+    if settings.CRL_PARTITION_SIZE < 1:
+        found.append(Error("CRL_PARTITION_SIZE is 1 at least.", id="rssp.E030"))
     if timedelta(hours=48) < settings.CRL_LIFETIME:
         found.append(Warning("With this CRL_LIFETIME_HOURS a list is not renewed every day.", id="rssp.W030"))
     return found
+
+
+_LIMITS = (
+    *("CSC_CALLS_PER_CLIENT", "CSC_CALLS_PER_ADDRESS", "OCSP_SIGNATURES_PER_ADDRESS", "OCSP_SIGNATURES"),
+    "TSA_TOKENS_PER_MINUTE",
+)
+
+
+@register(Tags.security)
+def check_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E035``: limits that are no number a minute."""
+    wrong = [name for name in _LIMITS if getattr(settings, name) < 0]
+    return [Error(f"{name} must be 0 (no limit) or above.", id="rssp.E035") for name in wrong]
+
+
+@register(Tags.security, deploy=True)
+def check_open_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.W035``: callers that may keep the service busy. Time-stamps are ``rssp.W021``'s."""
+    open_ = [name for name in _LIMITS[:-1] if not getattr(settings, name)]
+    return [Warning(f"{name} is 0: nothing bounds what one caller may ask.", id="rssp.W035") for name in open_]

@@ -159,12 +159,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.CertificateKeyError, 400, "invalid_request", lambda error, _: f"The certificate cannot be made: {error}."),
     (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
     (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
-    (
-        errors.TooManyTimestampsError,
-        429,
-        "temporarily_unavailable",
-        _fixed("Too many requests: try later."),
-    ),
+    (errors.TooManyRequestsError, 429, "too_many_requests", _fixed("Too many requests: try again later.")),
     (errors.TimeNotAvailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.TimestampError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
@@ -211,8 +206,7 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     if status in {401, 403}:
         response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
     if status in {429, 503}:
-        seconds = str(error.seconds) if isinstance(error, errors.TooManyChallengesError) else RETRY_AFTER_SECONDS
-        response["Retry-After"] = seconds
+        response["Retry-After"] = str(getattr(error, "seconds", RETRY_AFTER_SECONDS))
     return response
 
 

@@ -477,5 +477,9 @@ class TimeNotAvailableError(TimestampError):
     """Nobody can say what time it is as accurately as tokens claim. Try again later."""
 
 
-class TooManyTimestampsError(TimestampError):
-    """The caller's address had as many tokens as it gets in a minute. Try again later."""
+class TooManyRequestsError(RsspError):
+    """The caller asked as often as it may. Try again in so many ``seconds``."""
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds

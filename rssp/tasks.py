@@ -43,7 +43,7 @@ def sweep_requests() -> None:
 
 @shared_task(name="rssp.clear_expired")  # type: ignore[untyped-decorator]
 def clear_expired() -> None:
-    """Challenges and waiting authorisations that are over."""
+    """Challenges, waiting authorisations and counts that are over."""
     clearing.clear_expired()
 
 

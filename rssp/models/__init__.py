@@ -9,6 +9,7 @@ from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.ends import CredentialEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
+from rssp.models.limits import RateLimit
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
 from rssp.models.seals import SealGrant
@@ -32,6 +33,7 @@ __all__ = [
     "KeyEncryptionKey",
     "PasskeyBinding",
     "PendingAuthorization",
+    "RateLimit",
     "RequestAttribute",
     "RequestDecision",
     "RestoreEpoch",

@@ -15,10 +15,7 @@ class Timestamp(models.Model):
     address = models.CharField(max_length=64, default="", blank=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["client_id", "address", "generated"], name="rssp_timestamp_caller"),
-            models.Index(fields=["generated"], name="rssp_timestamp_generated"),
-        ]
+        indexes = [models.Index(fields=["generated"], name="rssp_timestamp_generated")]
 
     def __str__(self) -> str:
         return self.serial_number

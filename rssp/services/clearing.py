@@ -1,10 +1,11 @@
-"""What explicit mode leaves behind: challenges and waiting authorisations that are over. The audit keeps the rest."""
+"""What is over: challenges and waiting authorisations of explicit mode, old counts. The audit keeps the rest."""
 
 from datetime import timedelta
 
 from django.utils import timezone
 
 from rssp.models import Challenge, PendingAuthorization
+from rssp.services.limiting import clear_limits
 
 # The longest time that a limit looks back is an hour.
 _KEPT = timedelta(days=1)
@@ -15,4 +16,4 @@ def clear_expired() -> int:
     old = timezone.now() - _KEPT
     challenges, _ = Challenge.objects.filter(expires__lt=old).delete()
     pending, _ = PendingAuthorization.objects.filter(expires__lt=old).delete()
-    return challenges + pending
+    return challenges + pending + clear_limits()

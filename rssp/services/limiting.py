@@ -1,58 +1,104 @@
-"""How many signatures strangers get out of the responder's key, each and together, so that nobody keeps the HSM busy.
+"""How often somebody may ask: one rule for every limit of this role.
 
-Counted in this process alone: a row for each request would cost more than what it saves. With several web processes
-each has the limits for itself.
+A limit is a number a minute, 0 for none. Who has not asked for a minute may ask so often at once; what was used comes
+back evenly. All that is kept of a caller is the moment at which nothing of theirs will be used any more (the generic
+cell rate algorithm), so a caller whose moment has passed is one who was never here.
+
+`Limit` counts in this process alone, which costs a dictionary's look-up: with several web processes a caller has the
+number at each of them. `take_shared` counts for all processes at the price of a row, for what writes rows anyway.
 """
 
 import ipaddress
+import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from django.conf import settings
+from django.utils import timezone
 
-from rssp.errors import StatusTryLaterError
+from rssp.errors import TooManyRequestsError
+from rssp.models import RateLimit
 
-_MOST_ADDRESSES = 10_000
-_EVERYBODY = ""
+_MOST_KEYS = 10_000
+_WINDOW = 60.0  # seconds
+_ROUNDING = 1e-6
 
 
-class SignatureLimit:
-    """Buckets that hold a minute's signatures and fill again evenly; ``clock`` counts seconds."""
+def _use(moment: float, now: float, per_minute: int) -> float:
+    """The caller's next moment. Raises `TooManyRequestsError`. A moment that a clock set back has left too far ahead
+    costs nobody more than the whole number."""
+    step = _WINDOW / per_minute
+    after = min(max(moment, now), now + _WINDOW) + step
+    if (excess := after - now - _WINDOW) > _ROUNDING:
+        raise TooManyRequestsError("a limit is reached", seconds=max(1, math.ceil(excess - _ROUNDING)))
+    return after
+
+
+class Limit:
+    """What this process has counted, of the 10,000 that asked last; ``clock`` counts seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._moments: OrderedDict[str, float] = OrderedDict()
 
-    def take(self, address: str) -> None:
-        """Counts one; raises `StatusTryLaterError` over a limit."""
-        key = _network_of(address)
+    def take(self, per_minute: Mapping[str, int]) -> None:
+        """Counts one for each key, or none and raises `TooManyRequestsError`."""
         with self._lock:
-            mine = self._filled(key, settings.OCSP_SIGNATURES_PER_ADDRESS)
-            everybodys = self._filled(_EVERYBODY, settings.OCSP_SIGNATURES)
-            if min(mine, everybodys) < 1:
-                raise StatusTryLaterError("the limit of signed answers is reached")
             now = self._clock()
-            self._put(key, mine - 1, now)
-            self._put(_EVERYBODY, everybodys - 1, now)
+            limited = {key: number for key, number in per_minute.items() if number}
+            after = {key: _use(self._moments.get(key, now), now, number) for key, number in limited.items()}
+            for key, moment in after.items():
+                self._moments[key] = moment
+                self._moments.move_to_end(key)
+            while len(self._moments) > _MOST_KEYS:
+                self._moments.popitem(last=False)
 
-    def _filled(self, key: str, per_minute: int) -> float:
-        left, since = self._buckets.get(key, (float(per_minute), self._clock()))
-        return min(per_minute, left + (self._clock() - since) * per_minute / 60)
-
-    def _put(self, key: str, left: float, now: float) -> None:
-        self._buckets[key] = (left, now)
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > _MOST_ADDRESSES:
-            self._buckets.popitem(last=False)
+    def clear(self) -> None:
+        with self._lock:
+            self._moments.clear()
 
 
-def _network_of(address: str) -> str:
-    """Who has one IPv6 address has a network of them."""
+def take_shared(*, key: str, per_minute: int) -> None:
+    """Counts one for ``key`` in all processes, in the caller's transaction. Raises `TooManyRequestsError`."""
+    if not per_minute:
+        return
+    now = timezone.now()
+    row, _ = RateLimit.objects.select_for_update().get_or_create(key=key, defaults={"moment": now})
+    after = _use(row.moment.timestamp(), now.timestamp(), per_minute)
+    row.moment = datetime.fromtimestamp(after, UTC)
+    row.save(update_fields=["moment"])
+
+
+def clear_limits() -> int:
+    """Forgets, in the database, whose moment has passed."""
+    return RateLimit.objects.filter(moment__lt=timezone.now()).delete()[0]
+
+
+# --- Callers of the CSC API ---------------------------------------------------------------------------------
+
+clients, addresses = Limit(), Limit()
+
+
+def count_client(*, client_id: str) -> None:
+    """One call of an OAuth client. Raises `TooManyRequestsError`."""
+    clients.take({client_id: settings.CSC_CALLS_PER_CLIENT})
+
+
+def count_address(*, address: str) -> None:
+    """One call of somebody who shows no token that opens the method. Raises `TooManyRequestsError`."""
+    addresses.take({network_of(address): settings.CSC_CALLS_PER_ADDRESS})
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: who has one of IPv6 has a /64 of them."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))

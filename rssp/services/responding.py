@@ -15,16 +15,23 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from rssp.errors import AuthorityMissingError, HsmError, StatusTryLaterError, UnauthorizedStatusRequestError
+from rssp.errors import (
+    AuthorityMissingError,
+    HsmError,
+    StatusTryLaterError,
+    TooManyRequestsError,
+    UnauthorizedStatusRequestError,
+)
 from rssp.models import Certificate, StatusAnswer
 from rssp.pki.ocsp import CertificateId, IssuerHashes, SingleStatus, StatusRequest, build_answer, parse_request
 from rssp.services.authority import open_authority_key, prepare_service_certificate
-from rssp.services.limiting import SignatureLimit
+from rssp.services.limiting import Limit, network_of
 
 log = logging.getLogger(__name__)
 
 _LONGEST_SERIAL_BITS = 160  # RFC 5280, 4.1.2.2
-_limit = SignatureLimit()
+_limit = Limit()
+_EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def _name_of(certificate_id: CertificateId) -> str:
 
 def _sign(request: StatusRequest, address: str) -> Answer:
     issuer = _find_issuer(request)
-    _limit.take(address)
+    _count_signature(address)
     this_update = timezone.now().replace(microsecond=0)
     next_update = this_update + settings.OCSP_LIFETIME
     found = [_find_certificate(certificate_id, issuer) for certificate_id in request.certificates]
@@ -115,6 +122,14 @@ def _sign(request: StatusRequest, address: str) -> Answer:
     if request.nonce is not None or len(found) > 1 or found[0] is None:
         return Answer(der, this_update, next_update, is_shared=False)
     return _keep(found[0], request.certificates[0], Answer(der, this_update, next_update, is_shared=True))
+
+
+def _count_signature(address: str) -> None:
+    own, all_together = settings.OCSP_SIGNATURES_PER_ADDRESS, settings.OCSP_SIGNATURES
+    try:
+        _limit.take({network_of(address): own, _EVERYBODY: all_together})
+    except TooManyRequestsError as error:
+        raise StatusTryLaterError("the limit of signed answers is reached") from error
 
 
 def _find_certificate(certificate_id: CertificateId, issuer: Certificate) -> Certificate | None:

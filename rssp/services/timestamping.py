@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 
 from django.conf import settings
@@ -10,18 +10,20 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from rssp.algorithms import HASH_OIDS
-from rssp.errors import AuthorityMissingError, TimeNotAvailableError, TimestampPolicyError, TooManyTimestampsError
+from rssp.errors import AuthorityMissingError, TimeNotAvailableError, TimestampPolicyError
 from rssp.models import Certificate, Timestamp, TimestampTally
 from rssp.pki.clock import TIME_SOURCES, Clock
 from rssp.pki.profiles import TSA
 from rssp.pki.tsa import DEMONSTRATION_POLICIES, Stamp, TimestampRequest, build_token
 from rssp.services.authority import prepare_service_certificate, read_authority, read_chain
 from rssp.services.hsm import get_hsm
+from rssp.services.limiting import Limit, network_of, take_shared
 
 _SERIAL_BITS = 128
 _TALLY = 1
 _NO_TOKEN = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 1000
+_limit = Limit()
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ class Caller:
 
 
 def issue_timestamp(*, request: TimestampRequest, caller: Caller) -> bytes:
-    """The token as DER. Raises `TimestampError`, `AuthorityError` or `HsmError`."""
+    """The token as DER. Raises `TimestampError`, `TooManyRequestsError`, `AuthorityError` or `HsmError`."""
     policy = settings.TSA_POLICY_OID or DEMONSTRATION_POLICIES[settings.TSA_TIME_SOURCE]
     if request.policy not in {None, policy}:
         raise TimestampPolicyError("there is one policy")
     certificate = _find_certificate()
     chain = _chain_of(bytes(certificate.der))
-    _verify_rate(caller)
+    _count_here(caller)
     with get_hsm().open_key(key_id=bytes(certificate.hsm_key_id or b"")) as signer:
         stamp = _record(request, policy, caller)
         return build_token(request=request, stamp=stamp, chain=chain, signer=signer)
@@ -86,15 +88,16 @@ def _draw_serial_number() -> int:
     return secrets.randbits(_SERIAL_BITS) | 1 << (_SERIAL_BITS - 1)
 
 
-def _verify_rate(caller: Caller) -> None:
-    """Tokens that an address had in the last minute, counted for all processes."""
-    limit = settings.TSA_TOKENS_PER_MINUTE
-    if caller.client_id or not limit:
-        return
-    since = timezone.now() - timedelta(minutes=1)
-    had = Timestamp.objects.filter(client_id="", address=caller.address, generated__gt=since)
-    if had[:limit].count() >= limit:
-        raise TooManyTimestampsError("the address had its tokens for this minute")
+def _count_here(caller: Caller) -> None:
+    """Whoever asks this process too often reaches neither the HSM nor the tally that all wait for."""
+    if not caller.client_id:
+        _limit.take({network_of(caller.address): settings.TSA_TOKENS_PER_MINUTE})
+
+
+def _count_everywhere(caller: Caller) -> None:
+    """What several processes would give one address together."""
+    if not caller.client_id:
+        take_shared(key=f"tsa {network_of(caller.address)}", per_minute=settings.TSA_TOKENS_PER_MINUTE)
 
 
 def _record(request: TimestampRequest, policy: str, caller: Caller) -> Stamp:
@@ -105,6 +108,7 @@ def _record(request: TimestampRequest, policy: str, caller: Caller) -> Stamp:
     """
     with transaction.atomic(using=router.db_for_write(Timestamp), durable=True):
         tally, _ = TimestampTally.objects.select_for_update().get_or_create(pk=_TALLY, defaults={"latest": _NO_TOKEN})
+        _count_everywhere(caller)
         stamp = Stamp(policy, _draw_serial_number(), get_clock().read_time(), settings.TSA_ACCURACY)
         if tally.latest > stamp.generated + stamp.accuracy:
             raise TimeNotAvailableError("a token states a later time than the clock does now")
@@ -117,6 +121,6 @@ def _record(request: TimestampRequest, policy: str, caller: Caller) -> Stamp:
             hash_algorithm_oid=HASH_OIDS[request.hash_name],
             imprint=request.imprint.hex(),
             client_id=caller.client_id,
-            address=caller.address,
+            address=network_of(caller.address),
         )
     return stamp

@@ -10,9 +10,11 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from rssp.error_responses import SERVER_ERROR, respond, write_error
-from rssp.errors import BodyTooLongError, MalformedBodyError, RsspError
+from rssp.errors import BodyTooLongError, MalformedAuthorizationError, MalformedBodyError, RsspError, TokenError
 from rssp.services.auditing import Origin
 from rssp.services.callers import VerifiedToken, verify_caller
+from rssp.services.limiting import count_address, count_client
+from rssp.views.addresses import client_address
 from rssp.wire import LONGEST_BODY, Version, parse_object
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ def endpoint(scopes: Mapping[Version, frozenset[str]]) -> Callable[[View], View]
 
     def decorate(view: View) -> View:
         def call(request: HttpRequest, version: Version) -> HttpResponseBase:
-            token = verify_caller(authorization=request.headers.get("Authorization"), scopes=scopes[version])
+            token = _identify(request, scopes[version])
             return view(request, version, token, read_object(request))
 
         return _answered(wraps(view)(call))
@@ -37,10 +39,23 @@ def endpoint(scopes: Mapping[Version, frozenset[str]]) -> Callable[[View], View]
     return decorate
 
 
+def _identify(request: HttpRequest, scopes: frozenset[str]) -> VerifiedToken:
+    """The caller, counted before anything else is done for them. Who has a good token is not counted by address, so
+    that no neighbour's bad ones keep them out."""
+    try:
+        token = verify_caller(authorization=request.headers.get("Authorization"), scopes=scopes)
+    except (MalformedAuthorizationError, TokenError):
+        count_address(address=client_address(request))
+        raise
+    count_client(client_id=token.client_id)
+    return token
+
+
 def open_endpoint(view: View) -> View:
     """The same for what needs no token: the view gets (request, version, body)."""
 
     def call(request: HttpRequest, version: Version) -> HttpResponseBase:
+        count_address(address=client_address(request))
         return view(request, version, read_object(request))
 
     return _answered(wraps(view)(call))
@@ -92,9 +107,7 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
 
 
 def origin_of(request: HttpRequest) -> Origin:
-    return Origin(
-        request_id=getattr(request, "request_id", ""), address=str(request.META.get("REMOTE_ADDR") or "")[:64]
-    )
+    return Origin(request_id=getattr(request, "request_id", ""), address=client_address(request))
 
 
 __all__ = [

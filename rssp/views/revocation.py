@@ -7,7 +7,6 @@ import logging
 import re
 from datetime import datetime
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -27,6 +26,7 @@ from rssp.pki.ocsp import LONGEST_REQUEST, Failure, build_failure
 from rssp.services.authority import find_published
 from rssp.services.responding import Answer, answer_request
 from rssp.services.revocation_lists import read_content, read_revocation_list
+from rssp.views.addresses import client_address
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +120,3 @@ def _let_cache(response: HttpResponseBase, etag: str, this_update: datetime, nex
     response["Expires"] = http_date(next_update.timestamp())
     response["Last-Modified"] = http_date(this_update.timestamp())
     response["ETag"] = etag
-
-
-def client_address(request: HttpRequest) -> str:
-    """The address that the connection came from; what a header claims counts only from a trusted proxy."""
-    peer: str = request.META.get("REMOTE_ADDR") or ""
-    if peer in settings.TRUSTED_PROXIES:
-        return request.headers.get("X-Forwarded-For", peer).rpartition(",")[2].strip() or peer
-    return peer

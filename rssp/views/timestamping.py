@@ -1,6 +1,5 @@
 """Time-stamps over HTTP (RFC 3161, 3.4), open to whoever knows the address, and by the CSC API."""
 
-import ipaddress
 import logging
 from base64 import b64encode
 from typing import Any
@@ -18,12 +17,13 @@ from rssp.errors import (
     InvalidRequestError,
     RsspError,
     TokenError,
-    TooManyTimestampsError,
+    TooManyRequestsError,
 )
 from rssp.pki.tsa import TimestampRequest, parse_request, write_refusal, write_reply
 from rssp.services.callers import VerifiedToken, verify_caller
 from rssp.services.timestamping import Caller, issue_timestamp
-from rssp.views.endpoint import SERVICE, endpoint, origin_of
+from rssp.views.addresses import client_address
+from rssp.views.endpoint import SERVICE, endpoint
 from rssp.wire import TimestampMembers, Version, parse_timestamp_request
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,13 @@ log = logging.getLogger(__name__)
 QUERY, REPLY = "application/timestamp-query", "application/timestamp-reply"
 # A query has about a hundred bytes; a nonce may be long.
 LONGEST_QUERY = 16 * 1024
-_RETRY_SECONDS = "60"
 
 
 @endpoint({1: SERVICE, 2: SERVICE})
 def timestamp(request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]) -> HttpResponseBase:
     """``signatures/timestamp``."""
     wanted = _read_members(parse_timestamp_request(body))
-    stamped = issue_timestamp(request=wanted, caller=Caller(token.client_id, origin_of(request).address))
+    stamped = issue_timestamp(request=wanted, caller=Caller(token.client_id, client_address(request)))
     return JsonResponse({"timestamp": b64encode(stamped).decode()})
 
 
@@ -75,13 +74,14 @@ def _answer(request: HttpRequest) -> HttpResponse:
     if len(query) > LONGEST_QUERY:
         return _say(413, "The query is too long.")
     try:
-        caller = Caller("", _origin(request))
+        caller = Caller("", client_address(request))
         if settings.TSA_REQUIRES_BEARER:
             token = verify_caller(authorization=request.headers.get("Authorization"), scopes=SERVICE)
             caller = Caller(token.client_id, caller.address)
         reply = write_reply(issue_timestamp(request=parse_request(query), caller=caller))
-    except TooManyTimestampsError:
-        return _say(429, "Too many time-stamps for one address: try again later.", **{"Retry-After": _RETRY_SECONDS})
+    except TooManyRequestsError as error:
+        retry = {"Retry-After": str(error.seconds)}
+        return _say(429, "Too many time-stamps for one address: try again later.", **retry)
     except (TokenError, InvalidRequestError):
         return _say(401, "This address wants a service token.", **{"WWW-Authenticate": 'Bearer realm="tsa"'})
     except RsspError as error:
@@ -100,18 +100,3 @@ def _refuse(failure: str, sentence: str) -> bytes:
 
 def _say(status: int, sentence: str, **headers: str) -> HttpResponse:
     return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8", headers=headers)
-
-
-def _origin(request: HttpRequest) -> str:
-    """The address that is counted: what a header claims only from a trusted proxy; of IPv6 the /64, which is one
-    subscriber's."""
-    peer = str(request.META.get("REMOTE_ADDR") or "")
-    if peer in settings.TRUSTED_PROXIES:
-        peer = request.headers.get("X-Forwarded-For", peer).rpartition(",")[2].strip()
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False))

@@ -20,6 +20,7 @@ from rssp.hsm.pkcs11 import Pkcs11Hsm
 from rssp.hsm.softhsm import ensure_token
 from rssp.models import Certificate, Credential, PasskeyBinding
 from rssp.pki.subjects import UnverifiedPerson
+from rssp.services import limiting, responding, timestamping
 from rssp.services.authority import issue_certificate, prepare_authority
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import take_key
@@ -57,6 +58,12 @@ def _let_tests_empty_the_audit() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _forget_who_asked() -> None:
+    for limit in (limiting.clients, limiting.addresses, responding._limit, timestamping._limit):
+        limit.clear()
 
 
 @pytest.fixture

@@ -22,12 +22,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rssp.errors import MalformedStatusRequestError, StatusTryLaterError
+from rssp.errors import MalformedStatusRequestError
 from rssp.models import Certificate, StatusAnswer
 from rssp.pki.ocsp import LONGEST_REQUEST, MOST_CERTIFICATES, parse_request
-from rssp.services import limiting, responding
+from rssp.services import responding
 from rssp.services.authority import prepare_service_certificate, read_authority, renew_issuing_authority
-from rssp.services.limiting import SignatureLimit
 from rssp.services.revoking import resume_certificate, revoke_certificate, suspend_certificate
 from tests.rssp.conftest import Asked, Signer
 from tests.rssp.rows import add_certificates
@@ -44,11 +43,6 @@ def issuer(alice: Signer) -> Certificate:
     issuing = read_authority(role="issuing")
     prepare_service_certificate(role="ocsp", issuer=issuing)
     return issuing
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responding, "_limit", SignatureLimit())
 
 
 def loaded(certificate: Certificate) -> x509.Certificate:
@@ -473,6 +467,20 @@ def test_an_address_gets_so_many_signatures_a_minute_and_kept_answers_beyond(
     assert read(elsewhere).certificate_status.name == "GOOD"
 
 
+def test_all_addresses_together_get_so_many_signatures_and_0_is_no_limit(
+    alice: Signer, bob: Signer, issuer: Certificate, settings: Any
+) -> None:
+    settings.OCSP_SIGNATURES = 2
+    about = [ask_about(signer.credential.certificate) for signer in (alice, bob)]
+    for number, request in enumerate(about):
+        assert read(post(request, REMOTE_ADDR=f"192.0.2.{number}")).certificate_status.name == "GOOD"
+    more = several(ask_about(issuer), ask_about(alice.credential.certificate)).dump()
+    assert failure(post(more, REMOTE_ADDR="192.0.2.9")) == "TRY_LATER"
+    settings.OCSP_SIGNATURES = settings.OCSP_SIGNATURES_PER_ADDRESS = 0
+    for _ in range(5):
+        assert read(post(more, REMOTE_ADDR="192.0.2.9")).response_status is STATUS.SUCCESSFUL
+
+
 def test_a_header_counts_only_from_a_trusted_proxy(alice: Signer, issuer: Certificate, settings: Any) -> None:
     settings.OCSP_SIGNATURES_PER_ADDRESS = 1
 
@@ -486,48 +494,6 @@ def test_a_header_counts_only_from_a_trusted_proxy(alice: Signer, issuer: Certif
     settings.TRUSTED_PROXIES = ["198.51.100.1"]
     assert read(from_behind("203.0.113.3", b"c")).response_status is STATUS.SUCCESSFUL
     assert failure(from_behind("203.0.113.4, 203.0.113.3", b"d")) == "TRY_LATER"
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def taken(limit: SignatureLimit, address: str, tries: int) -> int:
-    done = 0
-    for _ in range(tries):
-        try:
-            limit.take(address)
-        except StatusTryLaterError:
-            continue
-        done += 1
-    return done
-
-
-def test_a_limit_fills_again_evenly_and_is_a_network_s_in_ipv6(settings: Any) -> None:
-    settings.OCSP_SIGNATURES_PER_ADDRESS, settings.OCSP_SIGNATURES = 60, 100
-    clock = _Clock()
-    limit = SignatureLimit(clock)
-    assert taken(limit, "2001:db8::1", 80) == 60
-    assert taken(limit, "2001:db8::ffff:1", 5) == 0
-    clock.now += 10
-    assert taken(limit, "2001:db8::2", 80) == 10
-    assert taken(limit, "2001:db8:1::1", 80) == 46  # what is left of everybody's: 100 - 60 - 10, and 16 since
-    assert taken(limit, "no address", 5) == 0
-    clock.now += 3600
-    assert taken(limit, "no address", 80) == 60
-
-
-def test_no_more_addresses_are_remembered_than_fit(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limiting, "_MOST_ADDRESSES", 10)
-    limit = SignatureLimit(_Clock())
-    for number in range(50):
-        limit.take(f"192.0.2.{number}")
-    assert len(limit._buckets) == 10
-    assert limiting._EVERYBODY in limit._buckets
 
 
 # --- Other people's programs -------------------------------------------------------------------------------------

@@ -489,8 +489,6 @@ def test_of_an_authority_whose_key_is_elsewhere_there_is_no_list_and_nobody_asks
         ("CRL_LIFETIME", timedelta(minutes=59), ["rssp.E030"]),
         ("OCSP_LIFETIME", timedelta(0), ["rssp.E030"]),
         ("CRL_PARTITION_SIZE", 0, ["rssp.E030"]),
-        ("OCSP_SIGNATURES", -1, ["rssp.E030"]),
-        ("OCSP_SIGNATURES_PER_ADDRESS", 0, ["rssp.E030"]),
         ("CRL_LIFETIME", timedelta(hours=49), ["rssp.W030"]),
         ("CRL_LIFETIME", timedelta(hours=48), []),
     ],
