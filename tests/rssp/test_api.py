@@ -103,7 +103,7 @@ SIGN_MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"signAlgo": "1.2.840.113549.1.1.11"}, "Invalid parameter signAlgo"),
     ({"signAlgo": "1.2.840.113549.1.1.5"}, "Invalid parameter signAlgo"),
     ({"clientData": 1}, "Invalid parameter clientData"),
-    ({"operationMode": "A"}, "Invalid parameter operationMode"),
+    ({"operationMode": "X"}, "Invalid parameter operationMode"),
     ({"credentialID": 1}, "Missing (or invalid type) string parameter credentialID"),
     ({"SAD": 1}, "Missing (or invalid type) string parameter SAD"),
 ]

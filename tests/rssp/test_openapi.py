@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from authz.services.oauth_clients import sync_clients
 from rssp.services.describing import describe_service
 from tests.rssp.conftest import Signer, call
 
@@ -112,6 +113,7 @@ def one_connection() -> Iterator[None]:
 @both_versions
 def test_a_fuzzer_finds_no_server_error_and_no_undescribed_answer(alice: Signer, version: int) -> None:
     """Positive and negative data for every operation, with and without the user's token."""
+    sync_clients()
     schema = schemathesis.openapi.from_wsgi(f"/csc/v{version}/openapi.json", get_wsgi_application())
     operations = [result.ok() for result in schema.get_all_operations()]
     token, tried = alice.log_in(), 0
