@@ -47,6 +47,17 @@ def env_bool(name: str, *, default: bool) -> bool:
     raise ConfigurationError(f"{name} must be true or false, not {value!r}")
 
 
+def env_counts(name: str, default: str = "") -> dict[str, int]:
+    """``name=number``, comma-separated: how many there shall be of each."""
+    counts = {}
+    for item in env_list(name, default):
+        key, _, number = item.partition("=")
+        if not (key.strip() and number.strip().isascii() and number.strip().isdigit()):
+            raise ConfigurationError(f"{name} must be a list like 'a=4,b=2', not {item!r}")
+        counts[key.strip()] = int(number)
+    return counts
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list; blanks around and between items are dropped."""
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]

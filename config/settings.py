@@ -11,7 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from csp.constants import NONE, SELF
 
-from config.env import ConfigurationError, database, env_bool, env_int, env_list, env_secret, env_str, random_secret
+from config.env import (
+    ConfigurationError,
+    database,
+    env_bool,
+    env_counts,
+    env_int,
+    env_list,
+    env_secret,
+    env_str,
+    random_secret,
+)
 from config.roles import alias_of, parse_roles
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -153,6 +163,7 @@ SESSION_REALMS = [
     ("/csc/", None, None),
     ("/gateway/", None, None),
     ("/pki/", None, None),
+    ("/rssp/", None, None),
     ("/.well-known/", None, None),
     ("/static/", None, None),
     ("/", f"{_COOKIE_PREFIX}paraph_signapp", "signapp.sessions") if "signapp" in ROLES else ("/", None, None),
@@ -174,7 +185,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
 # What is signed by itself may be had over HTTP as well: who checks the certificate of our TLS must not need it first.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^pki/"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^csc/healthz$", r"^pki/"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -287,6 +298,15 @@ if "rssp" in ROLES:
     os.environ.setdefault("SOFTHSM2_CONF", str(SOFTHSM2_DIR / "softhsm2.conf"))
     # Comma-separated version:secret; the first makes the ledger's and the audit's codes, all verify.
     LEDGER_MAC_KEY = env_secret("LEDGER_MAC_KEY", development=_DEVELOPMENT_SECRETS, make=_mac_key).split(",")
+    HSM_MAX_SESSIONS = env_int("HSM_MAX_SESSIONS", 32)
+    HSM_WAIT_SECONDS = env_int("HSM_WAIT_SECONDS", 5)
+    # Where new keys are kept: "wrapped" by a key of the token's, in the database, or "resident" in the token.
+    KEY_STORAGE = env_str("KEY_STORAGE", "wrapped")
+    KEY_CACHE_SECONDS = env_int("KEY_CACHE_SECONDS", 0)
+    KEY_CACHE_KEYS = env_int("KEY_CACHE_KEYS", 16)
+    KEY_POOL = env_counts("KEY_POOL", "rsa-2048=4")
+    HEALTH_SECONDS = env_int("HEALTH_SECONDS", 5)
+    HEALTH_TEST_SIGNATURE = env_bool("HEALTH_TEST_SIGNATURE", default=True)
     RSSP_NAME = env_str("RSSP_NAME", "Paraph")
     RSSP_REGION = env_str("RSSP_REGION", "FR")
     # Who the authority's certificates say it is (EN 319 412-2, 4.2.3.1), and the profiles it issues certificates of.
@@ -451,6 +471,12 @@ if "rssp" in ROLES:
     CELERY_BEAT_SCHEDULE["renew revocation lists"] = {
         "task": "rssp.renew_revocation_lists",
         "schedule": schedule(timedelta(seconds=env_int("CRL_RENEWAL_SECONDS", 30))),
+    }
+
+if "rssp" in ROLES:
+    CELERY_BEAT_SCHEDULE["tend the keys"] = {
+        "task": "rssp.tend_keys",
+        "schedule": schedule(timedelta(seconds=env_int("KEY_TEND_SECONDS", 30))),
     }
 
 if "authz" in ROLES:

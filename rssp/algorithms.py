@@ -91,6 +91,22 @@ class SigningOperation:
     salt_length: int = 0
 
 
+@dataclass(frozen=True)
+class WrappedKey:
+    """A private key that only the token's key-encryption key ``kek_id`` (CKA_ID) opens.
+
+    ``public_key`` is DER SubjectPublicKeyInfo; ``wrapped_key`` is PKCS #8 wrapped by AES-KWP (RFC 5649); ``binding`` is
+    an HMAC of the token's over all the rest.
+    """
+
+    key_id: bytes
+    key_algorithm: str
+    public_key: bytes
+    kek_id: bytes
+    wrapped_key: bytes
+    binding: bytes
+
+
 class DigestSigner(Protocol):
     """One key, ready to sign. RSA signatures have the modulus's length, ECDSA's are DER ``ECDSA-Sig-Value``."""
 

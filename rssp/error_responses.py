@@ -162,6 +162,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.TooManyRequestsError, 429, "too_many_requests", _fixed("Too many requests: try again later.")),
     (errors.TimeNotAvailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.TimestampError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
+    (errors.BellRefusedError, 403, "access_denied", _fixed("This address is the service's own.")),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
@@ -179,6 +180,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.StatusTryLaterError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.RevocationListUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.RevocationListLintError, 500, "server_error", _fixed(SERVER_ERROR)),
+    (errors.KeyBindingError, 500, "server_error", _fixed(SERVER_ERROR)),
     # What the HSM was asked for is spent, so nobody is told to try again.
     # Decisions are operators' and are answered on the page that takes them; of no request of the API.
     (errors.DecisionError, 409, "invalid_request", _fixed("The request for a certificate is in another state.")),

@@ -29,6 +29,10 @@ class KeyNotFoundError(HsmError):
     """The token holds no such key."""
 
 
+class KeyBindingError(HsmError):
+    """A key's row is not what the token once bound together: somebody changed it. It is not used."""
+
+
 class SigningFailedError(HsmError):
     """The HSM was asked to sign and failed, or gave back what does not verify: the outcome is unknown."""
 
@@ -298,6 +302,10 @@ class ReservationLostError(RsspError):
 
 class CreationFailedError(RsspError):
     """No credential was made, and the approval is spent."""
+
+
+class BellRefusedError(RsspError):
+    """Somebody without this installation's proof asks for the keys to be looked after; or nobody does it."""
 
 
 # --- The authority ------------------------------------------------------------------------------------------

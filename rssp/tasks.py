@@ -1,7 +1,10 @@
 """What beat rings for. No task opens the HSM: only a web process that serves this role does."""
 
+import logging
+
 from celery import shared_task
 
+from rssp.errors import BellRefusedError
 from rssp.services import (
     asynchronous,
     audit_checkpoints,
@@ -12,8 +15,11 @@ from rssp.services import (
     responding,
     revocation_lists,
     sweeping,
+    tending,
     timestamping,
 )
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="rssp.sweep_ledger")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -70,3 +76,12 @@ def checkpoint_audit() -> None:
 def warn_of_expiry() -> None:
     """Once a day: operators read which certificates end soon."""
     expiring.warn_operators()
+
+
+@shared_task(name="rssp.tend_keys")  # type: ignore[untyped-decorator]  # Celery has no types
+def tend_keys() -> None:
+    """Rings at a web process, which has the token."""
+    try:
+        tending.ring_for_tending()
+    except BellRefusedError as error:
+        log.warning("nobody looked after the keys: %s", error)

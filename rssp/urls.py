@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, openapi, pki, revocation, timestamping, trust
+from rssp.views import csc, explicit, keeping, openapi, pki, revocation, timestamping, trust
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -56,6 +56,8 @@ urlpatterns = [
             ("/postman.json", openapi.collection, "postman"),
         )
     ),
+    path("csc/healthz", keeping.health, name="health"),
+    path("rssp/tend-keys", keeping.tend, name="tend_keys"),
     path("pki/", trust.page, name="trust"),
     path("pki/authorities.p7b", trust.chain, name="chain"),
     path("pki/<slug:name>.pem", pki.certificate_pem, name="certificate_pem"),

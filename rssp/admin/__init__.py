@@ -24,6 +24,7 @@ from rssp.models import (
     Activation,
     AuditEvent,
     Credential,
+    KeyEncryptionKey,
     PasskeyBinding,
     SigningKey,
 )
@@ -131,6 +132,13 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     list_display = ["pk", "key_algorithm", "storage", "state", "one_time", "created", "assigned", "destroyed"]
     list_filter = ["state", "storage", "key_algorithm", "one_time", "created"]
     fields = [*("key_algorithm", "storage", "kek", "state", "one_time", "created", "assigned", "destroyed")]
+
+
+@admin.register(KeyEncryptionKey)
+class KeyEncryptionKeyAdmin(ReadOnlyAdmin):
+    list_display = ["pk", "state", "created", "retired", "destroyed"]
+    exclude = ["key_id"]
+    list_filter = ["state"]
 
 
 @admin.register(Activation)

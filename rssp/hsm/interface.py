@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from rssp.algorithms import DigestSigner
+from rssp.algorithms import DigestSigner, WrappedKey
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,40 @@ class Hsm(Protocol):
         `KeyNotFoundError`, and certainly did not sign; signing itself raises `SigningFailedError`."""
         ...
 
+    def read_public_key(self, *, key_id: bytes, key_algorithm: str) -> bytes:
+        """The token's own word on a key in it, as DER SubjectPublicKeyInfo; raises `KeyNotFoundError`."""
+        ...
+
     def list_key_ids(self) -> Sequence[bytes]:
-        """The ids of all private keys."""
+        """The ids of all private and secret keys, each once."""
         ...
 
     def destroy_key(self, *, key_id: bytes) -> None:
-        """Removes private and public key; a missing key is no error."""
+        """Removes every key of that id; a missing key is no error."""
+        ...
+
+    def generate_kek(self, *, key_id: bytes, label: str) -> None:
+        """A key-encryption key in the token, never extractable."""
+        ...
+
+    def generate_wrapped_key(self, *, kek_id: bytes, key_id: bytes, key_algorithm: str) -> WrappedKey:
+        """A key pair that leaves nothing in the token; raises `KeyNotFoundError` if there is no such KEK."""
+        ...
+
+    def open_wrapped_key(self, *, key: WrappedKey) -> AbstractContextManager[DigestSigner]:
+        """As `open_key`; entering may also raise `KeyBindingError`."""
+        ...
+
+    def verify_wrapped_key(self, *, key: WrappedKey) -> None:
+        """Raises `KeyBindingError` unless the key is as it was wrapped, or `KeyNotFoundError` without its KEK."""
+        ...
+
+    def rewrap_key(self, *, key: WrappedKey, kek_id: bytes) -> WrappedKey:
+        """The same key under another KEK; raises `KeyBindingError` or `KeyNotFoundError`."""
+        ...
+
+    def verify_signing(self) -> None:
+        """Makes a key of its own, signs with it, verifies and destroys it. Raises `SigningFailedError`."""
         ...
 
     def describe_token(self) -> TokenDescription: ...

@@ -5,7 +5,19 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pkcs11 import Attribute, Key, KeyType, MechanismFlag, ObjectClass, PKCS11Error, PublicKey, Session
+from pkcs11 import (
+    Attribute,
+    Key,
+    KeyType,
+    MechanismFlag,
+    MultipleObjectsReturned,
+    NoSuchKey,
+    ObjectClass,
+    PKCS11Error,
+    PrivateKey,
+    PublicKey,
+    Session,
+)
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from rssp.algorithms import KEY_ALGORITHMS, KeyAlgorithm
@@ -15,7 +27,7 @@ _MAXIMUM_HANDLES = 256
 _CURVES: dict[str, type[ec.EllipticCurve]] = {"ec-p256": ec.SECP256R1, "ec-p384": ec.SECP384R1}
 
 # What a signer's key may do is sign, and where it may be is in the token.
-_PRIVATE_TEMPLATE = {
+PRIVATE_TEMPLATE = {
     Attribute.TOKEN: True,
     Attribute.PRIVATE: True,
     Attribute.SENSITIVE: True,
@@ -27,7 +39,7 @@ _PRIVATE_TEMPLATE = {
     Attribute.UNWRAP: False,
     Attribute.DERIVE: False,
 }
-_PUBLIC_TEMPLATE = {
+PUBLIC_TEMPLATE = {
     Attribute.TOKEN: True,
     Attribute.MODIFIABLE: False,
     Attribute.VERIFY: True,
@@ -39,42 +51,65 @@ _PUBLIC_TEMPLATE = {
 def generate_key(session: Session, *, key_id: bytes, label: str, key_algorithm: str) -> bytes:
     """Returns the public key as DER SubjectPublicKeyInfo."""
     algorithm = KEY_ALGORITHMS[key_algorithm]
-    templates: dict[str, Any] = {
-        "id": key_id,
-        "label": label,
-        "store": True,
-        "capabilities": MechanismFlag.SIGN | MechanismFlag.VERIFY,
-        "private_template": _PRIVATE_TEMPLATE,
-        "public_template": _PUBLIC_TEMPLATE,
-    }
+    public, _private = make_key_pair(
+        session,
+        algorithm,
+        id=key_id,
+        label=label,
+        store=True,
+        capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        private_template=PRIVATE_TEMPLATE,
+        public_template=PUBLIC_TEMPLATE,
+    )
+    return encode_public_key(public, algorithm)
+
+
+def make_key_pair(session: Session, algorithm: KeyAlgorithm, **templates: Any) -> tuple[PublicKey, PrivateKey]:
     if algorithm.kind == "rsa":
-        public, _private = session.generate_keypair(KeyType.RSA, algorithm.bits, **templates)
-    else:
-        curve = encode_named_curve_parameters(str(algorithm.curve_oid))
-        domain = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: curve}, local=True)
-        public, _private = domain.generate_keypair(**templates)
-    return _encode_public_key(public, algorithm)
+        return session.generate_keypair(KeyType.RSA, algorithm.bits, **templates)
+    curve = encode_named_curve_parameters(str(algorithm.curve_oid))
+    domain = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: curve}, local=True)
+    return domain.generate_keypair(**templates)
 
 
 def find_key(session: HsmSession, *, key_id: bytes) -> KeyHandle:
-    """The key's handle, from the session's own memory if it still is that key's; raises `pkcs11.NoSuchKey`."""
-    handle = session.handles.pop(key_id, None)
-    if handle is None or not _has_id(handle, key_id):
-        found = session.raw.get_key(object_class=ObjectClass.PRIVATE_KEY, id=key_id)
-        handle = KeyHandle(found, _curve_bytes(found))
+    """The private key's handle; raises `pkcs11.NoSuchKey`."""
+    template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key_id}
+    return find_object(session, name=("private", key_id), template=template)
+
+
+def find_object(session: HsmSession, *, name: tuple[str, bytes], template: dict[Attribute, Any]) -> KeyHandle:
+    """A handle from the session's own memory, if it still is that key's, or searched for, which takes the longer the
+    more objects the token has. Raises `pkcs11.NoSuchKey`."""
+    handle = session.handles.pop(name, None)
+    if handle is None or not _has_id(handle, template[Attribute.ID]):
+        found = list(_search(session.raw, template))
+        if not found:
+            raise NoSuchKey
+        if len(found) > 1:
+            raise MultipleObjectsReturned
+        handle = KeyHandle(found[0], _curve_bytes(found[0]))
     if len(session.handles) >= _MAXIMUM_HANDLES:
         del session.handles[next(iter(session.handles))]
-    session.handles[key_id] = handle  # last in, so that the first is the one longest unused
+    session.handles[name] = handle  # last in, so that the first is the one longest unused
     return handle
 
 
+def read_public_key(session: Session, *, key_id: bytes, key_algorithm: str) -> bytes:
+    """The token's own, as DER SubjectPublicKeyInfo; raises `pkcs11.NoSuchKey`."""
+    public = session.get_key(object_class=ObjectClass.PUBLIC_KEY, id=key_id)
+    return encode_public_key(public, KEY_ALGORITHMS[key_algorithm])
+
+
 def list_key_ids(session: Session) -> list[bytes]:
-    return [key[Attribute.ID] for key in _search(session, {Attribute.CLASS: ObjectClass.PRIVATE_KEY})]
+    kinds = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
+    found = (key[Attribute.ID] for kind in kinds for key in _search(session, {Attribute.CLASS: kind}))
+    return list(dict.fromkeys(found))
 
 
 def destroy_key(session: Session, *, key_id: bytes) -> None:
-    """The private key first: what an interruption leaves is harmless."""
-    for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
+    """The public key last: what an interruption leaves is harmless."""
+    for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY, ObjectClass.PUBLIC_KEY):
         for found in list(_search(session, {Attribute.CLASS: kind, Attribute.ID: key_id})):
             found.destroy()
 
@@ -102,7 +137,7 @@ def _has_id(handle: KeyHandle, key_id: bytes) -> bool:
         return False
 
 
-def _encode_public_key(public: PublicKey, algorithm: KeyAlgorithm) -> bytes:
+def encode_public_key(public: Key, algorithm: KeyAlgorithm) -> bytes:
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
     if algorithm.kind == "rsa":
         modulus = int.from_bytes(public[Attribute.MODULUS], "big")

@@ -9,6 +9,7 @@ once more. Nothing is tried again once the HSM was asked to sign. Two objects ov
 sessions whenever one of them recovers, so a process has one.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,15 @@ from typing import TypeVar
 
 import pkcs11
 
-from rssp.algorithms import DigestSigner, SigningOperation, verify_digest_length
+from rssp.algorithms import DigestSigner, SigningOperation, WrappedKey, verify_digest_length, verify_signature
 from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
 from rssp.hsm.epochs import raise_epoch, read_epoch
 from rssp.hsm.interface import Epoch, TokenDescription
-from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids
+from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids, read_public_key
 from rssp.hsm.mechanisms import build_request, encode_signature
 from rssp.hsm.sessions import HsmSession, KeyHandle, SessionPool
+from rssp.hsm.unwrapped import UnwrappedKeys
+from rssp.hsm.wrapping import generate_kek, generate_wrapped_key, rewrap_key, temporary_key, verify_wrapped_key
 
 T = TypeVar("T")
 
@@ -46,8 +49,29 @@ _REFUSALS = (
 class Pkcs11Hsm:
     """`rssp.hsm.interface.Hsm` over one token."""
 
-    def __init__(self, *, module_path: str, token_label: str, pin: str, lock_path: Path) -> None:
-        self._pool = SessionPool(module_path=module_path, token_label=token_label, pin=pin, lock_path=lock_path)
+    def __init__(
+        self,
+        *,
+        module_path: str,
+        token_label: str,
+        pin: str,
+        lock_path: Path,
+        max_sessions: int = 32,
+        wait_seconds: float = 5.0,
+        cache_seconds: float = 0.0,
+        cache_keys: int = 16,
+    ) -> None:
+        """At most ``max_sessions`` sessions are lent at once, and whoever finds none waits ``wait_seconds``. With
+        ``cache_seconds``, each of them keeps up to ``cache_keys`` unwrapped keys for that long."""
+        self._pool = SessionPool(
+            module_path=module_path,
+            token_label=token_label,
+            pin=pin,
+            lock_path=lock_path,
+            max_sessions=max_sessions,
+            wait_seconds=wait_seconds,
+        )
+        self._cache = UnwrappedKeys(self._pool, seconds=cache_seconds, keys=cache_keys)
 
     def generate_key(self, *, key_id: bytes, label: str, key_algorithm: str) -> bytes:
         return self._call(
@@ -61,6 +85,35 @@ class Pkcs11Hsm:
             yield _KeyOnLoan(session, handle)
         finally:
             self._pool.give_back(session)
+
+    @contextmanager
+    def open_wrapped_key(self, *, key: WrappedKey) -> Iterator[DigestSigner]:
+        session, handle = self._set_up(lambda session: self._cache.open(session, key), key_id=key.key_id)
+        try:
+            yield _KeyOnLoan(session, handle)
+        finally:
+            self._cache.close(session, key, handle)
+            self._pool.give_back(session)
+
+    def generate_kek(self, *, key_id: bytes, label: str) -> None:
+        self._call(lambda session: generate_kek(session.raw, key_id=key_id, label=label))
+
+    def generate_wrapped_key(self, *, kek_id: bytes, key_id: bytes, key_algorithm: str) -> WrappedKey:
+        return self._call(
+            lambda session: generate_wrapped_key(session, kek_id=kek_id, key_id=key_id, key_algorithm=key_algorithm)
+        )
+
+    def verify_wrapped_key(self, *, key: WrappedKey) -> None:
+        self._call(lambda session: verify_wrapped_key(session, key=key))
+
+    def rewrap_key(self, *, key: WrappedKey, kek_id: bytes) -> WrappedKey:
+        return self._call(lambda session: rewrap_key(session, key=key, kek_id=kek_id))
+
+    def read_public_key(self, *, key_id: bytes, key_algorithm: str) -> bytes:
+        return self._call(lambda session: read_public_key(session.raw, key_id=key_id, key_algorithm=key_algorithm))
+
+    def verify_signing(self) -> None:
+        self._call(_verify_signing)
 
     def list_key_ids(self) -> Sequence[bytes]:
         return self._call(lambda session: list_key_ids(session.raw))
@@ -85,20 +138,20 @@ class Pkcs11Hsm:
         self._pool.give_back(session)
         return result
 
-    def _set_up(self, action: Callable[[HsmSession], T]) -> tuple[HsmSession, T]:
+    def _set_up(self, action: Callable[[HsmSession], T], *, key_id: bytes | None = None) -> tuple[HsmSession, T]:
         """A session with ``action`` done in it; once more over a new connection if the first one was lost."""
         try:
-            return self._attempt(action)
+            return self._attempt(action, key_id)
         except _ConnectionLostError:
             pass
         try:
-            return self._attempt(action)
+            return self._attempt(action, key_id)
         except _ConnectionLostError as error:
             self._pool.back_off()
             raise HsmUnavailableError("the token was lost and connecting again did not help") from error
 
-    def _attempt(self, action: Callable[[HsmSession], T]) -> tuple[HsmSession, T]:
-        session = self._pool.take()
+    def _attempt(self, action: Callable[[HsmSession], T], key_id: bytes | None) -> tuple[HsmSession, T]:
+        session = self._pool.take(key_id=key_id)
         try:
             try:
                 return session, action(session)
@@ -152,3 +205,13 @@ def _describe_token(session: HsmSession) -> TokenDescription:
 
 def _verify_token(session: HsmSession) -> None:
     session.connection.token.slot.get_token()
+
+
+def _verify_signing(session: HsmSession) -> None:
+    """With a key of the session's own: no signer's key is ever used to see whether the token signs."""
+    operation, digest = SigningOperation("ec", "ecdsa", "sha256"), secrets.token_bytes(32)
+    with temporary_key(session.raw, key_algorithm="ec-p256") as (public_key, private):
+        request = build_request(operation=operation, digest=digest, curve_bytes=32)
+        answer = private.sign(request.data, mechanism=request.mechanism, mechanism_param=request.parameter)
+    signature = encode_signature(operation=operation, answer=answer)
+    verify_signature(public_key=public_key, operation=operation, digest=digest, signature=signature)

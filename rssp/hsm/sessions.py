@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import pkcs11
 
+from rssp.algorithms import WrappedKey
 from rssp.errors import HsmUnavailableError
 from rssp.hsm.library import Library
 
@@ -52,13 +53,24 @@ class KeyHandle:
     curve_bytes: int
 
 
+@dataclass(frozen=True)
+class UnwrappedKey:
+    """A session object that is kept until ``expires`` (monotonic seconds)."""
+
+    key: WrappedKey
+    handle: KeyHandle
+    expires: float
+
+
 @dataclass(eq=False)
 class HsmSession:
-    """A session on loan, with the handles of keys that it has met (by key id)."""
+    """A session on loan, with the handles of keys that it has met, by kind and key id, and the keys that were
+    unwrapped in it, by key id: they are the session's own objects and end with it."""
 
     connection: Connection
     raw: pkcs11.Session
-    handles: dict[bytes, KeyHandle] = field(default_factory=dict)
+    handles: dict[tuple[str, bytes], KeyHandle] = field(default_factory=dict)
+    unwrapped: dict[bytes, UnwrappedKey] = field(default_factory=dict)
     epoch: Any = None  # the restore epoch's object, once it was met
     is_broken: bool = False
 
@@ -66,7 +78,18 @@ class HsmSession:
 class SessionPool:
     """Sessions with one token of one module. Everything raises `HsmUnavailableError` when there are none to be had."""
 
-    def __init__(self, *, module_path: str, token_label: str, pin: str, lock_path: Path) -> None:
+    def __init__(
+        self,
+        *,
+        module_path: str,
+        token_label: str,
+        pin: str,
+        lock_path: Path,
+        max_sessions: int = 32,
+        wait_seconds: float = 5.0,
+    ) -> None:
+        self._max_sessions = max_sessions
+        self._wait_seconds = wait_seconds
         self._module_path = module_path
         self._token_label = token_label
         self._pin = pin
@@ -83,16 +106,26 @@ class SessionPool:
         self._lent: set[HsmSession] = set()
         self._retry_at = 0.0
 
-    def take(self) -> HsmSession:
-        """A session that lives and is logged in, until `give_back`."""
+    def take(self, *, key_id: bytes | None = None) -> HsmSession:
+        """A session that lives and is logged in, until `give_back`; if there is a choice, one in which ``key_id`` is
+        unwrapped. Where all are lent it waits a while."""
         with self._changed:
+            if not self._changed.wait_for(lambda: len(self._lent) < self._max_sessions, timeout=self._wait_seconds):
+                raise HsmUnavailableError("every session that may be open is in use")
             connection = self._connect()
-            session = self._idle.pop() if self._idle else HsmSession(connection, self._open(connection))
+            session = self._choose(key_id) or HsmSession(connection, self._open(connection))
             if not connection.library.is_logged_in(session.raw):
                 self._forget()
                 session = HsmSession(connection := self._connect(), self._open(connection))
             self._lent.add(session)
             return session
+
+    def _choose(self, key_id: bytes | None) -> HsmSession | None:
+        chosen = next((idle for idle in self._idle if key_id in idle.unwrapped), None)
+        if chosen is not None:
+            self._idle.remove(chosen)
+            return chosen
+        return self._idle.pop() if self._idle else None
 
     def give_back(self, session: HsmSession) -> None:
         with self._changed:
@@ -115,6 +148,12 @@ class SessionPool:
             self._changed.notify_all()
             if session.connection is self._connection:
                 self._forget()
+
+    def drop_unwrapped(self, drop: Callable[[HsmSession], bool]) -> bool:
+        """``drop`` for every session that is not lent; whether any still keeps an unwrapped key."""
+        with self._changed:
+            left = [session for session in self._idle if session.unwrapped and drop(session)]
+            return bool(left) or any(session.unwrapped for session in self._lent)
 
     def back_off(self) -> None:
         """Leaves the token alone for a moment: connecting again did not help."""

@@ -11,7 +11,14 @@ from typing import Any
 from django.db import router, transaction
 
 from rssp.clients.introspection import VerifiedToken
-from rssp.errors import ActivationReplayedError, DigestSpentError, HsmError, RsspError, TamperingError
+from rssp.errors import (
+    ActivationReplayedError,
+    DigestSpentError,
+    HsmError,
+    KeyBindingError,
+    RsspError,
+    TamperingError,
+)
 from rssp.models import Activation, AuditEvent
 from rssp.services.macs import event_facts, make_mac
 
@@ -34,7 +41,7 @@ def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, crede
     result = AuditEvent.Result.REFUSED
     if isinstance(error, ActivationReplayedError | DigestSpentError):
         result = AuditEvent.Result.REPLAY
-    elif isinstance(error, TamperingError):
+    elif isinstance(error, TamperingError | KeyBindingError):
         result = AuditEvent.Result.TAMPERED
         log.critical("credential %s, request %s: %s", credential_id[:64], origin.request_id, error)
     elif isinstance(error, HsmError):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rssp.algorithms import KEY_ALGORITHMS, sign_algos
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import CertificateNotValidError, CredentialDisabledError, InvalidParameterError, UnknownCredentialError
-from rssp.models import Credential
+from rssp.models import Credential, SigningKey
 from rssp.services.authority import certificate_status, read_chain
 from rssp.services.seals import verify_granted_owner, verify_open_to
 from rssp.wire import CredentialDescription, ListRequest
@@ -17,7 +17,7 @@ from rssp.wire import CredentialDescription, ListRequest
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
     """A credential that is open to the caller; a token of one credential opens that one alone. Raises
     `UnknownCredentialError`."""
-    found = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key").first()
+    found = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key__kek").first()
     if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
         raise UnknownCredentialError("there is no such credential for this user")
     verify_open_to(credential=found, token=token)
@@ -39,7 +39,7 @@ def list_credentials(*, token: VerifiedToken, request: ListRequest) -> tuple[lis
         rows = Credential.objects.filter(issuer=token.issuer, subject=owner, is_seal=True)
     else:
         rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
-    rows = rows.select_related("certificate", "key").order_by("created", "pk")
+    rows = rows.select_related("certificate", "key__kek").order_by("created", "pk")
     found = list(rows)
     if request.page_token is not None:
         positions = [index for index, row in enumerate(found) if row.credential_id == request.page_token]
@@ -59,7 +59,7 @@ def _is_valid(credential: Credential) -> bool:
 
 def verify_usable(*, credential: Credential) -> None:
     """Raises `CredentialDisabledError` or `CertificateNotValidError` unless the credential may sign now."""
-    if credential.status != Credential.Status.ENABLED:
+    if credential.status != Credential.Status.ENABLED or credential.key.state != SigningKey.State.ASSIGNED:
         raise CredentialDisabledError("the credential is disabled")
     status = certificate_status(credential.certificate, timezone.now())
     if status != "valid":

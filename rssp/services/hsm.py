@@ -10,7 +10,16 @@ from rssp.hsm.pkcs11 import Pkcs11Hsm
 
 def get_hsm() -> Hsm:
     """One for each process and token; opens nothing before its first use, and starts afresh in a child process."""
-    return _hsm(settings.PKCS11_MODULE, settings.PKCS11_TOKEN_LABEL, settings.PKCS11_PIN, settings.VAR_DIR / "hsm.lock")
+    return _hsm(
+        module_path=settings.PKCS11_MODULE,
+        token_label=settings.PKCS11_TOKEN_LABEL,
+        pin=settings.PKCS11_PIN,
+        lock_path=settings.VAR_DIR / "hsm.lock",
+        max_sessions=settings.HSM_MAX_SESSIONS,
+        wait_seconds=settings.HSM_WAIT_SECONDS,
+        cache_seconds=settings.KEY_CACHE_SECONDS,
+        cache_keys=settings.KEY_CACHE_KEYS,
+    )
 
 
-_hsm = cache(lambda module, label, pin, lock: Pkcs11Hsm(module_path=module, token_label=label, pin=pin, lock_path=lock))
+_hsm = cache(Pkcs11Hsm)

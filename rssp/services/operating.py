@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import router, transaction
 from django.db.models import QuerySet
 
-from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, SigningKey
+from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, KeyEncryptionKey, SigningKey
 from rssp.services.auditing import record_events
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import destroy_key
@@ -91,6 +91,8 @@ def list_orphan_keys() -> list[bytes]:
     known = set(
         map(bytes, SigningKey.objects.exclude(state=SigningKey.State.DESTROYED).values_list("key_id", flat=True))
     )
+    keks = KeyEncryptionKey.objects.exclude(state=KeyEncryptionKey.State.DESTROYED)
+    known |= set(map(bytes, keks.values_list("key_id", flat=True)))
     authorities = Certificate.objects.exclude(hsm_key_id=None).values_list("hsm_key_id", flat=True)
     known |= {bytes(key_id) for key_id in authorities if key_id is not None}
     unnamed = [key_id for key_id in get_hsm().list_key_ids() if key_id not in known]

@@ -5,10 +5,13 @@ answered as certain; from then on a digest is spent, and an outcome that is not 
 """
 
 import hmac
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from django.db import DatabaseError
 
 from rssp.algorithms import (
     HASH_OIDS,
@@ -27,20 +30,23 @@ from rssp.errors import (
     CredentialError,
     HsmError,
     InvalidTokenError,
+    KeyBindingError,
     ReservationLostError,
     SigningFailedError,
 )
 from rssp.hsm.interface import Epoch
-from rssp.models import Activation, AuditEvent, Credential
+from rssp.models import Activation, AuditEvent, Credential, SigningKey
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.hsm import get_hsm
-from rssp.services.keys import open_key
+from rssp.services.keys import destroy_key, open_key
 from rssp.services.ledger import SIGNABLE_HASH_TYPE, Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.services.macs import verify_credential
 from rssp.wire import SignHashRequest, decode_hashes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,10 @@ def _is_same(left: str, right: str) -> bool:
 
 
 def _sign(call: SigningCall, hash_type: str, to_be_signed: tuple[bytes, ...]) -> list[bytes]:
-    public_key = read_public_key(credential=call.credential)
-    with open_key(key=call.credential.key) as signer:
+    key, public_key = call.credential.key, read_public_key(credential=call.credential)
+    if public_key != bytes(key.public_key):
+        raise KeyBindingError("the credential's key is not its certificate's")
+    with ExitStack() as afterwards, open_key(key=key) as signer:
         reservation = reserve_digests(
             activation=call.activation,
             sad_checksum=call.sad_checksum,
@@ -164,7 +172,17 @@ def _sign(call: SigningCall, hash_type: str, to_be_signed: tuple[bytes, ...]) ->
             hash_type=hash_type,
         )
         record_intent(reservation=reservation)
+        if key.one_time:
+            afterwards.callback(_destroy_after_use, key)
         return _use_key(signer, public_key, reservation, to_be_signed, call)
+
+
+def _destroy_after_use(key: SigningKey) -> None:
+    """Whatever became of the signature; what fails here, `tend_keys` does later."""
+    try:
+        destroy_key(key=key)
+    except (HsmError, DatabaseError):
+        log.exception("a key for one use was used and not destroyed")
 
 
 def _use_key(

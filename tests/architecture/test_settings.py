@@ -6,7 +6,7 @@ import re
 from config.roles import ALL_ROLES
 from tests.architecture.sources import ROOT, modules
 
-_READERS = re.compile(r"env_(str|int|bool|list|secret)|os\.environ\.(get|setdefault)")
+_READERS = re.compile(r"env_(str|int|bool|counts|list|secret)|os\.environ\.(get|setdefault)")
 # Django's own, set by each entry point and by nobody else.
 _NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
 

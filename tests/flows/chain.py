@@ -1,7 +1,6 @@
 """A running instance as these tests see it: its addresses, its databases, and what its HSM was asked for."""
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import psycopg
 
 from scripts.instance import ROOT, Instance
-from tests.support.softhsm import MODULE, SPY
+from tests.support.softhsm import MODULE, SPY, signing_calls
 from tests.support.walk import CscClient, Walker
 
 REDIRECT_URI = "https://elsewhere.example/callback"
@@ -74,7 +73,7 @@ class Chain:
         """C_SignInit and C_Sign in all web processes so far. A signature is one of the first and two of the second,
         which asks for the length before it asks for the signature."""
         texts = [log.read_text(errors="replace") for log in (self.folder / "spy").glob("log.*")]
-        return sum(len(re.findall(r"^\d+: C_Sign(?:Init)?$", text, re.MULTILINE)) for text in texts)
+        return sum(len(signing_calls(text)) for text in texts)
 
     def signatures_made(self) -> float:
         """How many signatures those calls are: never a fraction unless one was broken off."""

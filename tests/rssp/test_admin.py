@@ -17,6 +17,7 @@ from rssp.models import (
     Certificate,
     CertificateRequest,
     Credential,
+    KeyEncryptionKey,
     PasskeyBinding,
     RequestAttribute,
     RequestDecision,
@@ -27,7 +28,7 @@ from tests.authz.conftest import Person
 from tests.rssp.conftest import Asked, Signer, digest
 
 LEASE = digest("Lease")
-MODELS = [ActivatedDigest, Activation, AuditEvent, Certificate, Credential, SigningKey]
+MODELS = [ActivatedDigest, Activation, AuditEvent, Certificate, Credential, SigningKey, KeyEncryptionKey]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from rssp.models import ActivatedDigest, AuditEvent, PasskeyBinding
+from rssp.models import ActivatedDigest, AuditEvent, PasskeyBinding, SigningKey
 from rssp.services.hsm import get_hsm
 from tests.rssp.conftest import Asked, Signer, digest
 from tests.support.authenticator import UP, Authenticator
@@ -151,9 +151,20 @@ def test_a_disabled_credential_and_a_dead_certificate_sign_nothing(alice: Signer
     refused(alice.sign(token, LEASE), asked, "The credential identified by credentialID is disabled")
 
 
-def test_a_signature_that_does_not_verify_never_leaves(alice: Signer, bob: Signer, asked: Asked) -> None:
+@pytest.fixture
+def resident(settings: Any) -> None:
+    settings.KEY_STORAGE = "resident"
+
+
+def test_a_signature_that_does_not_verify_never_leaves(
+    resident: None, alice: Signer, bob: Signer, asked: Asked
+) -> None:
     token = alice.approve(LEASE, ANNEX)
-    alice.change(key=bob.credential.key)
+    mine, theirs = (SigningKey.objects.filter(pk=signer.credential.key.pk) for signer in (alice, bob))
+    theirs.update(key_id=b"moved out of way")
+    mine.update(key_id=bytes(bob.credential.key.key_id))
+    alice.credential.key.refresh_from_db()
+    alice.change()
     answer = alice.sign(token, LEASE, ANNEX)
     assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
     assert set(ActivatedDigest.objects.values_list("state", flat=True)) == {"unknown"}

@@ -67,7 +67,28 @@ def read_calls() -> list[str]:
 
 
 def count_c_sign() -> int:
-    return read_calls().count("C_Sign")
+    """Signatures alone: an HMAC, which binds a wrapped key to its row, is none."""
+    log = Path(os.environ["PKCS11SPY_OUTPUT"])
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return signing_calls(text).count(("C_Sign", False))
+
+
+def signing_calls(text: str) -> list[tuple[str, bool]]:
+    """C_SignInit and C_Sign of the spy's log without those of an HMAC, each with whether it asked for a length."""
+    entries = re.split(r"^\d+: (C_\w+)$", text, flags=re.MULTILINE)
+    is_hmac: dict[str, bool] = {}
+    calls = []
+    for name, entry in zip(entries[1::2], entries[2::2], strict=True):
+        if name not in {"C_SignInit", "C_Sign"}:
+            continue
+        session = re.search(r"hSession = (\S+)", entry)
+        assert session, entry
+        if name == "C_SignInit":
+            is_hmac[session[1]] = "HMAC" in entry
+        only_length = name == "C_Sign" and "SignatureLen] NULL" in entry
+        if not is_hmac.get(session[1], False):
+            calls.append((name, only_length))
+    return calls
 
 
 def forget_calls() -> None:
