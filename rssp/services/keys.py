@@ -5,7 +5,7 @@
 ...     signature = signer.sign_digest(operation=operation, digest=digest)
 
 A resident key is an object in the token. A wrapped key is in the database, and in the token only while it signs
-(docs/decisions/0009-wrapped-keys.md).
+(docs/decisions/0010-wrapped-keys.md).
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Looking after the keys: the pool is filled, and keys for one use go when they are used or out of date.
 
 Only a web process of this role has the token, so beat's task does nothing of this itself: it rings at an address of
-this role's own with a proof that it has the installation's ``SECRET_KEY`` (docs/decisions/0010-tending-the-keys.md).
+this role's own with a proof that it has the installation's ``SECRET_KEY`` (docs/decisions/0011-tending-the-keys.md).
 """
 
 import logging
