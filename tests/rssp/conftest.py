@@ -18,7 +18,7 @@ from django.test import Client
 
 from rssp.hsm.pkcs11 import Pkcs11Hsm
 from rssp.hsm.softhsm import ensure_token
-from rssp.models import Certificate, Credential, PasskeyBinding
+from rssp.models import Certificate, Credential, PasskeyBinding, SigningKey
 from rssp.pki.subjects import UnverifiedPerson
 from rssp.services import limiting, responding, timestamping
 from rssp.services.authority import issue_certificate, prepare_authority
@@ -181,6 +181,14 @@ def call(method: str, body: Any, bearer: str | None = None, *, version: int = 2)
     headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
     raw = body if isinstance(body, bytes) else json.dumps(body)
     return Client(enforce_csrf_checks=True).post(f"/csc/v{version}/{method}", raw, "application/json", headers=headers)
+
+
+def is_key_there(key: SigningKey) -> bool:
+    """Whether anybody could sign with it: its object is in the token, or what the token wrapped is kept."""
+    key.refresh_from_db()
+    if key.storage == SigningKey.Storage.RESIDENT:
+        return bytes(key.key_id) in get_hsm().list_key_ids()
+    return key.wrapped_key is not None
 
 
 def digest(text: str) -> bytes:

@@ -23,6 +23,7 @@ from rssp.models import (
     RequestDecision,
     SealGrant,
     SigningKey,
+    Timestamp,
 )
 from tests.authz.conftest import Person
 from tests.rssp.conftest import Asked, Signer, digest
@@ -86,7 +87,7 @@ def test_nothing_is_added_changed_or_removed_by_a_form(alice: Signer, operator: 
 
 def test_actions_are_those_that_are_named_and_none_signs() -> None:
     registered = {model: made for model, made in admin.site._registry.items() if model._meta.app_label == "rssp"}
-    assert set(registered) == {*MODELS, CertificateRequest, SealGrant}
+    assert set(registered) == {*MODELS, CertificateRequest, SealGrant, Timestamp}
     assert {model: tuple(made.actions or ()) for model, made in registered.items() if made.actions} == {
         Credential: (
             *("disable", "enable", "make_explicit", "set_pin", "unlock"),

@@ -24,7 +24,7 @@ from rssp.models import AuditEvent, CertificateRequest, Credential, RequestAttri
 from rssp.services import issuing, requests
 from rssp.services.hsm import get_hsm
 from rssp.services.operating import Operator
-from tests.rssp.conftest import Asked, Signer, call, digest
+from tests.rssp.conftest import Asked, Signer, call, digest, is_key_there
 from tests.rssp.remote import approve_creation
 from tests.support.instance import Instance
 from tests.support.softhsm import Token
@@ -239,13 +239,12 @@ def test_a_second_operator_may_refuse_what_the_first_approved(waiting: Certifica
 
 
 def test_a_refusal_destroys_the_key_and_tells_why(alice: Signer, waiting: CertificateRequest, asked: Asked) -> None:
-    key_id = bytes(waiting.key.key_id)
-    assert key_id in get_hsm().list_key_ids()
+    assert is_key_there(waiting.key)
     for reason in ("", " ", "no"):
         with pytest.raises(EvidenceMissingError):
             requests.refuse_request(request=waiting, reason=reason, operator=OPERATOR)
     requests.refuse_request(request=waiting, reason="The passport has expired", operator=OPERATOR)
-    assert key_id not in get_hsm().list_key_ids()
+    assert not is_key_there(waiting.key)
     told = call("credentials/info", {"credentialID": waiting.credential_id}, alice.log_in()).json()
     assert told["certificateRequest"]["state"] == "refused"
     assert told["certificateRequest"]["reason"] == "The passport has expired"
