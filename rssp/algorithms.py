@@ -8,6 +8,7 @@ SHA-256, SHA-384 and SHA-512 alone (ETSI TS 119 312); nothing here can be talked
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from asn1crypto import algos
@@ -160,7 +161,7 @@ def verify_signature(*, public_key: bytes, operation: SigningOperation, digest: 
     verify_digest_length(operation=operation, digest=digest)
     hash_algorithm = _HASHES[operation.hash_name]()
     try:
-        key = load_der_public_key(public_key)
+        key = _load_public_key(public_key)
         match key, operation.scheme:
             case rsa.RSAPublicKey(), "pkcs1":
                 key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hash_algorithm))
@@ -173,6 +174,10 @@ def verify_signature(*, public_key: bytes, operation: SigningOperation, digest: 
                 raise InvalidSignatureError("the key is of another kind than the signature")
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         raise InvalidSignatureError("the signature does not verify with the key") from None
+
+
+# A call of many hashes has one key.
+_load_public_key = lru_cache(maxsize=256)(load_der_public_key)
 
 
 def _hash_name(oid: str) -> HashName:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import IntegrityError, router, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from rssp.activation import VerifiedActivation
@@ -28,7 +27,7 @@ from rssp.errors import (
     SignatureCountError,
     TooManyHashesError,
 )
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, Extension
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
 from rssp.services.activating import verify_approved_since
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
@@ -157,9 +156,8 @@ def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) 
     Raises `ActivationRefusedError`, whichever of them it is not for, or what `verify_current_sad` raises.
     """
     checksum = checksum_of(sad)
-    extended = Extension.objects.filter(sad_checksum=checksum).values_list("activation_id", flat=True).first()
-    which = Q(sad_checksum=checksum) if extended is None else Q(pk=extended)
-    found = Activation.objects.filter(which, kind=Activation.Kind.EXPLICIT).first()
+    explicit = Activation.objects.filter(kind=Activation.Kind.EXPLICIT)
+    found = explicit.filter(sad_checksum=checksum).first() or explicit.filter(extensions__sad_checksum=checksum).first()
     if found is None:
         raise ActivationRefusedError("the SAD is unknown or has ended")
     if found.credential_id != credential.pk:

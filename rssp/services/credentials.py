@@ -1,5 +1,7 @@
 """A user's credentials: finding, describing, and whether one may sign now."""
 
+from functools import lru_cache
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -94,7 +96,13 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
 
 def read_public_key(*, credential: Credential) -> bytes:
     """The certificate's, as DER SubjectPublicKeyInfo: what everybody will verify signatures with."""
-    return _leaf(credential).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _public_key_of(bytes(credential.certificate.der))
+
+
+@lru_cache(maxsize=1024)
+def _public_key_of(certificate: bytes) -> bytes:
+    public_key = x509.load_der_x509_certificate(certificate).public_key()
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _leaf(credential: Credential) -> x509.Certificate:

@@ -24,7 +24,7 @@ from rssp.services.auditing import Origin, describe_activation, record_events, r
 from rssp.services.authorising import bind_digests, find_activation, make_slots, verify_explicit
 from rssp.services.credentials import find_credential, verify_usable
 from rssp.services.hsm import get_hsm
-from rssp.services.ledger import find_current_sad, lock_activation, read_slots, verify_current_sad, verify_epoch
+from rssp.services.ledger import lock_activation, read_slots, verify_current_sad, verify_epoch
 from rssp.services.macs import authenticate_extension, verify_credential
 from rssp.wire import ExtendRequest, decode_hashes
 
@@ -37,7 +37,7 @@ def extend_transaction(*, bearer: VerifiedToken, request: ExtendRequest, origin:
     try:
         credential = find_credential(token=bearer, credential_id=request.credential_id)
         digests = None if request.hashes is None else decode_hashes(request.hashes)
-        activation, sad = extend(
+        extension, sad = extend(
             sad=request.sad,
             bearer=bearer,
             credential=credential,
@@ -54,7 +54,7 @@ def extend_transaction(*, bearer: VerifiedToken, request: ExtendRequest, origin:
             origin=origin,
         )
         raise
-    left = find_current_sad(activation=activation).expires - timezone.now()
+    left = extension.expires - timezone.now()
     return sad, max(0, int(left.total_seconds()))
 
 
@@ -66,8 +66,8 @@ def extend(
     digests: Sequence[bytes] | None,
     hash_algorithm_oid: str | None,
     origin: Origin,
-) -> tuple[Activation, str]:
-    """The same authorisation under a new SAD, with ``digests`` bound to what is still open of it.
+) -> tuple[Extension, str]:
+    """The record and the SAD of an extension: the same authorisation, with ``digests`` bound to what is open of it.
 
     At SCAL 2 digests must be given as long as some slots are open; at SCAL 1 they bind nothing. Raises what
     `find_activation` and `bind_digests` raise, `CredentialError`, `MissingParameterError`, or `TooManyHashesError` for
@@ -101,7 +101,7 @@ def extend(
         extension.save(force_insert=True)
         ActivatedDigest.objects.bulk_create(rows)
         record_events([_event(activation, credential, len(slots), origin)])
-    return activation, fresh
+    return extension, fresh
 
 
 def _verify_open(open_slots: int, digests: Sequence[bytes] | None) -> None:

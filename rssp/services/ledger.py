@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from django.db import DatabaseError, IntegrityError, router, transaction
+from django.db import DatabaseError, IntegrityError, connections, router, transaction
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from rssp.errors import (
@@ -31,8 +32,9 @@ from rssp.errors import (
     TamperingError,
 )
 from rssp.hsm.interface import Epoch
-from rssp.models import ActivatedDigest, Activation, AuditEvent, Intent, RestoreEpoch
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Extension, Intent, RestoreEpoch
 from rssp.services.auditing import Origin, describe_activation, record_events
+from rssp.services.commits import committed_with_the_next
 from rssp.services.credentials import verify_usable
 from rssp.services.macs import verify_activation_mac
 
@@ -68,10 +70,14 @@ class CurrentSad:
 
 
 def lock_activation(*, pk: int) -> Activation:
-    """The authorisation as it is now, with its credential and certificate; nobody else may use it in this transaction's
-    lifetime."""
-    rows = Activation.objects.select_for_update(of=("self",)).select_related("credential__certificate")
-    return rows.annotate(highest_epoch=RestoreEpoch.objects.order_by("-number").values("number")[:1]).get(pk=pk)
+    """The authorisation as it is now, with its credential, certificate and extensions; nobody else may use it in this
+    transaction's lifetime."""
+    rows = Activation.objects.select_for_update(of=("self",))
+    rows = rows.select_related("credential__certificate", "credential__key")
+    found = rows.annotate(highest_epoch=RestoreEpoch.objects.order_by("-number").values("number")[:1]).get(pk=pk)
+    if found.kind == Activation.Kind.EXPLICIT:
+        prefetch_related_objects([found], "extensions")  # asked once, and read several times
+    return found
 
 
 def verify_epoch(*, activation: Activation, epoch: Epoch) -> None:
@@ -89,11 +95,16 @@ def verify_epoch(*, activation: Activation, epoch: Epoch) -> None:
 
 def find_current_sad(*, activation: Activation) -> CurrentSad:
     """Approvals by passkey are never extended."""
-    if activation.kind == Activation.Kind.EXPLICIT:
-        last = activation.extensions.order_by("number").last()
-        if last is not None:
-            return CurrentSad(last.sad_checksum, last.expires, last.number, last.mac)
+    if extensions := _list_extensions(activation):
+        last = extensions[-1]
+        return CurrentSad(last.sad_checksum, last.expires, last.number, last.mac)
     return CurrentSad(activation.sad_checksum, activation.expires, 0, activation.mac)
+
+
+def _list_extensions(activation: Activation) -> list[Extension]:
+    if activation.kind != Activation.Kind.EXPLICIT:
+        return []
+    return sorted(activation.extensions.all(), key=lambda extension: extension.number)
 
 
 def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentSad:
@@ -115,14 +126,15 @@ def reserve_digests(
     digests: Sequence[bytes],
     hash_type: str = SIGNABLE_HASH_TYPE,
 ) -> Reservation:
-    """All of the digests or none: each occurrence takes a row of its own. Committed when this returns.
+    """All of the digests or none: each occurrence takes a row of its own. Committed when this returns, and on the disk
+    at the latest with the intent: what a loss of power releases was not signed.
 
     Raises `DigestNotAuthorizedError` (`DigestSpentError` where the authorisation held it and it was used), what
     `verify_epoch`, `verify_current_sad` and `read_slots` raise, or what `verify_usable` raises if the credential was
     closed meanwhile.
     """
     call, now = uuid.uuid4(), timezone.now()
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
+    with committed_with_the_next(using=router.db_for_write(ActivatedDigest)):
         activation = lock_activation(pk=activation.pk)
         verify_epoch(activation=activation, epoch=epoch)
         verify_current_sad(activation=activation, sad_checksum=sad_checksum)
@@ -141,9 +153,7 @@ def reserve_digests(
 def read_slots(*, activation: Activation) -> list[ActivatedDigest]:
     """All rows of an authorisation that `lock_activation` holds, in order; raises `TamperingError`."""
     slots = list(activation.digests.order_by("position"))
-    is_extensible = activation.kind == Activation.Kind.EXPLICIT
-    extensions = list(activation.extensions.order_by("number")) if is_extensible else []
-    verify_activation_mac(activation, extensions, slots)
+    verify_activation_mac(activation, _list_extensions(activation), slots)
     return slots
 
 
@@ -222,24 +232,36 @@ def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], as
 
 
 def _record_outcomes(reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:
-    now = timezone.now()
+    alias, now = router.db_for_write(ActivatedDigest), timezone.now()
     events = []
-    with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
-        for index, (pk, digest) in enumerate(zip(reservation.rows, reservation.digests, strict=True)):
-            is_signed = index < len(signatures)
-            held = ActivatedDigest.objects.filter(pk=pk, call=reservation.call, state=State.INTENDED)
-            changed = held.update(
-                state=State.SIGNED if is_signed else State.UNKNOWN,
-                finished=now,
-                signature_sha256=sha256(signatures[index]).hexdigest() if is_signed else "",
-            )
-            if not changed:
-                raise OutcomeNotRecordedError("the ledger's row is no longer this call's")
-            result = AuditEvent.Result.SIGNED if is_signed else AuditEvent.Result.UNKNOWN
+    with transaction.atomic(using=alias, durable=True):
+        _close_rows(alias, reservation, signatures, now)
+        for index, digest in enumerate(reservation.digests):
+            result = AuditEvent.Result.SIGNED if index < len(signatures) else AuditEvent.Result.UNKNOWN
             if index >= asked:
                 result = AuditEvent.Result.NOT_ASKED
             events.append(_event(reservation, digest, result, origin))
         record_events(events)
+
+
+# Written out, because the ORM would compile it anew for each row of a call.
+_CLOSE = (
+    "UPDATE rssp_activateddigest SET state = %s, finished = %s, signature_sha256 = %s"
+    " WHERE id = %s AND call = %s AND state = %s"
+)
+
+
+def _close_rows(alias: str, reservation: Reservation, signatures: Sequence[bytes], now: datetime) -> None:
+    connection = connections[alias]
+    finished = connection.ops.adapt_datetimefield_value(now)
+    call = ActivatedDigest._meta.get_field("call").get_db_prep_value(reservation.call, connection)
+    ends = [(State.SIGNED.value, finished, sha256(signature).hexdigest()) for signature in signatures]
+    ends += [(State.UNKNOWN.value, finished, "")] * (len(reservation.rows) - len(ends))
+    with connection.cursor() as cursor:
+        held = State.INTENDED.value
+        cursor.executemany(_CLOSE, [(*end, pk, call, held) for end, pk in zip(ends, reservation.rows, strict=True)])
+        if cursor.rowcount != len(reservation.rows):
+            raise OutcomeNotRecordedError("the ledger's row is no longer this call's")
 
 
 def _event(reservation: Reservation, digest: bytes, result: str, origin: Origin) -> AuditEvent:

@@ -79,8 +79,8 @@ def _wait(process: subprocess.Popen[bytes], is_ready: Callable[[], object], log:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """A server's address, as its superuser."""
+def postgresql(*, lasting: bool = False) -> Iterator[str]:
+    """A server's address, as its superuser; ``lasting``: its commits wait for the disk, as an installation's do."""
     user = "postgres"
     password = secrets.token_urlsafe(16)
     port = free_port()
@@ -102,12 +102,10 @@ def postgresql() -> Iterator[str]:
             "listen_addresses": "127.0.0.1",
             "port": port,
             "unix_socket_directories": "",
-            # A test's data need not survive a power cut.
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
             "max_connections": 200,
         }
+        if not lasting:  # a test's data need not survive a power cut
+            given |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         # INT is its fast shutdown: it does not wait for clients that are still connected.
         privileges = _as_nobody(user) or ["setpriv"]
