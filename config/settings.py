@@ -340,6 +340,10 @@ if "rssp" in ROLES:
     OPERATOR_ADDRESSES = env_list("OPERATOR_ADDRESSES")
     EXPIRY_WARNING_DAYS = env_int("EXPIRY_WARNING_DAYS", 30)
     REQUEST_DAYS = env_int("REQUEST_DAYS", 30)
+    # How long a verification stands behind certificates for one signature each, and how many of these one person may
+    # have that wait for an approval.
+    SHORT_LIVED_DAYS = env_int("SHORT_LIVED_DAYS", 365)
+    PREPARED_CREDENTIALS = env_int("PREPARED_CREDENTIALS", 10)
     # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
     FOUR_EYES = env_list("FOUR_EYES")
     # Who issues, by policy: built-in (where it is not named), cmp or by-hand.

@@ -136,6 +136,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
         lambda error, version: f"{error if version == 1 else 'Credential'} locked",
     ),
     (errors.TooManyChallengesError, 429, "too_many_requests", _fixed("The signer was asked a moment ago.")),
+    (errors.TooManyPreparedError, 429, "too_many_requests", _fixed("Too many signatures wait for an approval.")),
     (errors.TooManyWaitsError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.MessageNotSentError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.SealError, 500, "server_error", _fixed(SERVER_ERROR)),

@@ -185,6 +185,10 @@ class CredentialEndedError(CredentialError):
     """An operator ended it for good: nothing becomes of it any more."""
 
 
+class TooManyPreparedError(CredentialError):
+    """The user has as many credentials for one signature as may wait for an approval. Try again later."""
+
+
 class CertificateNotValidError(CredentialError):
     """``str`` is the certificate's state: expired, revoked, …; ``subject`` names it in the answer."""
 

@@ -11,6 +11,7 @@ from rssp.services import (
     clearing,
     expiring,
     issuing,
+    one_time,
     requests,
     responding,
     revocation_lists,
@@ -42,8 +43,10 @@ def notify_clients() -> None:
 
 @shared_task(name="rssp.sweep_requests")  # type: ignore[untyped-decorator]
 def sweep_requests() -> None:
-    """The regular round over requests for certificates: outside authorities are asked again, late requests expire."""
+    """The regular round over requests for certificates and credentials for one signature: outside authorities are
+    asked again, what is late expires."""
     requests.expire_requests()
+    one_time.close_finished()
     issuing.retry_requests()
 
 

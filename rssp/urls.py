@@ -27,6 +27,7 @@ _BUILT = {
 }
 _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
+    "credentials/prepareCertificate": csc.credentials_prepare_certificate,
     "credentials/authorizeCheck": explicit.credentials_authorize_check,
     "credentials/getChallenge": explicit.credentials_get_challenge,
     "signatures/signPolling": csc.sign_polling,

@@ -456,6 +456,46 @@ def write_request(found: RequestDescription, version: Version) -> dict[str, Any]
     }
 
 
+@dataclass(frozen=True)
+class StandingDescription:
+    """What certificates for one signature are made of. ``validity`` is how long each is good for."""
+
+    credential_id: str
+    description: str
+    certificate_policy: str
+    sign_algos: tuple[str, ...]
+    bits: int
+    curve_oid: str | None
+    subject: str
+    validity: timedelta
+    since: datetime
+    expires: datetime
+
+
+def write_standing(found: StandingDescription) -> dict[str, Any]:
+    """A credential whose certificate is made for each signature (version 2); ``shortLived`` is our own
+    (docs/protocols.md, section 7)."""
+    key: dict[str, Any] = {"status": "enabled", "algo": list(found.sign_algos), "len": found.bits}
+    if found.curve_oid is not None:
+        key["curve"] = found.curve_oid
+    return {
+        "description": found.description,
+        "key": key,
+        "cert": {
+            "certificates": [],
+            "subjectDN": found.subject,
+            "validFrom": write_time(found.since),
+            "validTo": write_time(found.expires),
+        },
+        "auth": {"mode": "oauth2code", "objects": []},
+        "SCAL": "2",
+        "multisign": 1,
+        "lang": "en",
+        "certificatePolicy": found.certificate_policy,
+        "shortLived": {"validitySeconds": int(found.validity.total_seconds())},
+    }
+
+
 def _write_request_state(found: RequestDescription) -> dict[str, Any]:
     answer = {
         "state": found.state,

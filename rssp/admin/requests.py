@@ -28,7 +28,7 @@ from rssp.errors import (
     WrongCertificateError,
 )
 from rssp.models import CertificateRequest, RequestAttribute, RequestDecision
-from rssp.services import issuing, requests
+from rssp.services import issuing, one_time, requests
 from rssp.services.auditing import Origin
 from rssp.services.registration import COMMON_NAME, attributes_to_verify
 
@@ -76,7 +76,7 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
     ordering = ["-created"]
     exclude = ["passkey_id", "passkey_public_key", "certification_request"]
     inlines = [_AttributeInline, _DecisionInline]
-    actions = ["approve", "refuse", "issue", "export", "import_"]
+    actions = ["approve", "refuse", "end", "issue", "export", "import_"]
 
     @admin.display(description=_("name asked for"))
     def asked_name(self, row: CertificateRequest) -> str:
@@ -96,6 +96,8 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
             )
             if done.state == CertificateRequest.State.APPROVED:
                 self._issue(request, done)
+            elif done.state == CertificateRequest.State.STANDING:
+                messages.success(request, _("Approved. A certificate is made for each signature."))
             else:
                 messages.success(request, _("Approved. A second operator must confirm it."))
 
@@ -108,6 +110,14 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
             messages.success(request, _("Refused. Whoever asked reads your reason."))
 
         return self._decide(request, chosen, "refuse", act)
+
+    @admin.action(description=_("End one that stands, for good"), permissions=["operate"])
+    def end(self, request: HttpRequest, chosen: QuerySet[CertificateRequest]) -> HttpResponseBase | None:
+        def act(row: CertificateRequest) -> None:
+            one_time.end_standing(request=row, text=request.POST.get("text", ""), operator=operator_of(request))
+            messages.success(request, _("Ended. No certificate is made of it any more."))
+
+        return self._decide(request, chosen, "end", act)
 
     @admin.action(description=_("Have approved ones issued again"), permissions=["operate"])
     def issue(self, request: HttpRequest, chosen: QuerySet[CertificateRequest]) -> None:
@@ -189,6 +199,7 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
             "title": {
                 "approve": _("Approve a request"),
                 "refuse": _("Refuse a request"),
+                "end": _("End a short-lived credential"),
                 "import_": _("Import a certificate"),
             }[action],
             "row": row,

@@ -10,6 +10,7 @@ from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.ends import CredentialEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.limits import RateLimit
+from rssp.models.one_time import OneTimeCredential
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
 from rssp.models.seals import SealGrant
@@ -31,6 +32,7 @@ __all__ = [
     "Extension",
     "Intent",
     "KeyEncryptionKey",
+    "OneTimeCredential",
     "PasskeyBinding",
     "PendingAuthorization",
     "RateLimit",

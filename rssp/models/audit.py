@@ -28,6 +28,7 @@ class AuditEvent(models.Model):
         AUTHORISE = "authorise", _("authorise")
         EXTEND = "extend", _("extend")
         CREATE = "create credential", _("create a credential")
+        END = "end credential", _("end a credential")
         ADMINISTER = "administer", _("administer")
 
     class Result(models.TextChoices):

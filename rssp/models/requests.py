@@ -11,21 +11,28 @@ from rssp.models.keys import SigningKey
 
 class CertificateRequest(models.Model):
     """One request, from the owner's approval to the certificate. The key is there from the start, and the passkey that
-    will activate it; the credential is there when the certificate is. States change by conditional UPDATE alone."""
+    will activate it; the credential is there when the certificate is. States change by conditional UPDATE alone.
+
+    Of a policy whose certificates are for one signature each, an approved request stands: it has no key, and a
+    credential is made of it for each signature (`OneTimeCredential`) until it expires or is ended.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting for an operator")
         APPROVED = "approved", _("approved, to be issued")
+        STANDING = "standing", _("standing: a certificate for each signature")
         ISSUED = "issued", _("issued")
         REFUSED = "refused", _("refused")
         EXPIRED = "expired", _("expired")
+        ENDED = "ended", _("ended for good")
 
     credential_id = models.CharField(max_length=64)  # the credential's, once it is made
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
     client_id = models.CharField(max_length=255)
     certificate_policy = models.CharField(max_length=64)
-    key = models.ForeignKey(SigningKey, models.PROTECT, related_name="requests")
+    key = models.ForeignKey(SigningKey, models.PROTECT, null=True, blank=True, related_name="requests")
+    key_algorithm = models.CharField(max_length=32, default="", blank=True)  # of the keys to come, where there is none
     passkey_id = models.BinaryField(max_length=1023)
     passkey_public_key = models.BinaryField()  # COSE key
     mac = models.CharField(max_length=96)  # over owner, key and passkey (services/macs.py)
@@ -54,6 +61,7 @@ class CertificateRequest(models.Model):
             models.CheckConstraint(
                 condition=models.Q(activation=None) ^ models.Q(renews=None), name="rssp_request_origin"
             ),
+            models.CheckConstraint(condition=models.Q(key=None) ^ models.Q(key_algorithm=""), name="rssp_request_key"),
         ]
         indexes = [
             models.Index(fields=["issuer", "subject", "created"], name="rssp_request_owner"),
@@ -62,6 +70,18 @@ class CertificateRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.credential_id} ({self.state})"
+
+    @property
+    def kind_of_key(self) -> str:
+        """The algorithm of the key, or of those to come."""
+        return self.key_algorithm if self.key is None else self.key.key_algorithm
+
+    @property
+    def own_key(self) -> SigningKey:
+        """Of a request that has one: all but those that stand, or will."""
+        if self.key is None:
+            raise ValueError("keys are made for each signature")
+        return self.key
 
 
 class RequestAttribute(models.Model):

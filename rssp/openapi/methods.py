@@ -269,6 +269,14 @@ METHODS: tuple[Method, ...] = (
         {2: "creation"},
     ),
     Method(
+        "credentials/prepareCertificate",
+        "A key and a certificate for one signature",
+        {2: "our own"},
+        _info_request,
+        {201: _create_answer},
+        description="Of a credential with the member shortLived. One approval of what is answered opens it, once.",
+    ),
+    Method(
         "credentials/authorize",
         "Authorises signatures with factors that the application collects",
         {1: "11.6", 2: "11.6"},

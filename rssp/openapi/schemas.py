@@ -146,7 +146,9 @@ def credential_extras(version: Version) -> dict[str, Schema]:
         "certificatePolicy": string("Our own: the certificate's profile."),
     }
     if version == 2:
-        return extras
+        validity = closed({"validitySeconds": integer("How long each certificate is good for.", minimum=1)})
+        short = validity | {"description": "Our own: a certificate is made for each signature."}
+        return extras | {"shortLived": short}
     presence = string(enum=["true", "false", "optional"])
     shared = {"format": string(enum=["A", "N"]), "label": string(), "description": string()}
     return extras | {

@@ -34,7 +34,8 @@ class Profile:
     else's. ``pointers`` are the addresses that a certificate names: its issuer's certificate, CRL and OCSP responder.
     ``renewed`` is how long before its end the service's own certificate gets a successor, ``key_validity`` how long its
     key signs (privateKeyUsagePeriod). ``states_semantics`` adds the one qcStatement there is here, which says that the
-    subject's identifier is built as EN 319 412-1 says and claims nothing else; no profile below asks for it.
+    subject's identifier is built as EN 319 412-1 says and claims nothing else; no profile below asks for it. A profile
+    ``for_one_signature`` has a key and a certificate made for each approval (`rssp.services.one_time`).
     """
 
     name: str
@@ -54,6 +55,7 @@ class Profile:
     renewed: timedelta = timedelta(0)
     key_validity: timedelta | None = None
     states_semantics: bool = False
+    for_one_signature: bool = False
 
     @property
     def is_authority(self) -> bool:
@@ -134,16 +136,17 @@ SIGNER = Profile(
     policy=SIGNER_POLICY,
 )
 # Over before a revocation could take effect, which EN 319 411-1 (REV-6.2.4) lets take 24 hours: nothing is published
-# about it (RFC 9608; ext-etsi-valassured-ST-certs, EN 319 412-1, 5.2.2).
+# about it (RFC 9608; ext-etsi-valassured-ST-certs, EN 319 412-1, 5.2.2). An hour is time enough to read and to approve.
 SHORT_LIVED = Profile(
     name="short-lived",
     role="signer",
-    validity=timedelta(hours=23),
+    validity=timedelta(hours=1),
     key_usage=_DOCUMENTS,
     subject=NaturalPerson,
     policy=SHORT_LIVED_POLICY,
     pointers=frozenset({"issuer"}),
     marks=frozenset({"no_rev_avail", "validity_assured"}),
+    for_one_signature=True,
 )
 SEAL = Profile(
     name="seal",

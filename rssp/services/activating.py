@@ -22,7 +22,7 @@ from rssp.activation import (
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationRefusedError, ActivationReplayedError, OldEpochError
 from rssp.hsm.interface import Epoch
-from rssp.models import ActivatedDigest, Activation, Credential
+from rssp.models import ActivatedDigest, Activation, Credential, OneTimeCredential
 from rssp.services.macs import authenticate_activation, verify_binding
 
 # What an approval proves: authz saw the password, the passkey verified its owner, and we verified the passkey.
@@ -145,7 +145,15 @@ def _insert_signing(row: Activation, verified: VerifiedActivation) -> Activation
     with transaction.atomic(using=router.db_for_write(Activation), durable=True):
         row.save(force_insert=True)
         ActivatedDigest.objects.bulk_create(slots)
+        _take_one_time(row)
     return row
+
+
+def _take_one_time(row: Activation) -> None:
+    """A credential for one signature is the first approval's."""
+    mine = OneTimeCredential.objects.filter(credential=row.credential)
+    if not mine.filter(activation=None, closed=None).update(activation=row) and mine.exists():
+        raise ActivationReplayedError("the credential is another approval's")
 
 
 def _new_activation(

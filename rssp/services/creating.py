@@ -1,8 +1,9 @@
 """``credentials/create``: a key of the HSM's, a request for its certificate, and the passkey that will activate it.
 
 The approval's unique nonce is the reservation: it is spent when the HSM is first asked, and good for one credential.
-Where the policy wants no operator, the certificate is issued at once; otherwise the request waits. What fails after the
-approval is spent leaves no key behind, or an entry in the audit that says which.
+Where the policy wants no operator, the certificate is issued at once; otherwise the request waits. Of a policy whose
+certificates are for one signature each there is no key yet: the request will stand (`rssp.services.one_time`). What
+fails after the approval is spent leaves no key behind, or an entry in the audit that says which.
 """
 
 import logging
@@ -31,7 +32,7 @@ from rssp.services.issuers import BUILT_IN, issuer_of
 from rssp.services.issuing import issue_request
 from rssp.services.keys import destroy_key, take_key
 from rssp.services.lifecycle import destroy_keys_of_ended
-from rssp.services.registration import provisional_subject, verify_requestable
+from rssp.services.registration import is_for_one_signature, provisional_subject, verify_requestable
 from rssp.services.requests import abandon_request, destroy_ended_keys, open_request
 from rssp.wire import CreateRequest
 
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 
 def create_credential(*, token: VerifiedToken, request: CreateRequest, origin: Origin) -> CertificateRequest:
     """The request, committed: ``issued`` with its credential, ``waiting`` for an operator, or ``approved`` while an
-    outside authority is to be asked again.
+    outside authority is to be asked again; ``standing`` where a certificate is made for each signature.
 
     Raises `ActivationError`, `InvalidParameterError` (the request names something else than was approved),
     `AuthorityError`, `HsmError` (nothing is spent), `IssuerRefusedError` or `CreationFailedError` (the approval is
@@ -88,7 +89,8 @@ def _make(verified: VerifiedCreation, activation: Activation, origin: Origin) ->
     credential_id = str(uuid.uuid4())
     key, request = None, None
     try:
-        key = take_key(key_algorithm=verified.key_algorithm)
+        if not is_for_one_signature(certificate_policy=verified.certificate_policy):
+            key = take_key(key_algorithm=verified.key_algorithm)
         request = open_request(
             credential_id=credential_id, verified=verified, activation=activation, key=key, origin=origin
         )

@@ -41,7 +41,8 @@ def list_credentials(*, token: VerifiedToken, request: ListRequest) -> tuple[lis
         rows = Credential.objects.filter(issuer=token.issuer, subject=owner, is_seal=True)
     else:
         rows = Credential.objects.filter(issuer=token.issuer, subject=token.subject)
-    rows = rows.select_related("certificate", "key__kek").order_by("created", "pk")
+    # Those for one signature are their maker's to know.
+    rows = rows.filter(one_time=None).select_related("certificate", "key__kek").order_by("created", "pk")
     found = list(rows)
     if request.page_token is not None:
         positions = [index for index, row in enumerate(found) if row.credential_id == request.page_token]

@@ -15,6 +15,7 @@ def list_expiring(*, within: timedelta) -> QuerySet[Credential]:
     now = timezone.now()
     rows = Credential.objects.filter(
         status=Credential.Status.ENABLED,
+        one_time=None,
         certificate__status=Certificate.Status.VALID,
         certificate__not_after__gt=now,
         certificate__not_after__lte=now + within,

@@ -38,7 +38,7 @@ def issue(*, request: CertificateRequest, subject: Subject) -> Certificate:
 def sign_certification_request(*, request: CertificateRequest, subject: Subject) -> bytes:
     """The PKCS#10 (DER) for an outside authority: signed by the request's key once, and kept. Raises `HsmError`."""
     if not request.certification_request:
-        key = request.key
+        key = request.own_key
         with open_key(key=key) as signer:
             request.certification_request = build_csr(
                 subject=build_subject(subject),
@@ -61,7 +61,7 @@ def _issue_built_in(request: CertificateRequest, subject: Subject) -> Certificat
     return issue_certificate(
         certificate_policy=request.certificate_policy,
         subject=subject,
-        public_key=bytes(request.key.public_key),
+        public_key=bytes(request.own_key.public_key),
         renews=renewed_certificate(request=request),
     )
 
@@ -81,7 +81,7 @@ def _issue_by_cmp(request: CertificateRequest, subject: Subject) -> Certificate:
             verify_certificate(
                 der=der,
                 beside=beside,
-                public_key=bytes(request.key.public_key),
+                public_key=bytes(request.own_key.public_key),
                 common_name=subject.common_name,
             )
         ),

@@ -74,7 +74,7 @@ def import_certificate(*, request: CertificateRequest, data: bytes, operator: Op
         chain = verify_certificate(
             der=leaf,
             beside=beside,
-            public_key=bytes(held.key.public_key),
+            public_key=bytes(held.own_key.public_key),
             common_name=held.attributes.get(name=COMMON_NAME).value,
         )
         certificate = keep_certificate(
@@ -188,7 +188,7 @@ def _keep_credential(held: CertificateRequest, certificate: Certificate, origin:
             credential_id=held.credential_id,
             issuer=held.issuer,
             subject=held.subject,
-            key=held.key,
+            key=held.own_key,
             certificate=certificate,
             certificate_policy=held.certificate_policy,
             description=describe_request(request=held),
@@ -215,7 +215,7 @@ def _renew_credential(held: CertificateRequest, old: Credential, certificate: Ce
         rows = Credential.objects.filter(pk=old.pk, certificate=old.certificate_id, key=old.key_id)
         if has_new_key:
             revoke_certificate(certificate=old.certificate, reason="superseded")
-        old.key = held.key
+        old.key = held.own_key
         authenticate_credential(old)
         ready = rows.exclude(status=Credential.Status.ENDED)
         if not ready.update(certificate=certificate, key=held.key_id, mac=old.mac):
@@ -234,7 +234,7 @@ def _renew_credential(held: CertificateRequest, old: Credential, certificate: Ce
 def describe_request(*, request: CertificateRequest) -> str:
     """What the credential is called by: the name, the kind of key, the policy."""
     name = request.attributes.get(name=COMMON_NAME).value
-    kind = request.key.key_algorithm.upper().replace("-", " ")
+    kind = request.kind_of_key.upper().replace("-", " ")
     return f"{name[:200]}, {kind}, {request.certificate_policy}"[:255]
 
 

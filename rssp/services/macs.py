@@ -125,7 +125,10 @@ def verify_request(request: CertificateRequest) -> None:
 
 def _request_facts(request: CertificateRequest) -> Iterable[Part]:
     yield from (request.credential_id, request.issuer, request.subject, request.client_id, request.certificate_policy)
-    yield from (bytes(request.key.key_id), bytes(request.key.public_key))
+    if request.key is None:
+        yield request.key_algorithm
+    else:
+        yield from (bytes(request.key.key_id), bytes(request.key.public_key))
     yield None if request.activation is None else request.activation.nonce  # a renewal has no approval
     yield from (bytes(request.passkey_id), bytes(request.passkey_public_key))
 

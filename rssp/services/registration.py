@@ -54,6 +54,11 @@ def registration_of(*, certificate_policy: str) -> Registration:
     return chosen
 
 
+def is_for_one_signature(*, certificate_policy: str) -> bool:
+    """Whether each signature has a key and a certificate of its own. Raises `CertificatePolicyError`."""
+    return _profile(certificate_policy).for_one_signature
+
+
 def attributes_to_verify(*, certificate_policy: str) -> tuple[str, ...]:
     """The names of what an operator states beside the evidence, in the order of the form."""
     return _ATTRIBUTES[_subject_type(certificate_policy)]

@@ -28,10 +28,17 @@ _SHORTEST_TEXT, _LONGEST_TEXT = 3, 2000
 
 
 def open_request(
-    *, credential_id: str, verified: VerifiedCreation, activation: Activation, key: SigningKey, origin: Origin
+    *,
+    credential_id: str,
+    verified: VerifiedCreation,
+    activation: Activation,
+    key: SigningKey | None,
+    origin: Origin,
 ) -> CertificateRequest:
-    """The request that an approval stands for, committed: ``waiting`` for an operator or ``approved`` by its policy."""
+    """The request that an approval stands for, committed: ``waiting`` for an operator, or ``approved`` by its policy.
+    Without ``key``, which is made for each signature then, ``standing`` comes in the place of ``approved``."""
     waits = registration_of(certificate_policy=verified.certificate_policy) == "approval"
+    settled, expires = (State.APPROVED, settings.REQUEST_DAYS) if key else (State.STANDING, settings.SHORT_LIVED_DAYS)
     with transaction.atomic(using=router.db_for_write(CertificateRequest), durable=True):
         request = CertificateRequest(
             credential_id=credential_id,
@@ -40,11 +47,12 @@ def open_request(
             client_id=verified.client_id,
             certificate_policy=verified.certificate_policy,
             key=key,
+            key_algorithm="" if key else verified.key_algorithm,
             passkey_id=verified.passkey_id,
             passkey_public_key=verified.passkey_public_key,
             activation=activation,
-            state=State.WAITING if waits else State.APPROVED,
-            expires=timezone.now() + timedelta(days=settings.REQUEST_DAYS),
+            state=State.WAITING if waits else settled,
+            expires=timezone.now() + timedelta(days=settings.REQUEST_DAYS if waits else expires),
         )
         authenticate_request(request)
         request.save(force_insert=True)
@@ -76,7 +84,8 @@ def approve_request(
     *, request: CertificateRequest, stated: Mapping[str, str], evidence: str, operator: Operator
 ) -> CertificateRequest:
     """One operator's approval. ``stated`` are the attributes that the evidence shows; the second of two operators
-    confirms those of the first. The answer's state is ``approved`` when there are enough.
+    confirms those of the first. When there are enough, the answer's state is ``approved``, or ``standing`` if it has no
+    key.
 
     Raises `RequestClosedError`, `OwnRequestError`, `SecondOperatorError`, `EvidenceMissingError`,
     `AttributeDiffersError` or `CertificateSubjectError`; then nothing has changed.
@@ -89,7 +98,7 @@ def approve_request(
         _decide(held, Verdict.APPROVED, text, operator)
         enough = held.decisions.count() >= operators_needed()
         if enough:
-            _move(held, State.APPROVED)
+            _settle(held)
         done = "approved" if enough else "approved by the first of two operators"
         record_events([operator_event(held.credential_id, f"certificate request {done}: {text}", operator)])
     return held
@@ -124,12 +133,15 @@ def expire_requests() -> int:
     """Requests that nobody decided in time, or that could not be issued in time. Their keys go when a process that has
     the token comes by (`destroy_ended_keys`)."""
     now = timezone.now()
-    open_ = CertificateRequest.objects.filter(state__in=[State.WAITING, State.APPROVED], expires__lte=now)
+    open_ = CertificateRequest.objects.filter(
+        state__in=[State.WAITING, State.APPROVED, State.STANDING], expires__lte=now
+    )
     ended = 0
     for request in open_.order_by("pk")[:100]:
         with transaction.atomic(using=router.db_for_write(CertificateRequest)):
             still = CertificateRequest.objects.filter(pk=request.pk, state=request.state)
-            if still.update(state=State.EXPIRED, closed=now, reason="nobody decided in time"):
+            reason = "it stood long enough" if request.state == State.STANDING else "nobody decided in time"
+            if still.update(state=State.EXPIRED, closed=now, reason=reason):
                 event = AuditEvent(
                     action=AuditEvent.Action.CREATE,
                     result=AuditEvent.Result.FAILED,
@@ -154,7 +166,7 @@ def destroy_ended_keys() -> int:
 def destroy_request_key(*, request: CertificateRequest) -> bool:
     """Whether the key is gone; if the token cannot be reached, `destroy_ended_keys` comes back to it. A key that a
     credential has, which a renewal was asked for, stays."""
-    if request.key.credentials.exists():
+    if request.key is None or request.key.credentials.exists():
         return False
     try:
         destroy_key(key=request.key)
@@ -174,7 +186,7 @@ def _read_text(text: str) -> str:
 def _lock(request: CertificateRequest, operator: Operator) -> CertificateRequest:
     """The request, locked for this transaction (SQLite has one writer): it waits, and this operator may decide."""
     rows = CertificateRequest.objects.select_for_update(of=("self",)).select_related("key")
-    held = rows.get(pk=request.pk)
+    held: CertificateRequest = rows.get(pk=request.pk)
     if held.state != State.WAITING or held.expires <= timezone.now():
         raise RequestClosedError(held.state if held.state != State.WAITING else State.EXPIRED.value)
     if operator.subject and operator.subject == held.subject:
@@ -212,6 +224,13 @@ def _decide(request: CertificateRequest, verdict: str, text: str, operator: Oper
             RequestDecision.objects.create(request=request, operator=operator.name[:255], verdict=verdict, text=text)
     except IntegrityError:
         raise SecondOperatorError("this operator has decided already") from None
+
+
+def _settle(request: CertificateRequest) -> None:
+    if request.key is None:
+        _move(request, State.STANDING, expires=timezone.now() + timedelta(days=settings.SHORT_LIVED_DAYS))
+    else:
+        _move(request, State.APPROVED)
 
 
 def _move(request: CertificateRequest, state: str, **changes: object) -> None:

@@ -41,9 +41,10 @@ from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
 from rssp.services.hsm import get_hsm
-from rssp.services.keys import destroy_key, open_key
+from rssp.services.keys import open_key
 from rssp.services.ledger import SIGNABLE_HASH_TYPE, Reservation, record_intent, record_outcomes, reserve_digests
 from rssp.services.macs import verify_credential
+from rssp.services.one_time import close_used
 from rssp.wire import SignHashRequest, decode_hashes
 
 log = logging.getLogger(__name__)
@@ -173,16 +174,8 @@ def _sign(call: SigningCall, hash_type: str, to_be_signed: tuple[bytes, ...]) ->
         )
         record_intent(reservation=reservation)
         if key.one_time:
-            afterwards.callback(_destroy_after_use, key)
+            afterwards.callback(close_used, credential=call.credential, origin=call.origin)
         return _use_key(signer, public_key, reservation, to_be_signed, call)
-
-
-def _destroy_after_use(key: SigningKey) -> None:
-    """Whatever became of the signature; what fails here, `tend_keys` does later."""
-    try:
-        destroy_key(key=key)
-    except (HsmError, DatabaseError):
-        log.exception("a key for one use was used and not destroyed")
 
 
 def _use_key(

@@ -5,14 +5,15 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from rssp.models import Credential
+from rssp.models import CertificateRequest, Credential
 from rssp.services.asynchronous import accept_call, poll_call
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
 from rssp.services.describing import describe_service
 from rssp.services.extending import extend_transaction
 from rssp.services.objects import describe_auth
-from rssp.services.request_status import describe_request, find_request, list_requests
+from rssp.services.one_time import find_standing, list_standing, prepare_credential
+from rssp.services.request_status import describe_request, describe_standing, find_request, list_requests
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
     CREATION,
@@ -38,6 +39,7 @@ from rssp.wire import (
     write_response_id,
     write_sad,
     write_signatures,
+    write_standing,
 )
 from rssp.wire_explicit import write_auth
 
@@ -60,6 +62,10 @@ def credentials_list(
         answer["credentialInfos"] = [
             {"credentialID": row.credential_id} | _write(row, wanted.members, version) for row in found
         ]
+    if version == 2 and (standing := list_standing(token=token)):
+        answer["credentialIDs"] += [row.credential_id for row in standing]
+        if wanted.credential_info:
+            answer["credentialInfos"] += [_write_standing(row) for row in standing]
     if wanted.only_valid:
         answer["onlyValid"] = True
     elif version == 2 and (requests := list_requests(token=token)):
@@ -77,8 +83,25 @@ def credentials_info(
     wanted = parse_info_request(body)
     if (waiting := find_request(token=token, credential_id=wanted.credential_id)) is not None:
         return JsonResponse(write_request(describe_request(request=waiting), version))
+    if version == 2 and (standing := find_standing(token=token, credential_id=wanted.credential_id)) is not None:
+        return JsonResponse(write_standing(describe_standing(request=standing)))
     credential = find_credential(token=token, credential_id=wanted.credential_id)
     return JsonResponse(_write(credential, wanted.members, version))
+
+
+@endpoint({2: SERVICE})
+def credentials_prepare_certificate(
+    request: HttpRequest, version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_info_request(body)
+    made = prepare_credential(token=token, credential_id=wanted.credential_id, origin=origin_of(request))
+    answer = {"credentialID": made.credential_id} | _write(made, wanted.members, version)
+    return JsonResponse(answer, status=201)
+
+
+def _write_standing(standing: CertificateRequest) -> dict[str, Any]:
+    described = describe_standing(request=standing)
+    return {"credentialID": standing.credential_id} | write_standing(described)
 
 
 def _write(credential: Credential, members: Members, version: Version) -> dict[str, Any]:
@@ -121,6 +144,8 @@ def credentials_create(
     wanted = parse_create_request(body)
     made = create_credential(token=token, request=wanted, origin=origin_of(request))
     answer = {"credentialID": made.credential_id}
+    if made.state == CertificateRequest.State.STANDING:
+        return JsonResponse(_write_standing(made), status=201)
     if made.made is None:
         return JsonResponse(answer | write_request(describe_request(request=made), version), status=202)
     described = describe_credential(credential=made.made)
