@@ -18,6 +18,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.WrongStateError, 409),
     (errors.DocumentBusyError, 409),
     (errors.CredentialNotUsableError, 409),
+    (errors.TooManyPreparedError, 429),
     (errors.ApprovalExpiredError, 410),
     (errors.ApprovalError, 403),
     (errors.SigningServiceUnavailableError, 503),
@@ -43,7 +44,7 @@ def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
         "request_id": getattr(request, "request_id", "-"),
     }
     response = JsonResponse(body, status=status)
-    if status == 503:
+    if status in {429, 503}:
         response["Retry-After"] = _RETRY_AFTER_SECONDS
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer error="invalid_token"'

@@ -121,6 +121,13 @@ class CredentialNotUsableError(GatewayError):
     sentence = "This certificate cannot sign now: it is disabled, expired or revoked, or not yours."
 
 
+class TooManyPreparedError(GatewayError):
+    """The signing service makes no further certificate until some of those that it made are approved or have ended."""
+
+    code = "too_many_prepared"
+    sentence = "Too many signatures wait for your approval. Approve or leave them, and try again later."
+
+
 # --- The signer must approve again --------------------------------------------------------------------------
 
 

@@ -70,6 +70,8 @@ class Job(models.Model):
 
     # What prepare decided; all of it is set together.
     credential_id = models.CharField(max_length=255, null=True)
+    # The one that the signer chose; of a short-lived one the other was made, for this signature alone.
+    chosen_credential_id = models.CharField(max_length=255, default="", blank=True)
     credential_label = models.CharField(max_length=255, default="", blank=True)
     certificate_chain = models.JSONField(default=list)  # base64 DER, the signer's certificate first
     sign_algo = models.CharField(max_length=64, default="", blank=True)

@@ -161,7 +161,10 @@ def parse_token_answer(body: dict[str, Any]) -> TokenAnswer:
 
 @dataclass(frozen=True)
 class Credential:
-    """What signature creation needs to know of a credential. ``chain`` is DER, the signer's certificate first."""
+    """What signature creation needs to know of a credential. ``chain`` is DER, the signer's certificate first.
+
+    A ``short_lived`` one has no chain: for each signature the signing service makes a credential of it that has.
+    """
 
     credential_id: str
     description: str
@@ -176,6 +179,7 @@ class Credential:
     valid_from: datetime
     valid_to: datetime
     certificate_policy: str
+    short_lived: bool = False
 
     @property
     def common_name(self) -> str:
@@ -207,7 +211,8 @@ def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> 
     try:
         key, cert = body["key"], body["cert"]
         chain = tuple(base64.b64decode(item, validate=True) for item in cert["certificates"])
-        if not chain:
+        short_lived = isinstance(body.get("shortLived"), dict)
+        if not chain and not short_lived:
             raise AnswerError("credential without a certificate")
         return Credential(
             credential_id=_text(credential_id or body["credentialID"]),
@@ -223,6 +228,7 @@ def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> 
             valid_from=_parse_time(cert["validFrom"]),
             valid_to=_parse_time(cert["validTo"]),
             certificate_policy=_text(body.get("certificatePolicy") or ""),
+            short_lived=short_lived,
         )
     except (KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise AnswerError(f"credential: {type(error).__name__}") from None
@@ -306,4 +312,5 @@ def credential_to_json(credential: Credential) -> dict[str, Any]:
         "valid_from": credential.valid_from.isoformat(),
         "valid_to": credential.valid_to.isoformat(),
         "certificate_policy": credential.certificate_policy,
+        "short_lived": credential.short_lived,
     }

@@ -131,6 +131,14 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("This certificate cannot sign now"),
         gettext_lazy("It is disabled, expired or revoked. Nothing was signed. Choose or get another one."),
     ),
+    "too_many_prepared": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        gettext_lazy("Too many signatures wait for your approval"),
+        gettext_lazy(
+            "A certificate is made for each of them, and it waits for an hour. "
+            "Approve those that are prepared, or come back later. Nothing was signed."
+        ),
+    ),
     # The signer must approve again.
     "approval_failed": (
         HTTPStatus.BAD_REQUEST,

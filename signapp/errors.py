@@ -114,6 +114,11 @@ class CertificateNotUsableError(SignappError):
     sentence = "This certificate cannot sign now. Choose another one."
 
 
+class TooManyPreparedError(SignappError):
+    code = "too_many_prepared"
+    sentence = "Too many signatures wait for your approval. Approve or leave them, and try again later."
+
+
 # --- Approve again ------------------------------------------------------------------------------------------
 
 

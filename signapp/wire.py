@@ -170,7 +170,8 @@ def write_fingerprint(digest: bytes) -> str:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A person's certificate at the signing service. Whether it signs is that service's decision."""
+    """A person's certificate at the signing service. Whether it signs is that service's decision. Of a ``short_lived``
+    one the times say how long certificates are made, one for each signature."""
 
     credential_id: str
     common_name: str
@@ -182,6 +183,7 @@ class Certificate:
     issuer: str
     serial_number: str
     certificate_policy: str
+    short_lived: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -203,6 +205,7 @@ def parse_certificate(body: Any) -> Certificate:
         issuer=_text(body, "issuer", required=False),
         serial_number=_text(body, "serial_number", required=False),
         certificate_policy=_text(body, "certificate_policy", required=False),
+        short_lived=body.get("short_lived") is True,
     )
 
 

@@ -19,6 +19,7 @@ from gateway.errors import (
     InvalidTokenError,
     OutcomeUnknownError,
     SigningServiceUnavailableError,
+    TooManyPreparedError,
 )
 from gateway.wire import (
     AnswerError,
@@ -74,6 +75,15 @@ def read_credential(*, token: str, credential_id: str) -> Credential:
     """``credentials/info``. Raises `CredentialNotUsableError` if it is not this user's or not readable."""
     body = _answer(_post("credentials/info", {"credentialID": credential_id, **_MEMBERS}, token=token))
     return _parse_credential(body, credential_id)
+
+
+def prepare_credential(*, token: str, credential_id: str) -> Credential:
+    """``credentials/prepareCertificate``: a credential for one signature, made of a short-lived one (our own method,
+    docs/protocols.md, section 7). Raises `TooManyPreparedError`, `CredentialNotUsableError`."""
+    response = _post("credentials/prepareCertificate", {"credentialID": credential_id, **_MEMBERS}, token=token)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise TooManyPreparedError
+    return _parse_credential(_answer(response), None)
 
 
 def create_credential(*, token: str, certificate_policy: str, key_algorithm: str) -> Credential | CertificateRequest:

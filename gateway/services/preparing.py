@@ -4,7 +4,7 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 
 from django.db import router, transaction
 from django.utils import timezone
@@ -20,18 +20,24 @@ from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import PREPARABLE, find_job
 from gateway.wire import Credential
 
+# What a signer may want to read a document again and approve it; a certificate with less left is made anew.
+_TIME_TO_APPROVE = timedelta(minutes=30)
+
 
 def prepare_job(
     *, caller: VerifiedCaller, job_id: uuid.UUID, credential_id: str, reason: str = "", location: str = ""
 ) -> Job:
     """Job becomes `prepared`; an approval asked for before is then worth nothing.
 
-    Raises `WrongStateError`, `CredentialNotUsableError`, `SigningServiceUnavailableError`, document errors.
+    Of a short-lived credential one is made for this job, which the job keeps as long as it can sign.
+
+    Raises `WrongStateError`, `CredentialNotUsableError`, `TooManyPreparedError`, `SigningServiceUnavailableError`,
+    document errors.
     """
     job = find_job(caller=caller, job_id=job_id)
     if job.state not in PREPARABLE:
         raise WrongStateError
-    credential = _usable_credential(caller, credential_id, timezone.now())
+    credential = _usable_credential(caller, job, credential_id)
     algorithm = choose_algorithm(certificate=credential.chain[0], offered=credential.key_algorithms)
     request = SignatureRequest(
         chain=credential.chain,
@@ -44,6 +50,7 @@ def prepare_job(
     digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()
     values = {
         "credential_id": credential.credential_id,
+        "chosen_credential_id": credential_id,
         "credential_label": credential.label,
         "certificate_chain": _encode_chain(credential.chain),
         "sign_algo": algorithm.sign_algo,
@@ -58,12 +65,22 @@ def prepare_job(
     return find_job(caller=caller, job_id=job_id)
 
 
-def _usable_credential(caller: VerifiedCaller, credential_id: str, now: datetime) -> Credential:
+def _usable_credential(caller: VerifiedCaller, job: Job, credential_id: str) -> Credential:
     credential = rssp.read_credential(token=caller.token, credential_id=credential_id)
-    usable = credential.key_status == "enabled" and credential.cert_status == "valid"
-    if not usable or not credential.valid_from <= now < credential.valid_to:
+    if not _is_usable(credential):
         raise CredentialNotUsableError
-    return credential
+    if not credential.short_lived:
+        return credential
+    if job.chosen_credential_id == credential_id and job.credential_id:
+        made = rssp.read_credential(token=caller.token, credential_id=job.credential_id)
+        if _is_usable(made) and made.valid_to - timezone.now() > _TIME_TO_APPROVE:
+            return made
+    return rssp.prepare_credential(token=caller.token, credential_id=credential_id)
+
+
+def _is_usable(credential: Credential) -> bool:
+    enabled = credential.key_status == "enabled" and credential.cert_status == "valid"
+    return enabled and credential.valid_from <= timezone.now() < credential.valid_to
 
 
 def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignature, StoredDocument]:

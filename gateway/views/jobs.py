@@ -26,7 +26,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
             "size": job.document_size,
             "sha256": job.document_sha256,
         },
-        "credential_id": job.credential_id,
+        "credential_id": job.chosen_credential_id or job.credential_id,
         "digest": job.digest,
         "hash_algorithm_oid": job.hash_algorithm_oid,
         "hash_type": HASH_TYPE,

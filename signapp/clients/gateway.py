@@ -42,6 +42,7 @@ _ERRORS: dict[str, type[errors.SignappError]] = {
     "approval_expired": errors.ApprovalExpiredError,
     "approval_refused": errors.ApprovalRefusedError,
     "credential_not_usable": errors.CertificateNotUsableError,
+    "too_many_prepared": errors.TooManyPreparedError,
     "authorization_server_unavailable": errors.AuthorizationServerUnavailableError,
     "storage_full": errors.StorageFullError,
 }

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
@@ -18,7 +19,8 @@ def new(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     next_path = safe_next(given.get("next"))
     form = CertificateForm(request.POST) if request.method == "POST" else CertificateForm()
     if request.method != "POST" or not form.is_valid():
-        context = {"account": signer.account, "form": form, "next": next_path}
+        is_demonstration = settings.CERTIFICATE_POLICY == "demonstration"
+        context = {"account": signer.account, "form": form, "next": next_path, "is_demonstration": is_demonstration}
         status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
         return render_page(request, "signapp/new_certificate.html", context, status=status)
     location = certificates.request_certificate(

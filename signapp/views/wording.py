@@ -100,12 +100,18 @@ def describe_certificate(certificate: Certificate) -> dict[str, Any]:
     key = _KEY_ALGORITHMS.get(certificate.key_algorithm, certificate.key_algorithm)
     name = visible_text(certificate.common_name)
     until = certificate.valid_to.strftime("%Y-%m-%d")
+    words = {"name": name, "key": key, "date": until}
+    note, choice = _("%(key)s, certificate valid until %(date)s"), _("%(name)s, %(key)s, valid until %(date)s")
+    if certificate.short_lived:
+        note = _("%(key)s. A certificate is made for this signature, and the key is destroyed after it.")
+        choice = _("%(name)s, %(key)s, a certificate is made for this signature")
     return {
         "id": certificate.credential_id,
         "name": name,
         "key": key,
-        "note": _("%(key)s, certificate valid until %(date)s") % {"key": key, "date": until},
-        "choice": _("%(name)s, %(key)s, valid until %(date)s") % {"name": name, "key": key, "date": until},
+        "note": note % words,
+        "choice": choice % words,
+        "is_short_lived": certificate.short_lived,
         "serial_number": certificate.serial_number,
         "valid_from": certificate.valid_from,
         "valid_to": certificate.valid_to,

@@ -45,6 +45,7 @@ class RemoteCredential:
     status: str = "enabled"
     cert_status: str = "valid"
     auth_mode: str = "oauth2code"
+    short_lived: bool = False
 
     def describe(self, credential_id: str) -> dict[str, Any]:
         certificate = x509.load_der_x509_certificate(self.identity.certificate)
@@ -52,6 +53,8 @@ class RemoteCredential:
         described: dict[str, Any] = {"status": self.status, "algo": self.algorithms, "len": key.key_size}
         if self.kind != "rsa":
             described["curve"] = {"p256": "1.2.840.10045.3.1.7", "p384": "1.3.132.0.34"}[self.kind]
+        if self.short_lived:
+            return self._describe_short_lived(credential_id, described, certificate)
         return {
             "credentialID": credential_id,
             "description": "A certificate",
@@ -69,6 +72,25 @@ class RemoteCredential:
             "SCAL": "2",
             "multisign": 1000,
             "someFutureMember": {"is": "ignored"},
+        }
+
+    def _describe_short_lived(
+        self, credential_id: str, key: dict[str, Any], certificate: x509.Certificate
+    ) -> dict[str, Any]:
+        """No certificate: one is made for each signature."""
+        return {
+            "credentialID": credential_id,
+            "description": "Alice Example, short-lived",
+            "key": key,
+            "cert": {
+                "certificates": [],
+                "subjectDN": certificate.subject.rfc4514_string(),
+                "validFrom": certificate.not_valid_before_utc.strftime("%Y%m%d%H%M%SZ"),
+                "validTo": certificate.not_valid_after_utc.strftime("%Y%m%d%H%M%SZ"),
+            },
+            "auth": {"mode": self.auth_mode},
+            "certificatePolicy": "short-lived",
+            "shortLived": {"validitySeconds": 3600},
         }
 
 
@@ -91,6 +113,7 @@ class Remote:
     sign_answers: list[httpx.Response | Exception] = field(default_factory=list)
     introspection_answer: httpx.Response | Exception | None = None
     token_failure: Exception | None = None
+    prepare_failure: httpx.Response | None = None
 
     def log_in(self, subject: str, **changes: Any) -> str:
         """A service token of the user."""
@@ -202,6 +225,16 @@ class Remote:
             body = {"error": "invalid_request", "error_description": "Invalid parameter credentialID"}
             return httpx.Response(400, json=body)
         return httpx.Response(200, json=credential.describe(credential_id))
+
+    def _preparecertificate(self, request: httpx.Request) -> httpx.Response:
+        chosen = self.credentials.get(json.loads(request.content)["credentialID"])
+        if chosen is None or not chosen.short_lived or chosen.owner != self._owner(request):
+            body = {"error": "invalid_request", "error_description": "Invalid parameter credentialID"}
+            return httpx.Response(400, json=body)
+        if self.prepare_failure is not None:
+            return self.prepare_failure
+        credential_id = self.add_credential(chosen.owner, chosen.kind)
+        return httpx.Response(201, json=self.credentials[credential_id].describe(credential_id))
 
     def _create(self, request: httpx.Request) -> httpx.Response:
         granted = self.granted.pop(self._bearer(request))

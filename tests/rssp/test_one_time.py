@@ -331,10 +331,12 @@ def test_a_stranger_takes_no_key(alice: Signer, bob: Signer, standing: Certifica
     assert (SigningKey.objects.count(), OneTimeCredential.objects.count()) == (taken, 0)
 
 
-def test_without_the_token_nothing_is_kept(alice: Signer, standing: CertificateRequest, token: Token) -> None:
+def test_without_the_token_nothing_is_kept(
+    alice: Signer, standing: CertificateRequest, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts = (SigningKey.objects.count(), Certificate.objects.count(), Credential.objects.count())
+    monkeypatch.setattr("rssp.hsm.sessions._RETRY_SECONDS", 0.0)
     token.move_away()
-    get_hsm()._pool._start_afresh()  # type: ignore[attr-defined]
     try:
         answer = prepare(alice, standing)
         assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
