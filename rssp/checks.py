@@ -31,6 +31,14 @@ def check_mac_key(**_kwargs: Any) -> list[CheckMessage]:
     return [Error("LEDGER_MAC_KEY is malformed or too simple.", hint=hint, id="rssp.E020")]
 
 
+@register(Tags.security)
+def check_one_time_issuers(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E021``: certificates for one signature are made while the signer waits, by our own authority alone."""
+    if settings.CERTIFICATE_ISSUERS.get("short-lived", "built-in") == "built-in":
+        return []
+    return [Error("CERTIFICATE_ISSUERS names another issuer for certificates for one signature.", id="rssp.E021")]
+
+
 @register(Tags.security, deploy=True)
 def check_hsm(**_kwargs: Any) -> list[CheckMessage]:
     """``rssp.E001`` a PIN anybody guesses; ``rssp.W002`` SoftHSM stands in for an HSM; ``rssp.E002`` a name or region

@@ -1,4 +1,4 @@
-"""A short-lived credential: for each job the signing service makes one that signs once; the signer sees the one chosen."""
+"""A short-lived credential: for each job one is made that signs once, and the signer sees only what was chosen."""
 
 import base64
 import json

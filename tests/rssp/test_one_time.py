@@ -17,6 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from rssp import tasks
+from rssp.checks import check_one_time_issuers
 from rssp.errors import EvidenceMissingError, HsmUnavailableError, OwnRequestError, RequestClosedError
 from rssp.models import (
     Activation,
@@ -448,3 +449,11 @@ def test_those_who_come_at_once_get_keys_of_their_own_and_no_more_than_may_wait(
     assert len(set(made)) == 4
     assert {key.pk for key in pooled} < set(made)
     assert not SigningKey.objects.filter(state="pooled").exists()
+
+
+@pytest.mark.parametrize(("issuer", "told"), [(None, []), ("built-in", []), ("cmp", ["rssp.E021"])])
+def test_no_outside_authority_is_asked_while_the_signer_waits(
+    settings: Any, issuer: str | None, told: list[str]
+) -> None:
+    settings.CERTIFICATE_ISSUERS = {} if issuer is None else {"short-lived": issuer}
+    assert [message.id for message in check_one_time_issuers()] == told
