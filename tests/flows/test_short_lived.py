@@ -1,0 +1,193 @@
+"""A short-lived certificate in a running instance: one is made for each signature, and the signature outlives it."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asn1crypto import cms, x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESIndeterminate, AdESPassed
+from pyhanko.sign.general import simple_cms_attribute
+from pyhanko.sign.timestamps import HTTPTimeStamper
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.ades import ades_with_time_validation
+from pyhanko.sign.validation.policy_decl import (
+    RevinfoOnlineFetchingRule,
+    RevocationInfoGatheringSpec,
+    SignatureValidationSpec,
+)
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
+from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+from tests.flows.chain import Chain, spied
+from tests.flows.verdicts import read_root, verify
+from tests.support.authority import Authority
+from tests.support.instance import start_instance
+from tests.support.pdfs import make_pdf
+from tests.support.walk import Walker, _hidden
+
+pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("short-lived")]
+
+YEARS = timedelta(days=2 * 365)
+APPROVE = """
+from rssp.models import CertificateRequest
+from rssp.services.operating import CONSOLE
+from rssp.services.requests import approve_request
+for request in CertificateRequest.objects.filter(state="waiting"):
+    stated = {"given_name": "Alice", "surname": "Example", "country": "FR"}
+    print(approve_request(request=request, stated=stated, evidence="A passport", operator=CONSOLE).state)
+"""
+
+
+@pytest.fixture(scope="module")
+def short_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    folder = tmp_path_factory.mktemp("short-lived")
+    settings = spied(
+        folder,
+        JOB_SWEEP_SECONDS="1",
+        RSSP_CERTIFICATE_POLICIES="demonstration,short-lived",
+        CERTIFICATE_POLICY="short-lived",
+        PREPARED_CREDENTIALS="3",
+    )
+    with start_instance(folder / "var", settings=settings) as instance:
+        yield Chain(instance, folder)
+
+
+@pytest.fixture(scope="module")
+def alice(short_lived: Chain) -> Iterator[Walker]:
+    with short_lived.walker("Alice") as walker:
+        walker.sign_up()
+        page = walker.open("/certificates/new?next=/documents")
+        assert "demonstration" not in page.text
+        walker.approve(walker.send(page, key_algorithm="ec-p256", next="/documents"))
+        assert "Waiting for approval" in walker.open("/account").text
+        assert short_lived.instance.manage("shell", "-c", APPROVE, capture=True).strip().endswith("standing")
+        yield walker
+
+
+def add_time_stamp(pdf: bytes, tsa: str) -> bytes:
+    """PAdES B-T: a time-stamp over the signature value (RFC 3161, appendix A), in the room that the signature has."""
+    [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures
+    content = cms.ContentInfo.load(signature.pkcs7_content, strict=False)
+    signer_info = content["content"]["signer_infos"][0]
+    stamp = asyncio.run(
+        HTTPTimeStamper(tsa).async_timestamp(sha256(signer_info["signature"].native).digest(), "sha256")
+    )
+    signer_info["unsigned_attrs"] = [simple_cms_attribute("signature_time_stamp_token", stamp)]
+    begin, end = int(signature.byte_range[1]) + 1, int(signature.byte_range[2]) - 1
+    filled = content.dump().hex().encode().ljust(end - begin, b"0")
+    assert len(filled) == end - begin
+    return pdf[:begin] + filled + pdf[end:]
+
+
+def validate_with_time(pdf: bytes, root: x509.Certificate, moment: datetime) -> tuple[Any, datetime]:
+    """What a verifier of that moment finds, and when, as far as it can tell, the signature was there."""
+    [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures
+    policy = CertValidationPolicySpec(
+        trust_manager=SimpleTrustManager.build([root]),
+        revinfo_policy=CertRevTrustPolicy(RevocationCheckingPolicy.from_legacy("soft-fail")),
+    )
+    spec = SignatureValidationSpec(
+        cert_validation_policy=policy,
+        revinfo_gathering_policy=RevocationInfoGatheringSpec(online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY),
+    )
+    found = asyncio.run(
+        ades_with_time_validation(
+            signature.signed_data,
+            spec,
+            timing_info=ValidationTimingInfo(moment, moment, point_in_time_validation=False),
+            raw_digest=signature.compute_digest(),
+        )
+    )
+    return found.ades_subindic, found.best_signature_time
+
+
+def left(chain: Chain) -> list[str]:
+    """The signers' keys that are there."""
+    return [state for (state,) in chain.rows("rssp", "SELECT state FROM rssp_signingkey WHERE state = 'assigned'")]
+
+
+def test_a_certificate_is_made_for_this_signature(short_lived: Chain, alice: Walker, tmp_path: Path) -> None:
+    account = alice.open("/account")
+    assert "One is made for each signature, with a key that is destroyed after it." in account.text
+    original = make_pdf(pages=2)
+    path = alice.upload(original)
+    assert "A certificate is made for this signature" in alice.open(path).text
+    assert left(short_lived) == []
+    alice.prepare(path, reason="As tenant")
+    assert left(short_lived) == ["assigned"]
+    before = short_lived.signatures_made()
+    alice.approve(alice.begin_approval(path))
+    assert alice.wait(path) == "signed"
+    assert short_lived.signatures_made() == before + 1
+    assert left(short_lived) == []
+    signed = alice.download(path)
+    reader = verify(signed, original=original, root=read_root(short_lived.base_url), folder=tmp_path)
+    certificate = reader.embedded_signatures[0].signer_cert
+    assert certificate.subject.native["common_name"] == "Alice Example"
+    assert certificate.not_valid_after - certificate.not_valid_before == timedelta(hours=1)
+    again = alice.sign(make_pdf())
+    other = verify(again, original=make_pdf(), root=read_root(short_lived.base_url), folder=tmp_path)
+    assert other.embedded_signatures[0].signer_cert.public_key.dump() != certificate.public_key.dump()
+
+
+def test_what_is_declined_signs_nothing_and_may_be_approved_later(short_lived: Chain, alice: Walker) -> None:
+    path = alice.upload(make_pdf())
+    alice.prepare(path)
+    before = short_lived.sign_calls()
+    alice.send(alice.begin_approval(path), answer="decline")
+    assert (alice.state(path), short_lived.sign_calls()) == ("prepared", before)
+    alice.approve(alice.begin_approval(path))
+    assert alice.wait(path) == "signed"
+
+
+def test_the_signature_outlives_its_certificate_by_a_time_stamp(
+    short_lived: Chain, alice: Walker, tmp_path: Path
+) -> None:
+    """Of level B-T it is good years after the hour (EN 319 102-1, 5.5); without a time-stamp nobody can tell."""
+    root = x509.Certificate.load(read_root(short_lived.base_url))
+    now = datetime.now(UTC)
+    signed = alice.sign(make_pdf())
+    stamped = add_time_stamp(signed, f"{short_lived.base_url}/pki/tsa")
+    verify(stamped, original=make_pdf(), root=root.dump(), folder=tmp_path)
+    for moment in (now + timedelta(minutes=5), now + YEARS):
+        indication, trusted_time = validate_with_time(stamped, root, moment)
+        assert indication == AdESPassed.OK
+        assert timedelta(0) < trusted_time - now < timedelta(minutes=5)
+        assert validate_with_time(signed, root, moment)[0] != AdESPassed.OK
+    [bare] = PdfFileReader(io.BytesIO(signed)).embedded_regular_signatures
+    for moment, expected in ((now + timedelta(minutes=5), True), (now + YEARS, False)):
+        status = validate_pdf_signature(
+            bare, ValidationContext(trust_roots=[root], moment=moment, allow_fetching=False)
+        )
+        assert (status.intact, status.valid, status.trusted, status.bottom_line) == (True, True, expected, expected)
+    assert status.trust_problem_indic == AdESIndeterminate.OUT_OF_BOUNDS_NO_POE
+    # A stamp that nobody trusts proves no time.
+    stranger = x509.Certificate.load(Authority().certificate)
+    assert validate_with_time(stamped, stranger, now + YEARS)[0] != AdESPassed.OK
+
+
+def test_no_more_wait_than_may(short_lived: Chain, alice: Walker) -> None:
+    """The fourth is refused in words, and nothing of it is left."""
+    for _ in range(3):
+        alice.prepare(alice.upload(make_pdf()))
+    path = alice.upload(make_pdf())
+    page = alice.open(path)
+    answer = alice.http.post(
+        f"{short_lived.base_url}{path}/prepare",
+        data={name: _hidden(page, name) for name in ("csrfmiddlewaretoken", "credential_id")},
+        headers={"Origin": short_lived.base_url},
+    )
+    assert answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+    assert "Too many signatures wait for your approval" in answer.text
+    assert alice.state(path) == "ready"
+    assert len(left(short_lived)) == 3
