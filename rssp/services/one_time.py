@@ -179,8 +179,8 @@ def _keep(
 
 
 def close_used(*, credential: Credential, origin: Origin) -> None:
-    """After its one signature, whatever became of it: closed, and the key destroyed. Raises nothing, because a signature
-    that was made is handed out."""
+    """After its one signature, whatever became of it: closed, and the key destroyed. Raises nothing, because a
+    signature that was made is handed out."""
     try:
         row = OneTimeCredential.objects.filter(credential=credential).select_related("credential").first()
         if row is not None:

@@ -5,13 +5,10 @@ answered as certain; from then on a digest is spent, and an outcome that is not 
 """
 
 import hmac
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from django.db import DatabaseError
 
 from rssp.algorithms import (
     HASH_OIDS,
@@ -35,7 +32,7 @@ from rssp.errors import (
     SigningFailedError,
 )
 from rssp.hsm.interface import Epoch
-from rssp.models import Activation, AuditEvent, Credential, SigningKey
+from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import find_activation
@@ -46,8 +43,6 @@ from rssp.services.ledger import SIGNABLE_HASH_TYPE, Reservation, record_intent,
 from rssp.services.macs import verify_credential
 from rssp.services.one_time import close_used
 from rssp.wire import SignHashRequest, decode_hashes
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

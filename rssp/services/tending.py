@@ -16,6 +16,7 @@ from rssp.clients.bell import ring
 from rssp.errors import BellRefusedError
 from rssp.models import SigningKey
 from rssp.services.keys import destroy_key, make_key
+from rssp.services.one_time import destroy_finished
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def verify_proof(proof: str) -> None:
 def tend_keys() -> tuple[int, int]:
     """How many keys were made and destroyed; about ten seconds of work at most. Raises `HsmError`."""
     deadline = time.monotonic() + _SECONDS
-    destroyed = 0
+    destroyed = destroy_finished()
     for key in _finished_keys()[:100]:
         destroy_key(key=key)
         destroyed += 1

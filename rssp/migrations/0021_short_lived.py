@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rssp', '0019_seals'),
+        ('rssp', '0020_rate_limits'),
     ]
 
     operations = [
