@@ -30,7 +30,7 @@ from rssp.models import (
     SigningKey,
 )
 from rssp.pki.extensions import NO_REV_AVAIL, VALIDITY_ASSURED
-from rssp.services import keys, one_time, requests
+from rssp.services import keys, one_time, requests, tending
 from rssp.services.authority import read_chain
 from rssp.services.expiring import list_expiring
 from rssp.services.hsm import get_hsm
@@ -45,6 +45,7 @@ ROUNDS = int(os.environ.get("ONE_TIME_ROUNDS", "20"))
 
 @pytest.fixture(autouse=True)
 def _policies(settings: Any) -> None:
+    settings.KEY_POOL = {}
     settings.RSSP_CERTIFICATE_POLICIES = ["demonstration", "signer", "short-lived"]
 
 
@@ -187,13 +188,17 @@ def test_one_approval_one_key_one_certificate(
     call_command("verify_audit")
 
 
-def test_used_once_it_is_closed_and_its_key_is_gone(alice: Signer, standing: CertificateRequest, asked: Asked) -> None:
+@pytest.mark.parametrize("storage", ["resident", "wrapped"])
+def test_used_once_it_is_closed_and_its_key_is_gone(
+    alice: Signer, standing: CertificateRequest, asked: Asked, settings: Any, storage: str
+) -> None:
+    settings.KEY_STORAGE = storage
     made = prepared(alice, standing)
     approval, second = alice.approve(LEASE), alice.approve(OTHER)
     assert alice.sign(approval, LEASE).status_code == 200
     made.refresh_from_db()
     assert (made.status, made.key.state, made.one_time.end) == ("ended", "destroyed", "used")
-    assert bytes(made.key.key_id) not in get_hsm().list_key_ids()
+    assert (bytes(made.key.key_id) in get_hsm().list_key_ids(), made.key.wrapped_key) == (False, None)
     before = asked.count
     disabled = (400, "The credential identified by credentialID is disabled")
     for bearer, what in ((approval, LEASE), (second, OTHER), (alice.approve(LEASE), LEASE)):
@@ -254,8 +259,9 @@ def test_an_approval_of_two_digests_is_refused(alice: Signer, standing: Certific
 
 
 def test_at_its_certificates_end_it_is_closed_and_the_key_goes(
-    alice: Signer, standing: CertificateRequest, asked: Asked
+    alice: Signer, standing: CertificateRequest, asked: Asked, settings: Any
 ) -> None:
+    settings.KEY_STORAGE = "resident"
     made = prepared(alice, standing)
     approval = alice.approve(LEASE)
     expire(made)
@@ -265,15 +271,18 @@ def test_at_its_certificates_end_it_is_closed_and_the_key_goes(
     made.refresh_from_db()
     assert (made.status, made.one_time.end, made.key.state) == ("ended", "expired", "assigned")
     assert asked.count == before
-    assert one_time.destroy_finished() == 1
+    assert tending.tend_keys()[1] == 1  # in a web process, at which beat rings
     made.key.refresh_from_db()
     assert made.key.state == "destroyed"
     assert bytes(made.key.key_id) not in get_hsm().list_key_ids()
 
 
-def test_as_many_objects_as_before(alice: Signer, standing: CertificateRequest, settings: Any) -> None:
+@pytest.mark.parametrize("storage", ["resident", "wrapped"])
+def test_as_many_objects_as_before(alice: Signer, standing: CertificateRequest, settings: Any, storage: str) -> None:
     """Used, left alone, or refused: the token holds what it held. ``ONE_TIME_ROUNDS`` makes it a soak."""
-    settings.PREPARED_CREDENTIALS = ROUNDS
+    settings.PREPARED_CREDENTIALS, settings.KEY_STORAGE = ROUNDS, storage
+    expire(prepared(alice, standing))  # makes what wraps, if that is how
+    tending.tend_keys()
     before = sorted(get_hsm().list_key_ids())
     for number in range(ROUNDS):
         made = prepared(alice, standing)
@@ -282,7 +291,7 @@ def test_as_many_objects_as_before(alice: Signer, standing: CertificateRequest, 
             assert alice.sign(alice.approve(what), what).status_code == 200
         else:
             expire(made)
-    one_time.destroy_finished()
+    tending.tend_keys()
     assert sorted(get_hsm().list_key_ids()) == before
     assert not SigningKey.objects.filter(state="assigned", one_time=True).exists()
     assert set(OneTimeCredential.objects.values_list("end", flat=True)) == {"used", "expired"}
@@ -352,8 +361,9 @@ def test_without_the_token_nothing_is_kept(
 
 @pytest.mark.parametrize("where", ["issue_certificate", "bind_passkey"])
 def test_what_fails_on_the_way_leaves_no_key(
-    alice: Signer, standing: CertificateRequest, monkeypatch: pytest.MonkeyPatch, where: str
+    alice: Signer, standing: CertificateRequest, monkeypatch: pytest.MonkeyPatch, where: str, settings: Any
 ) -> None:
+    settings.KEY_STORAGE = "resident"
     before, credentials = sorted(get_hsm().list_key_ids()), Credential.objects.count()
 
     def fail(**_arguments: object) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rssp.errors import BellRefusedError, HsmError
 from rssp.models import Certificate, SigningKey
-from rssp.services import signing
+from rssp.services import one_time
 from rssp.services.keys import take_key
 from rssp.services.tending import ring_for_tending, tend_keys
 from rssp.tasks import tend_keys as task
@@ -136,7 +136,7 @@ def test_what_the_signature_could_not_destroy_the_next_ring_does(once: Signer, m
         raise HsmError("not now")
 
     with monkeypatch.context() as patch:
-        patch.setattr(signing, "destroy_key", fails)
+        patch.setattr(one_time, "destroy_key", fails)
         assert once.sign(once.approve(LEASE), LEASE).status_code == 200
     assert key_of(once).state == "assigned"
     assert tend_keys()[1] == 1
