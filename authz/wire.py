@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -178,9 +179,13 @@ class LoginRequest:
 
 
 def parse_csc_object(raw: bytes) -> dict[str, Any]:
-    """One JSON object in UTF-8 with no member twice; raises `InvalidRequestError`."""
+    """One JSON object in UTF-8 with no member twice, and only numbers and strings that can be kept (RFC 7493); raises
+    `InvalidRequestError`."""
     try:
-        body = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        body = json.loads(
+            raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite_float
+        )
+        _refuse_odd_strings(body)
     except (ValueError, RecursionError):
         raise InvalidRequestError(MALFORMED) from None
     if not isinstance(body, dict):
@@ -196,6 +201,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _refuse_odd_strings(body: Any) -> None:
+    """NUL, which not every database keeps, and halves of surrogate pairs, which have no UTF-8."""
+    waiting = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+            raise ValueError("a string holds a character that cannot be kept")
 
 
 def parse_login_request(body: dict[str, Any]) -> LoginRequest:

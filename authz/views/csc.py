@@ -58,6 +58,9 @@ def _read_object(request: HttpRequest) -> dict[str, Any]:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
         raise InvalidRequestError(MALFORMED)
+    announced = request.headers.get("Content-Length") or "0"
+    if not (announced.isascii() and announced.isdigit() and int(announced[:12]) <= LONGEST_BODY):
+        raise InvalidRequestError(MALFORMED)
     raw = request.read(LONGEST_BODY + 1)
     if len(raw) > LONGEST_BODY:
         raise InvalidRequestError(MALFORMED)

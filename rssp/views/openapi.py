@@ -1,5 +1,6 @@
 """The descriptions of the API, for programs and for people."""
 
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -7,18 +8,35 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
+from rssp.error_responses import write_error
 from rssp.openapi.document import Service, build_document
 from rssp.openapi.postman import write_collection
 from rssp.openapi.reading import read_operations
 from rssp.services.describing import describe_service
+from rssp.views.endpoint import View
 from rssp.wire import Version
 
 _HOUR = 3600
 
 
-@require_safe
+def _read_only(view: View) -> View:
+    """GET alone; whatever else is refused as the API refuses."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: HttpRequest, version: Version) -> HttpResponseBase:
+        if request.method in {"GET", "HEAD"}:
+            return view(request, version)
+        response = write_error(request, 405, "invalid_request", "A description of this API is a GET.")
+        response["Allow"] = "GET, HEAD"
+        return response
+
+    return answer
+
+
+@_read_only
 @cache_control(public=True, max_age=_HOUR)
 def description(_request: HttpRequest, version: Version) -> HttpResponseBase:
     """The OpenAPI description; any page may read it."""
@@ -27,7 +45,7 @@ def description(_request: HttpRequest, version: Version) -> HttpResponseBase:
     return response
 
 
-@require_safe
+@_read_only
 @cache_control(public=True, max_age=_HOUR)
 def collection(_request: HttpRequest, version: Version) -> HttpResponseBase:
     """The Postman collection, as a file."""
@@ -36,7 +54,7 @@ def collection(_request: HttpRequest, version: Version) -> HttpResponseBase:
     return response
 
 
-@require_safe
+@_read_only
 def page(request: HttpRequest, version: Version) -> HttpResponseBase:
     """The same to read."""
     document = _document(version)
