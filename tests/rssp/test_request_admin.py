@@ -154,3 +154,28 @@ def test_signers_see_no_queue(waiting: CertificateRequest) -> None:
     act(stranger, "approve", waiting, **SURE)
     waiting.refresh_from_db()
     assert waiting.state == "waiting"
+
+
+def test_a_short_lived_one_stands_when_approved_and_is_ended_with_a_reason(
+    alice: Signer, operator: Person, settings: Any, asked: Asked
+) -> None:
+    settings.RSSP_CERTIFICATE_POLICIES = ["demonstration", "short-lived"]
+    wanted = ask(alice, "short-lived").json()["credentialID"]
+    request = CertificateRequest.objects.get(credential_id=wanted)
+    page = page_of(act(operator, "approve", request, **SURE))
+    assert "Approved. A certificate is made for each signature." in page
+    request.refresh_from_db()
+    assert (request.state, asked.count) == ("standing", 0)
+    assert "standing: a certificate for each signature (1)" in page_of(
+        operator.browser.get("/admin/rssp/certificaterequest/?state__exact=standing")
+    )
+    act(operator, "end", request, confirmed="End it for good", text=" ")
+    request.refresh_from_db()
+    assert request.state == "standing"
+    assert "No certificate is made of it any more." in page_of(act(operator, "end", request))
+    page = page_of(act(operator, "end", request, confirmed="End it for good", text="Left the company"))
+    assert "Ended. No certificate is made of it any more." in page
+    request.refresh_from_db()
+    assert (request.state, request.reason) == ("ended", "Left the company")
+    assert "another state" in page_of(act(operator, "end", request, confirmed="End it for good", text="Again"))
+    assert AuditEvent.objects.filter(credential_id=wanted, reason__contains="Left the company").exists()
