@@ -1,4 +1,4 @@
-"""``python -m benchmarks.timestamping``: time-stamps a second, beside the bare HSM with the same key in the same run.
+"""``python -m benchmarks.timestamping [postgresql]``: time-stamps a second, beside the bare HSM.
 
 Everything is real: SoftHSM, the database, gunicorn. Four rows, each with more around the one before: the HSM's
 signature, the token (DER built, signed, verified), the service (clock, record, rate), the answer over HTTP.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.revocation import SECONDS, THREADS, rate
+from benchmarks.revocation import SECONDS, THREADS, database, rate
 from scripts.instance import ROOT, Instance, free_port
 
 _SETTINGS = {"TSA_TOKENS_PER_MINUTE": "0", "LOG_LEVEL": "WARNING"}
@@ -29,7 +29,8 @@ def measure(port: int) -> dict[str, float]:
     from rssp.pki.tsa import OPERATION, Stamp, TimestampRequest, build_token
     from rssp.services.authority import prepare_service_certificate, read_chain
     from rssp.services.hsm import get_hsm
-    from rssp.services.timestamping import Caller, issue_timestamp
+    from rssp.services.timestamp_records import Caller
+    from rssp.services.timestamping import issue_timestamp
 
     certificate = prepare_service_certificate(role="tsa")
     key_id, chain = bytes(certificate.hsm_key_id or b""), read_chain(certificate)[:-1]
@@ -73,7 +74,7 @@ def measure(port: int) -> dict[str, float]:
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
+    if sys.argv[1:2] and sys.argv[1].isdecimal():
         import django
 
         django.setup()
@@ -81,7 +82,8 @@ def main() -> None:
         return
     with (
         tempfile.TemporaryDirectory() as folder,
-        Instance(Path(folder) / "var", free_port(), "rssp", _SETTINGS) as instance,
+        database() as (name, chosen),
+        Instance(Path(folder) / "var", free_port(), "rssp", _SETTINGS | chosen) as instance,
     ):
         instance.start()
         command = [sys.executable, "-m", "benchmarks.timestamping", str(instance.port)]
@@ -90,7 +92,7 @@ def main() -> None:
         )
     rates: dict[str, float] = json.loads(done.stdout)
     raw = rates["raw HSM, P-256"]
-    print(f"{THREADS} threads, {SECONDS:.0f} s each, SQLite, one web process:")
+    print(f"{THREADS} threads, {SECONDS:.0f} s each, {name}, one web process:")
     for name, found in rates.items():
         print(f"  {name:28} {found:8.0f} a second   {found / raw:6.3f} of the raw rate")
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from cryptography import x509
+
 from gateway.errors import InvalidRequestError
 
 KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
@@ -182,6 +184,16 @@ class Credential:
     short_lived: bool = False
 
     @property
+    def email(self) -> str:
+        """The address that the signer's certificate carries, empty if it has none or cannot be read."""
+        try:
+            extensions = x509.load_der_x509_certificate(self.chain[0]).extensions
+            names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (x509.ExtensionNotFound, ValueError, IndexError):
+            return ""
+        return next(iter(names.get_values_for_type(x509.RFC822Name)), "")
+
+    @property
     def common_name(self) -> str:
         """The first CN of the subject, as RFC 4514 writes it."""
         for part in self.subject.replace("\\,", "\0").split(","):
@@ -307,6 +319,7 @@ def credential_to_json(credential: Credential) -> dict[str, Any]:
         "key_algorithm": credential.key_name,
         "subject": credential.subject,
         "common_name": credential.common_name,
+        "email": credential.email,
         "issuer": credential.issuer,
         "serial_number": credential.serial_number,
         "valid_from": credential.valid_from.isoformat(),

@@ -16,7 +16,11 @@ class ExplicitCredentialForm(forms.Form):
     """A credential in explicit mode; secrets are never shown again, nor sent back with a mistake."""
 
     common_name = forms.CharField(label=_("Name in the certificate"), max_length=64)
-    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+    email = forms.EmailField(
+        label=_("E-mail address for one-time passwords; the certificate does not carry it"),
+        max_length=254,
+        required=False,
+    )
     key_algorithm = forms.ChoiceField(label=_("Key"), choices=[(name, name) for name in KEY_ALGORITHMS])
     pin = forms.CharField(
         label=_("PIN"), max_length=LONGEST_PIN, required=False, strip=False, widget=forms.PasswordInput()

@@ -184,6 +184,7 @@ class Certificate:
     serial_number: str
     certificate_policy: str
     short_lived: bool = False
+    email: str = ""  # what the certificate itself carries
 
     @property
     def is_usable(self) -> bool:
@@ -206,6 +207,7 @@ def parse_certificate(body: Any) -> Certificate:
         serial_number=_text(body, "serial_number", required=False),
         certificate_policy=_text(body, "certificate_policy", required=False),
         short_lived=body.get("short_lived") is True,
+        email=_text(body, "email", required=False),
     )
 
 

@@ -39,7 +39,7 @@ class ExplicitActions(ReadOnlyAdmin):
     @admin.action(description=_("Make a credential in explicit mode for this user (weaker)"), permissions=["operate"])
     def make_explicit(self, request: HttpRequest, chosen: QuerySet[Credential]) -> TemplateResponse | None:
         def act(of: Credential, given: dict[str, Any]) -> None:
-            names = ("common_name", "email", "key_algorithm", "objects", "expression", "is_implicit", "scal")
+            names = ("common_name", "key_algorithm", "objects", "expression", "is_implicit", "scal")
             made = create_explicit_credential(
                 **{name: given[name] for name in (*names, "multisign", "reason")},
                 subject=of.subject,

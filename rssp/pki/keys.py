@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from rssp.errors import CertificateKeyError
+from rssp.pki.roca import has_roca_fingerprint
 
 _RSA_BITS = frozenset({2048, 3072, 4096})
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
@@ -22,6 +23,8 @@ def verify_certifiable_key(spki: bytes) -> None:
             raise CertificateKeyError("an RSA key has 2048, 3072 or 4096 bits")
         if key.public_numbers().e != _PUBLIC_EXPONENT:
             raise CertificateKeyError(f"an RSA key has the public exponent {_PUBLIC_EXPONENT}")
+        if has_roca_fingerprint(key.public_numbers().n):
+            raise CertificateKeyError("the RSA key has the fingerprint of CVE-2017-15361")
     elif not isinstance(key, ec.EllipticCurvePublicKey):
         raise CertificateKeyError("a certificate is for an RSA or an elliptic-curve key")
     elif not isinstance(key.curve, _CURVES):

@@ -7,12 +7,14 @@ from datetime import datetime
 from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from rssp.errors import WrongCertificateError
+from rssp.pki.roca import has_roca_fingerprint
 
 _MOST_CERTIFICATES = 20
 # The key signs documents: contentCommitment, or digitalSignature where an authority has no other (EN 319 412-2, 4.3.2).
@@ -96,4 +98,11 @@ def _build_chain(der: bytes, beside: Iterable[bytes], anchors: Iterable[bytes], 
         raise WrongCertificateError("no chain leads from it to the authorities that are trusted here") from None
     chain = [item.dump() for item in path.iter_certs(include_root=True)]
     chain.reverse()
+    if any(map(_is_weak, chain)):
+        raise WrongCertificateError("an RSA key in its chain has the fingerprint of CVE-2017-15361")
     return chain
+
+
+def _is_weak(der: bytes) -> bool:
+    key = x509.load_der_x509_certificate(der).public_key()
+    return isinstance(key, rsa.RSAPublicKey) and has_roca_fingerprint(key.public_numbers().n)

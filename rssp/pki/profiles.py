@@ -20,8 +20,12 @@ SIGNER_POLICY = "1.3.6.1.4.1.32473.1.2"
 SHORT_LIVED_POLICY = "1.3.6.1.4.1.32473.1.3"
 SEAL_POLICY = "1.3.6.1.4.1.32473.1.4"
 TSA_POLICY = "1.3.6.1.4.1.32473.1.5"
+DEMONSTRATION_EMAIL_POLICY = "1.3.6.1.4.1.32473.1.6"
 ANY_POLICY = "2.5.29.32.0"
-_NOTICE = "Demonstration only. Nobody verified the name or the e-mail address in this certificate."
+_NOTICE = "Demonstration only. Nobody verified the name in this certificate."
+_EMAIL_NOTICE = (
+    "Demonstration only. The e-mail address was verified by a link that was sent to it; nobody verified the name."
+)
 
 _EVERY_POINTER: frozenset[Pointer] = frozenset({"issuer", "crl", "ocsp"})
 
@@ -33,9 +37,10 @@ class Profile:
     ``key_algorithm``, ``hash_name`` and ``common_name`` are for the service's own keys, ``subject`` for everybody
     else's. ``pointers`` are the addresses that a certificate names: its issuer's certificate, CRL and OCSP responder.
     ``renewed`` is how long before its end the service's own certificate gets a successor, ``key_validity`` how long its
-    key signs (privateKeyUsagePeriod). ``states_semantics`` adds the one qcStatement there is here, which says that the
-    subject's identifier is built as EN 319 412-1 says and claims nothing else; no profile below asks for it. A profile
-    ``for_one_signature`` has a key and a certificate made for each approval (`rssp.services.one_time`).
+    key signs (privateKeyUsagePeriod). ``with_email`` takes this one's place for a subject whose e-mail address was
+    verified, so that the policy says which it is. ``states_semantics`` adds the one qcStatement there is here, which
+    says that the subject's identifier is built as EN 319 412-1 says and claims nothing else; no profile below asks for
+    it. A profile ``for_one_signature`` has a key and a certificate made for each approval (`rssp.services.one_time`).
     """
 
     name: str
@@ -56,6 +61,7 @@ class Profile:
     key_validity: timedelta | None = None
     states_semantics: bool = False
     for_one_signature: bool = False
+    with_email: "Profile | None" = None
 
     @property
     def is_authority(self) -> bool:
@@ -118,6 +124,15 @@ OCSP = Profile(
 # contentCommitment alone (EN 319 412-2, 4.3.2, and -3, 4.3.1, type A): the key signs documents and nothing else.
 _DOCUMENTS = frozenset({"content_commitment"})
 
+DEMONSTRATION_EMAIL = Profile(
+    name="demonstration-email",
+    role="signer",
+    validity=timedelta(days=365),
+    key_usage=_DOCUMENTS,
+    subject=UnverifiedPerson,
+    policy=DEMONSTRATION_EMAIL_POLICY,
+    notice=_EMAIL_NOTICE,
+)
 DEMONSTRATION = Profile(
     name="demonstration",
     role="signer",
@@ -126,6 +141,7 @@ DEMONSTRATION = Profile(
     subject=UnverifiedPerson,
     policy=DEMONSTRATION_POLICY,
     notice=_NOTICE,
+    with_email=DEMONSTRATION_EMAIL,
 )
 SIGNER = Profile(
     name="signer",

@@ -26,7 +26,7 @@ _LOOKS_LIKE_SEMANTICS = re.compile(r"[A-Z]{2}[A-Z:][A-Za-z]{2}-")
 
 @dataclass(frozen=True)
 class UnverifiedPerson:
-    """A name that nobody verified; ``email`` is an address that may be as little verified."""
+    """A name that nobody verified; ``email`` is an address that was verified, or None."""
 
     common_name: str
     email: str | None = None

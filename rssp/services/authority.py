@@ -181,6 +181,7 @@ def _read_wish(certificate_policy: str, subject: Subject) -> tuple[Profile, Cert
     name = build_subject(subject)
     if subject.email is not None:
         parse_email(subject.email)
+        profile = profile.with_email or profile
     return profile, read_authority(role=ISSUING.role), name
 
 

@@ -37,7 +37,6 @@ def create_explicit_credential(
     *,
     subject: str,
     common_name: str,
-    email: str,
     certificate_policy: str,
     key_algorithm: str,
     objects: Sequence[NewObject],
@@ -49,7 +48,8 @@ def create_explicit_credential(
     operator: Operator,
 ) -> Credential:
     """The new credential of the user ``subject`` at our issuer, committed. A passkey among the ``objects`` is one that
-    another credential of the user is bound to already; an implicit credential has that object alone.
+    another credential of the user is bound to already; an implicit credential has that object alone. The certificate
+    carries no e-mail address: nobody verified one.
 
     Raises `ExplicitModeError`, `AuthorityError`, `HsmError` or `CreationFailedError`; then no key is left.
     """
@@ -61,7 +61,7 @@ def create_explicit_credential(
     if is_implicit and [each.kind for each in objects] != [Kind.PASSKEY]:
         raise AuthenticationObjectError("An implicit credential has a passkey alone.")
     bindings = _find_bindings(subject) if any(each.kind == Kind.PASSKEY for each in objects) else []
-    person = UnverifiedPerson(common_name=common_name, email=email)
+    person = UnverifiedPerson(common_name=common_name)
     verify_issuable(certificate_policy=certificate_policy, subject=person)
     get_hsm().verify_available()
     credential = Credential(

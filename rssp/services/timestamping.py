@@ -1,37 +1,22 @@
 """The time-stamping authority: one key in the HSM, one clock, and a record of every token (EN 319 421)."""
 
-import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache, lru_cache
 
 from django.conf import settings
-from django.db import router, transaction
 from django.utils import timezone
 
-from rssp.algorithms import HASH_OIDS
-from rssp.errors import AuthorityMissingError, TimeNotAvailableError, TimestampPolicyError
-from rssp.models import Certificate, Timestamp, TimestampTally
+from rssp.errors import AuthorityMissingError, TimestampPolicyError
+from rssp.models import Certificate, Timestamp
 from rssp.pki.clock import TIME_SOURCES, Clock
 from rssp.pki.profiles import TSA
-from rssp.pki.tsa import DEMONSTRATION_POLICIES, Stamp, TimestampRequest, build_token
+from rssp.pki.tsa import DEMONSTRATION_POLICIES, TimestampRequest, build_token
 from rssp.services.authority import prepare_service_certificate, read_authority, read_chain
 from rssp.services.hsm import get_hsm
-from rssp.services.limiting import Limit, network_of, take_shared
+from rssp.services.limiting import Limit, network_of
+from rssp.services.timestamp_records import RECORDER, Caller, Waiting
 
-_SERIAL_BITS = 128
-_TALLY = 1
-_NO_TOKEN = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 1000
 _limit = Limit()
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: ``client_id`` is empty at the open endpoint, where ``address`` is counted."""
-
-    client_id: str
-    address: str
 
 
 def issue_timestamp(*, request: TimestampRequest, caller: Caller) -> bytes:
@@ -43,7 +28,7 @@ def issue_timestamp(*, request: TimestampRequest, caller: Caller) -> bytes:
     chain = _chain_of(bytes(certificate.der))
     _count_here(caller)
     with get_hsm().open_key(key_id=bytes(certificate.hsm_key_id or b"")) as signer:
-        stamp = _record(request, policy, caller)
+        stamp = RECORDER.record(Waiting(request, policy, caller, get_clock()))
         return build_token(request=request, stamp=stamp, chain=chain, signer=signer)
 
 
@@ -83,44 +68,7 @@ def clear_timestamps() -> int:
     return cleared
 
 
-def _draw_serial_number() -> int:
-    """128 bits, the first of them set: nobody guesses the next, and no two processes draw the same."""
-    return secrets.randbits(_SERIAL_BITS) | 1 << (_SERIAL_BITS - 1)
-
-
 def _count_here(caller: Caller) -> None:
     """Whoever asks this process too often reaches neither the HSM nor the tally that all wait for."""
     if not caller.client_id:
         _limit.take({network_of(caller.address): settings.TSA_TOKENS_PER_MINUTE})
-
-
-def _count_everywhere(caller: Caller) -> None:
-    """What several processes would give one address together."""
-    if not caller.client_id:
-        take_shared(key=f"tsa {network_of(caller.address)}", per_minute=settings.TSA_TOKENS_PER_MINUTE)
-
-
-def _record(request: TimestampRequest, policy: str, caller: Caller) -> Stamp:
-    """Reads the clock with the tally locked, so that who waited for it states no time that has passed meanwhile.
-
-    Raises `TimeNotAvailableError`, also if a token states a time later than now by more than the accuracy, which is
-    what clocks of several machines may differ by.
-    """
-    with transaction.atomic(using=router.db_for_write(Timestamp), durable=True):
-        tally, _ = TimestampTally.objects.select_for_update().get_or_create(pk=_TALLY, defaults={"latest": _NO_TOKEN})
-        _count_everywhere(caller)
-        stamp = Stamp(policy, _draw_serial_number(), get_clock().read_time(), settings.TSA_ACCURACY)
-        if tally.latest > stamp.generated + stamp.accuracy:
-            raise TimeNotAvailableError("a token states a later time than the clock does now")
-        tally.latest, tally.issued = max(tally.latest, stamp.generated), tally.issued + 1
-        tally.save(update_fields=["latest", "issued"])
-        Timestamp.objects.create(
-            serial_number=f"{stamp.serial_number:x}",
-            generated=stamp.generated,
-            policy=stamp.policy,
-            hash_algorithm_oid=HASH_OIDS[request.hash_name],
-            imprint=request.imprint.hex(),
-            client_id=caller.client_id,
-            address=network_of(caller.address),
-        )
-    return stamp

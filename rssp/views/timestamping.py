@@ -21,7 +21,8 @@ from rssp.errors import (
 )
 from rssp.pki.tsa import TimestampRequest, parse_request, write_refusal, write_reply
 from rssp.services.callers import VerifiedToken, verify_caller
-from rssp.services.timestamping import Caller, issue_timestamp
+from rssp.services.timestamp_records import Caller
+from rssp.services.timestamping import issue_timestamp
 from rssp.views.addresses import client_address
 from rssp.views.endpoint import SERVICE, endpoint
 from rssp.wire import TimestampMembers, Version, parse_timestamp_request

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from signapp.forms import CertificateForm
 from signapp.services import certificates
-from signapp.views.pages import Signer, logged_in, render_page, safe_next
+from signapp.views.pages import PASSKEYS_URL, Signer, logged_in, render_page, safe_next
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -19,8 +19,13 @@ def new(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     next_path = safe_next(given.get("next"))
     form = CertificateForm(request.POST) if request.method == "POST" else CertificateForm()
     if request.method != "POST" or not form.is_valid():
-        is_demonstration = settings.CERTIFICATE_POLICY == "demonstration"
-        context = {"account": signer.account, "form": form, "next": next_path, "is_demonstration": is_demonstration}
+        context = {
+            "account": signer.account,
+            "form": form,
+            "next": next_path,
+            "is_demonstration": settings.CERTIFICATE_POLICY == "demonstration",
+            "passkeys_url": PASSKEYS_URL,
+        }
         status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
         return render_page(request, "signapp/new_certificate.html", context, status=status)
     location = certificates.request_certificate(

@@ -117,6 +117,7 @@ def describe_certificate(certificate: Certificate) -> dict[str, Any]:
         "valid_to": certificate.valid_to,
         "badge": _certificate_badge(certificate),
         "can_sign": certificate.is_usable,
+        "email": visible_text(certificate.email),
         "is_demonstration": certificate.certificate_policy == "demonstration",
     }
 

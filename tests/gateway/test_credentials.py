@@ -1,8 +1,15 @@
 """A user's credentials, and asking for new ones."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from gateway.models import CredentialRequest
 from tests.gateway.conftest import User
@@ -25,10 +32,25 @@ def test_a_user_sees_the_users_own_credentials_alone(alice: User, bob: User, rem
     assert [item["credential_id"] for item in listed] == mine
     assert listed[0].keys() == {
         *("credential_id", "description", "status", "cert_status", "key_algorithm", "subject", "common_name"),
-        *("issuer", "serial_number", "valid_from", "valid_to", "certificate_policy"),
+        *("email", "issuer", "serial_number", "valid_from", "valid_to", "certificate_policy"),
     }
     assert [item["key_algorithm"] for item in listed] == ["rsa-2048", "ec-p256"]
     assert listed[0]["common_name"] == "Alice Example"
+    assert listed[0]["email"] == ""
+
+
+def test_the_address_that_a_certificate_carries_is_told(alice: User, remote: Remote) -> None:
+    made = remote.add_credential(alice.subject)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Alice")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    names = x509.SubjectAlternativeName([x509.DNSName("example.org"), x509.RFC822Name("alice@example.org")])
+    der = builder.add_extension(names, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    listed = []
+    for chain in ([der], [b"no certificate"]):
+        remote.credentials[made].identity = replace(remote.credentials[made].identity, certificate=der, chain=chain)
+        listed.append(alice.call("GET", "credentials").json()["credentials"][0]["email"])
+    assert listed == ["alice@example.org", ""]
 
 
 def test_a_credential_that_wants_a_pin_is_none_of_ours(alice: User, remote: Remote) -> None:

@@ -25,7 +25,7 @@ from rssp.errors import (
 )
 from rssp.models import Certificate
 from rssp.pki import ca
-from rssp.pki.profiles import DEMONSTRATION, DEMONSTRATION_POLICY
+from rssp.pki.profiles import DEMONSTRATION_EMAIL, DEMONSTRATION_EMAIL_POLICY
 from rssp.pki.subjects import UnverifiedPerson
 from rssp.services import authority
 from rssp.services.authority import (
@@ -86,7 +86,7 @@ def openssl(*arguments: str) -> str:
 @pytest.mark.parametrize("key_algorithm", KEY_ALGORITHMS)
 def test_the_chain_of_every_key_verifies_with_openssl(prepared, tmp_path, key_algorithm):
     signer, issuing, root = write_pem(tmp_path, read_chain(issue(prepared, key_algorithm)))
-    verify = ["verify", "-x509_strict", "-policy_check", "-explicit_policy", "-policy", DEMONSTRATION_POLICY]
+    verify = ["verify", "-x509_strict", "-policy_check", "-explicit_policy", "-policy", DEMONSTRATION_EMAIL_POLICY]
     assert "OK" in openssl(*verify, "-CAfile", root, "-untrusted", issuing, signer)
 
 
@@ -100,8 +100,8 @@ def test_a_certificate_says_whose_it_is_and_that_nobody_verified_it(prepared, tm
         "email:alice@example.org",
         "Key Usage: critical\n                Non Repudiation\n",
         "Basic Constraints: critical\n                CA:FALSE",
-        f"Policy: {DEMONSTRATION_POLICY}",
-        "Nobody verified the name or the e-mail address",
+        f"Policy: {DEMONSTRATION_EMAIL_POLICY}",
+        "nobody verified the name",
         "CA Issuers - URI:http://localhost:8000/pki/issuing.cer",
         "Subject Key Identifier",
         "Authority Key Identifier",
@@ -235,7 +235,7 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_not_handed_out(prepared
     der = bytes(issued.der)
     seen = x509.load_der_x509_certificate(der)
     draft = ca.Draft(
-        profile=DEMONSTRATION,
+        profile=DEMONSTRATION_EMAIL,
         serial_number=seen.serial_number,
         subject=seen.subject,
         email="alice@example.org",

@@ -32,7 +32,6 @@ def make(signer: Signer, *names: str, **changes: Any) -> Credential:
     wanted = {
         "subject": signer.subject,
         "common_name": "Alice Example",
-        "email": ADDRESS,
         "certificate_policy": "demonstration",
         "key_algorithm": "ec-p256",
         "objects": [OBJECTS[name] for name in names],

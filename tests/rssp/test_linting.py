@@ -17,10 +17,9 @@ from rssp.models import Certificate
 from rssp.pki import profiles
 from rssp.pki.linting import lint_certificate, list_refused
 from rssp.services import authority
-from tests.rssp.test_profiles import SUBJECTS, new_key
+from tests.rssp.test_profiles import EVERY_PROFILE, SUBJECTS, issue, new_key
 
 DOCS = Path(django_settings.BASE_DIR) / "docs" / "certificates.md"
-EVERY_PROFILE = profiles.OWN_PROFILES | profiles.SUBSCRIBER_PROFILES
 ROW = re.compile(r"\| `([\w-]+)` \| (\w+) \| `([\w.-]+)` \| .+ \|")
 
 
@@ -36,10 +35,7 @@ def issued(settings, token):
         "root": root,
         "issuing": issuing,
         **own,
-        **{
-            name: authority.issue_certificate(certificate_policy=name, subject=subject, public_key=new_key())
-            for name, subject in SUBJECTS.items()
-        },
+        **{name: issue(name) for name in SUBJECTS},
     }
 
 

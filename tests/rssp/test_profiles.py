@@ -40,10 +40,16 @@ COMPANY = LegalPerson(
     common_name="Example Seal", country="FR", organisation="Example SARL", identifier="VATFR-12345678901"
 )
 SUBJECTS = {
-    "demonstration": UnverifiedPerson(common_name="Alice Example", email="alice@example.org"),
+    "demonstration": UnverifiedPerson(common_name="Alice Example"),
+    "demonstration-email": UnverifiedPerson(common_name="Alice Example", email="alice@example.org"),
     "signer": ALICE,
     "short-lived": PSEUDONYM,
     "seal": COMPANY,
+}
+EVERY_PROFILE = {
+    **profiles.OWN_PROFILES,
+    **profiles.SUBSCRIBER_PROFILES,
+    "demonstration-email": profiles.DEMONSTRATION_EMAIL,
 }
 URL = "http://localhost:8000/pki"
 
@@ -63,7 +69,13 @@ def make(name):
         if name in {"tsa", "ocsp"}:
             return authority.prepare_service_certificate(role=name)
         return authority.read_authority(role=name)
-    return authority.issue_certificate(certificate_policy=name, subject=SUBJECTS[name], public_key=new_key())
+    return issue(name)
+
+
+def issue(name):
+    """A subscriber's certificate of a profile; which demonstration it is depends on the subject."""
+    policy = name.removesuffix("-email")
+    return authority.issue_certificate(certificate_policy=policy, subject=SUBJECTS[name], public_key=new_key())
 
 
 def parse(certificate):
@@ -101,7 +113,20 @@ EXPECTED = {
         [SIGNATURES, "Extended Key Usage: critical\n                OCSP Signing\n", "OCSP No Check", CA],
         [CRL, OCSP],
     ),
-    "demonstration": ([DOCUMENTS, "Subject: CN = Alice Example\n", "alice@example.org", CRL, OCSP, CA], ["No Check"]),
+    "demonstration": (
+        [
+            *(DOCUMENTS, "Subject: CN = Alice Example\n", CRL, OCSP, CA),
+            *(f"Policy: {profiles.DEMONSTRATION_POLICY}\n", "Nobody verified the name in this certificate."),
+        ],
+        ["No Check", "alice@example.org", "Subject Alternative Name", "address"],
+    ),
+    "demonstration-email": (
+        [
+            *(DOCUMENTS, "Subject: CN = Alice Example\n", CRL, OCSP, CA, "email:alice@example.org"),
+            *(f"Policy: {profiles.DEMONSTRATION_EMAIL_POLICY}\n", "verified by a link", "nobody verified the name"),
+        ],
+        ["No Check", f"Policy: {profiles.DEMONSTRATION_POLICY}\n"],
+    ),
     "signer": (
         [
             "Subject: C = FR, GN = Alice, SN = Example, CN = Alice Example, serialNumber = PNOFR-1234\n",
@@ -161,8 +186,9 @@ def test_every_chain_verifies_with_openssl(name, tmp_path):
 def test_validities_and_serial_numbers():
     numbers = set()
     for name in EXPECTED:
-        profile = profiles.OWN_PROFILES.get(name) or profiles.SUBSCRIBER_PROFILES[name]
+        profile = EVERY_PROFILE[name]
         certificate = make(name)
+        assert certificate.profile == name
         assert certificate.not_after - certificate.not_before <= profile.validity
         numbers.add(int(certificate.serial_number, 16))
     assert make("short-lived").not_after - timezone.now() < timedelta(hours=24)
@@ -360,7 +386,7 @@ def test_names_stand_in_the_order_and_types_of_the_standard():
 
 
 def test_no_profile_claims_what_an_audited_authority_may_claim():
-    for profile in (*profiles.OWN_PROFILES.values(), *profiles.SUBSCRIBER_PROFILES.values()):
+    for profile in EVERY_PROFILE.values():
         assert not profile.states_semantics
         assert profile.policy is None or profile.policy.startswith(("1.3.6.1.4.1.32473.", "2.5.29.32.0"))
     assert profiles.TSA.extended_key_usage == ExtendedKeyUsageOID.TIME_STAMPING.dotted_string

@@ -21,6 +21,7 @@ from rssp.errors import (
     SecondOperatorError,
 )
 from rssp.models import AuditEvent, CertificateRequest, Credential, RequestAttribute, SigningKey
+from rssp.pki.profiles import DEMONSTRATION_EMAIL_POLICY, DEMONSTRATION_POLICY
 from rssp.services import issuing, requests
 from rssp.services.hsm import get_hsm
 from rssp.services.operating import Operator
@@ -139,6 +140,13 @@ def test_an_address_that_nobody_verified_is_left_out(alice: Signer, email_verifi
     assert [item.value.get_values_for_type(x509.RFC822Name) for item in names] == (
         [["alice@example.org"]] if email_verified else []
     )
+    [policy] = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
+    assert policy.policy_identifier.dotted_string == (
+        DEMONSTRATION_EMAIL_POLICY if email_verified else DEMONSTRATION_POLICY
+    )
+    [notice] = policy.policy_qualifiers or []
+    assert isinstance(notice, x509.UserNotice)
+    assert ("address was verified" in str(notice.explicit_text)) is bool(email_verified)
     attribute = RequestAttribute.objects.get(name="email")
     assert attribute.source == ("e-mail link" if email_verified else "")
     assert bool(attribute.verified and attribute.verifier) is bool(email_verified)

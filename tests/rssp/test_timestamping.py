@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,14 @@ from typing import Any
 import pytest
 from asn1crypto import cms
 from django.core.checks import run_checks
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.test import Client
 
 from authz.models import User
 from rssp.models import Certificate, Timestamp, TimestampTally
 from rssp.pki.clock import Clock, KernelState, KernelTimeSource, Unvouched, read_kernel_state
 from rssp.pki.tsa import DEMONSTRATION_POLICIES
-from rssp.services import timestamping
+from rssp.services import timestamp_records, timestamping
 from rssp.services.authority import read_chain
 from rssp.services.timestamping import clear_timestamps
 from rssp.views.timestamping import LONGEST_QUERY, QUERY, REPLY
@@ -125,6 +126,48 @@ def test_parallel_queries_get_serial_numbers_of_their_own(authority: Token) -> N
     assert TimestampTally.objects.get().issued == Timestamp.objects.count() == 25
 
 
+@pytest.mark.django_db(databases=[ALIAS, "default"], transaction=True)
+def test_who_waits_for_a_commit_shares_the_next_one_and_its_fate(
+    authority: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp()
+    commit, sizes = timestamp_records._commit, []
+    begun, queued = threading.Event(), threading.Event()
+
+    def slow(batch: Any) -> None:
+        sizes.append(len(batch))
+        if len(sizes) == 1:
+            begun.set()
+            assert queued.wait(30)
+        if len(sizes) == 3:
+            raise DatabaseError("the disk is full")
+        commit(batch)
+
+    monkeypatch.setattr(timestamp_records, "_commit", slow)
+
+    def one(_: int) -> Any:
+        try:
+            return stamp()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(one, 0)
+        assert begun.wait(30)
+        others = [pool.submit(one, number) for number in range(7)]
+        deadline = time.monotonic() + 30
+        while len(timestamp_records.RECORDER._queue) < 7 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        queued.set()
+        replies = [first.result(), *(other.result() for other in others)]
+    assert sizes == [1, 7]
+    assert len({reply.info["serial_number"].native for reply in replies}) == 8
+    times = {row.serial_number: row.generated for row in Timestamp.objects.all()}
+    assert {f"{reply.info['serial_number'].native:x}" for reply in replies} < set(times)
+    assert stamp().failures == {"system_failure"}
+    assert TimestampTally.objects.get().issued == Timestamp.objects.count() == 9
+
+
 # --- Refusals -----------------------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[bytes, str]] = {
@@ -196,7 +239,7 @@ def test_without_an_authority_there_is_no_token(token: Token) -> None:
 
 
 def test_what_nobody_foresaw_is_a_system_failure_too(authority: Token, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timestamping, "_record", lambda *_: 1 / 0)
+    monkeypatch.setattr(timestamp_records, "_commit", lambda _batch: 1 / 0)
     assert stamp().failures == {"system_failure"}
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -269,6 +270,16 @@ def every_error(kind: type[errors.SignappError] = errors.SignappError) -> Iterat
 def test_every_error_and_every_failure_has_its_words() -> None:
     codes = {kind.code for kind in every_error()} | set(errors.REFUSALS) | set(errors.FAILURES)
     assert codes - {"server_error"} <= set(TABLE)
+
+
+@pytest.mark.parametrize("email", ["", "alice@example.org"])
+def test_the_account_page_says_which_address_a_certificate_carries(monkeypatch: pytest.MonkeyPatch, email: str) -> None:
+    monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [replace(CERTIFICATE, email=email)])
+    page = browser_of("alice").get("/account").content.decode()
+    assert "nobody has checked this name" in page
+    assert f'href="{settings.ISSUER}/passkeys">Confirm your address' in page or email
+    assert ("None in it" in page) is not bool(email)
+    assert f"<dd>{email}</dd>" in page or not email
 
 
 def test_the_account_page_says_where_requests_stand(monkeypatch: pytest.MonkeyPatch) -> None:

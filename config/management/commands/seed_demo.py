@@ -151,7 +151,6 @@ def _ensure_explicit(passkey: Passkey, pin: str, key_algorithm: str) -> Credenti
     return found or create_explicit_credential(
         subject=str(user.sub),
         common_name=user.name,
-        email=user.email,
         certificate_policy=_POLICY,
         key_algorithm=key_algorithm,
         objects=[NewObject("PIN", "pin", pin)],

@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--subject", required=True, help="The user's identifier at the authorization server.")
         parser.add_argument("--common-name", required=True)
-        parser.add_argument("--email", required=True, help="For the certificate, and for one-time passwords by e-mail.")
+        parser.add_argument("--email", default="", help="For one-time passwords; the certificate does not carry it.")
         parser.add_argument("--certificate-policy", default="demonstration")
         parser.add_argument("--key-algorithm", choices=list(KEY_ALGORITHMS), default="ec-p256")
         parser.add_argument("--pin-file", help="6 to 64 characters.")
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             objects.append(NewObject("MAIL", "email", options["email"]))
         if options["passkey"] or options["implicit"]:
             objects.append(NewObject("Passkey", "passkey"))
-        names = ("subject", "common_name", "email", "certificate_policy", "key_algorithm", "expression", "scal")
+        names = ("subject", "common_name", "certificate_policy", "key_algorithm", "expression", "scal")
         try:
             made = create_explicit_credential(
                 **{name: options[name] for name in names},
