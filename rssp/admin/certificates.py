@@ -22,6 +22,7 @@ from rssp.admin.base import ReadOnlyAdmin, operator_of
 from rssp.models import Certificate
 from rssp.pki.reading import describe_certificate
 from rssp.services import operating, overview
+from rssp.services.revoking import Publisher, publisher_of
 
 _FORMS = {
     "DER": (Encoding.DER, "application/pkix-cert", "cer"),
@@ -72,8 +73,23 @@ class CertificateAdmin(ReadOnlyAdmin):
     list_filter = [EndFilter, "profile", "status", "state", "role"]
     search_fields = ["serial_number", "subject", "public_key_sha256"]
     date_hierarchy = "not_after"
-    exclude = ["der", "hsm_key_id"]
-    readonly_fields = ["contents", "downloads"]
+    readonly_fields = ["told", "contents", "downloads"]
+    fieldsets = [
+        (None, {"fields": ["told", "downloads", "contents"]}),
+        (
+            _("status"),
+            {"fields": ["status", "revoked_at", "revocation_reason", "state", "not_before", "not_after"]},
+        ),
+        (
+            _("record"),
+            {
+                "fields": [
+                    *("subject", "serial_number", "role", "profile", "issuer", "generation", "renews", "partition"),
+                    *("public_key_sha256", "status_version", "created"),
+                ]
+            },
+        ),
+    ]
     actions = ["revoke", "suspend", "resume"]
     change_list_template = "rssp/certificate_list.html"
 
@@ -90,6 +106,23 @@ class CertificateAdmin(ReadOnlyAdmin):
             return "–"
         rows = format_html_join("\n", "<tr><th>{}</th><td>{}</td></tr>", describe_certificate(bytes(certificate.der)))
         return format_html("<table><tbody>{}</tbody></table>", rows)
+
+    @admin.display(description=_("who publishes its status"))
+    def told(self, certificate: Certificate) -> str:
+        """Where the world hears of a revocation; of what is issued elsewhere that is not here."""
+        state = certificate.get_status_display()
+        match publisher_of(certificate):
+            case Publisher.NOBODY:
+                return gettext("Nobody: it has no issuer that could revoke it. Here it is %(state)s.") % {
+                    "state": state
+                }
+            case Publisher.ELSEWHERE:
+                return gettext(
+                    "Its issuer, elsewhere: ask the issuer to revoke it. Here it is %(state)s, which decides whether "
+                    "its credential signs and is published nowhere."
+                ) % {"state": state}
+            case Publisher.HERE:
+                return gettext("This service, by CRL and OCSP: %(state)s.") % {"state": state}
 
     @admin.display(description=_("download"))
     def downloads(self, certificate: Certificate) -> str:
@@ -132,7 +165,7 @@ class CertificateAdmin(ReadOnlyAdmin):
             question = gettext(
                 "These certificates will be revoked for ever, and their credentials sign nothing any more:"
             )
-            sentences = [(row, f"{row.serial_number}: {row.subject}") for row in rows]
+            sentences = [(row, _sentence(row)) for row in rows]
             return self.ask(request, action="revoke", question=question, sentences=sentences, codes=_REASON_CODES)
         operator = operator_of(request)
         done = sum(
@@ -159,7 +192,7 @@ class CertificateAdmin(ReadOnlyAdmin):
         reason = self.read_reason(request)
         rows = self._of_others(chosen)
         if not reason:
-            sentences = [(row, f"{row.serial_number}: {row.subject}") for row in rows]
+            sentences = [(row, _sentence(row)) for row in rows]
             return self.ask(request, action=action, question=question, sentences=sentences)
         act = {"suspend": operating.suspend, "resume": operating.resume}[action]
         operator = operator_of(request)
@@ -170,3 +203,13 @@ class CertificateAdmin(ReadOnlyAdmin):
     def _of_others(self, chosen: QuerySet[Certificate]) -> QuerySet[Certificate]:
         """The service's own certificates are not met by an action of a list."""
         return chosen.filter(role__in=[Certificate.Role.SIGNER, Certificate.Role.SEAL])
+
+
+def _sentence(certificate: Certificate) -> str:
+    """Which one will be met, and what the act does not do."""
+    named = f"{certificate.serial_number}: {certificate.subject}"
+    if publisher_of(certificate) != Publisher.ELSEWHERE:
+        return named
+    return gettext(
+        "%(named)s (issued elsewhere: this ends its use here, and nobody else hears of it; ask the issuer)"
+    ) % {"named": named}

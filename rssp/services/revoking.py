@@ -5,6 +5,7 @@ OCSP answer counts; the scope's count, which makes its CRL stale; and the end of
 caller's transaction, so that the audit stands or falls with it.
 """
 
+from enum import Enum, auto
 from typing import Any
 
 from django.db import router, transaction
@@ -15,6 +16,22 @@ from rssp.models import ActivatedDigest, Certificate, RevocationScope
 
 Status = Certificate.Status
 State = ActivatedDigest.State
+
+
+class Publisher(Enum):
+    """Who tells the world a certificate's status."""
+
+    HERE = auto()
+    ELSEWHERE = auto()
+    NOBODY = auto()
+
+
+def publisher_of(certificate: Certificate) -> Publisher:
+    """Of a root nobody, of what another authority issued that authority, of everything else this service."""
+    outside = Certificate.Role.OUTSIDE
+    if certificate.role == outside or (certificate.issuer is not None and certificate.issuer.role == outside):
+        return Publisher.ELSEWHERE
+    return Publisher.NOBODY if certificate.issuer is None else Publisher.HERE
 
 
 def revoke_certificate(*, certificate: Certificate, reason: str) -> bool:
@@ -61,7 +78,7 @@ def _change(certificate: Certificate, before: Certificate.Status, **values: Any)
 
 def _mark_scope(certificate: Certificate) -> None:
     """Of a root and of what is issued elsewhere, others publish the status, if anybody does."""
-    if certificate.issuer is None or certificate.issuer.role not in {Certificate.Role.ROOT, Certificate.Role.ISSUING}:
+    if publisher_of(certificate) != Publisher.HERE:
         return
     scope, _ = RevocationScope.objects.get_or_create(issuer_id=certificate.issuer_id, partition=certificate.partition)
     RevocationScope.objects.filter(pk=scope.pk).update(changes=F("changes") + 1)

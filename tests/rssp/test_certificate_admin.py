@@ -2,17 +2,20 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
-from rssp.models import Certificate
+from rssp.models import Certificate, RevocationScope
 from rssp.services import authority
+from rssp.services.outside import keep_certificate
 from rssp.services.revocation_lists import read_revocation_list
 from tests.authz.conftest import Person
 from tests.rssp.conftest import Signer
 from tests.rssp.test_admin import operator, page_of
+from tests.support.outside_authority import OutsideAuthority
 
 __all__ = ["operator"]
 LIST = "/admin/rssp/certificate/"
@@ -86,3 +89,27 @@ def test_the_authority_is_seen_at_a_glance(alice: Signer, operator: Person) -> N
     ):
         assert words in rows["issuing"]
     assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", page)
+
+
+def test_of_what_is_issued_elsewhere_it_is_said_that_the_issuer_revokes_it(
+    alice: Signer, operator: Person, tmp_path: Path
+) -> None:
+    outside = OutsideAuthority(tmp_path)
+    der = outside.certify(outside.request_of_its_own("Alice Example"))
+    row = keep_certificate(chain=[der, outside.issuing, outside.root], certificate_policy="signer")
+    changes = RevocationScope.objects.values_list("issuer", "changes")
+    before = set(changes)
+    page = look(operator, f"{LIST}{row.pk}/change/")
+    assert "ask the issuer to revoke it. Here it is valid," in page
+    mine = look(operator, f"{LIST}{alice.credential.certificate.pk}/change/")
+    assert "This service, by CRL and OCSP: valid." in mine
+    assert "ask the issuer" not in mine
+    root = Certificate.objects.get(role="root")
+    assert "Nobody: it has no issuer" in look(operator, f"{LIST}{root.pk}/change/")
+    form = {"action": "revoke", "_selected_action": [row.pk, alice.credential.certificate.pk]}
+    asked = page_of(operator.browser.post(LIST, form))
+    assert asked.count("nobody else hears of it; ask the issuer") == 1
+    form |= {"_selected_action": [row.pk], "confirmed": "yes", "reason": "lost", "code": "key_compromise"}
+    assert operator.browser.post(LIST, form).status_code == 302
+    assert "ask the issuer to revoke it. Here it is revoked," in look(operator, f"{LIST}{row.pk}/change/")
+    assert set(changes.all()) == before  # in no list of ours
