@@ -362,7 +362,8 @@ def test_one_address_gets_its_tokens_for_a_minute_and_no_more(
         assert stamp().status == "granted"
     before = asked.count
     answer = post(build_query(LEASE))
-    assert (answer.status_code, answer["Retry-After"]) == (429, "20")
+    assert answer.status_code == 429
+    assert 10 <= int(answer["Retry-After"]) <= 20  # of twenty seconds, some of which a slow machine has used
     assert asked.count == before
     assert stamp(b"nonsense").failures == {"bad_data_format"}  # costs nothing, and is not counted
     assert stamp(REMOTE_ADDR="192.0.2.2").status == "granted"
