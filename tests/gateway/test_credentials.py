@@ -32,7 +32,7 @@ def test_a_user_sees_the_users_own_credentials_alone(alice: User, bob: User, rem
     assert [item["credential_id"] for item in listed] == mine
     assert listed[0].keys() == {
         *("credential_id", "description", "status", "cert_status", "key_algorithm", "subject", "common_name"),
-        *("email", "issuer", "serial_number", "valid_from", "valid_to", "certificate_policy"),
+        *("email", "issuer", "serial_number", "valid_from", "valid_to", "certificate_policy", "short_lived"),
     }
     assert [item["key_algorithm"] for item in listed] == ["rsa-2048", "ec-p256"]
     assert listed[0]["common_name"] == "Alice Example"
