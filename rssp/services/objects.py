@@ -5,7 +5,7 @@ from itertools import product
 
 from rssp.expressions import Expression, join_all, parse_expression
 from rssp.models import AuthenticationObject, Credential
-from rssp.wire_explicit import AuthDescription, ObjectDescription, Presence, Word
+from rssp.wire.explicit import AuthDescription, ObjectDescription, Presence, Word
 
 Kind = AuthenticationObject.Kind
 TYPES = {

@@ -27,7 +27,7 @@ from rssp.services.credentials import find_credential
 from rssp.services.factors import verify_factors
 from rssp.services.objects import find_version_1, list_objects, read_expression
 from rssp.wire import Version, decode_hashes
-from rssp.wire_explicit import AuthorizeRequest, Word
+from rssp.wire.explicit import AuthorizeRequest, Word
 
 Kind = AuthenticationObject.Kind
 # The audit's words.

@@ -41,7 +41,7 @@ from rssp.wire import (
     write_signatures,
     write_standing,
 )
-from rssp.wire_explicit import write_auth
+from rssp.wire.explicit import write_auth
 
 
 @open_endpoint

@@ -10,7 +10,7 @@ from rssp.services.challenges import get_challenge, send_one_time_password
 from rssp.services.opening import Pending, authorize_credential
 from rssp.views.endpoint import SERVICE, VerifiedToken, endpoint, origin_of
 from rssp.wire import Version, write_sad
-from rssp.wire_explicit import (
+from rssp.wire.explicit import (
     parse_authorize_request,
     parse_challenge_request,
     parse_handle,

@@ -1,6 +1,6 @@
 """The CSC API's spellings of explicit mode: factors, authentication objects, handles. Plain Python.
 
-The rules are those of `rssp.wire`.
+The rules are those of `rssp.wire.requests`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rssp.errors import InvalidParameterError, MissingParameterError, SignatureCountError
-from rssp.wire import HASHES, Version
+from rssp.wire.members import HASHES, Version
 
 LONGEST_FACTOR = 255
 LONGEST_DESCRIPTION = 500
