@@ -78,11 +78,14 @@ def find_key(session: HsmSession, *, key_id: bytes) -> KeyHandle:
     return find_object(session, name=("private", key_id), template=template)
 
 
-def find_object(session: HsmSession, *, name: tuple[str, bytes], template: dict[Attribute, Any]) -> KeyHandle:
+def find_object(
+    session: HsmSession, *, name: tuple[str, bytes], template: dict[Attribute, Any], verify: bool = True
+) -> KeyHandle:
     """A handle from the session's own memory, if it still is that key's, or searched for, which takes the longer the
-    more objects the token has. Raises `pkcs11.NoSuchKey`."""
+    more objects the token has. Without ``verify`` a remembered one is taken at its word: for what shows by itself that
+    the key was another. Raises `pkcs11.NoSuchKey`."""
     handle = session.handles.pop(name, None)
-    if handle is None or not _has_id(handle, template[Attribute.ID]):
+    if handle is None or (verify and not _has_id(handle, template[Attribute.ID])):
         found = list(_search(session.raw, template))
         if not found:
             raise NoSuchKey

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error, Session
 from pkcs11.constants import DEFAULT
 
 from rssp.algorithms import KEY_ALGORITHMS, WrappedKey
@@ -17,6 +17,8 @@ from rssp.errors import KeyBindingError
 from rssp.hsm.keys import PRIVATE_TEMPLATE, PUBLIC_TEMPLATE, encode_public_key, find_object, make_key_pair
 from rssp.hsm.sessions import HsmSession, KeyHandle
 
+# The two objects of a key-encryption key: what binds, and what wraps.
+_SECRETS = (KeyType.GENERIC_SECRET, KeyType.AES)
 _CONTEXT = b"paraph signing key 1"
 
 # Of both secret keys; what each may do is added to it.
@@ -74,22 +76,27 @@ def temporary_key(session: Session, *, key_algorithm: str, extractable: bool = F
 
 def verify_wrapped_key(session: HsmSession, *, key: WrappedKey) -> None:
     """Raises `KeyBindingError` unless all of it is what was once wrapped, and `pkcs11.NoSuchKey` without its KEK."""
-    secret = _find_secret(session, KeyType.GENERIC_SECRET, key.kek_id)
-    if not secret.verify(_describe(key), key.binding, mechanism=Mechanism.SHA256_HMAC):
-        raise KeyBindingError("the wrapped key is not the one that was wrapped for this place")
+    _verify_binding(_find_secret(session, KeyType.GENERIC_SECRET, key.kek_id), key)
 
 
 def unwrap_key(session: HsmSession, *, key: WrappedKey) -> KeyHandle:
-    """A session object that signs and nothing else; who asks for it destroys it. Raises `KeyBindingError`."""
-    verify_wrapped_key(session, key=key)
-    algorithm = KEY_ALGORITHMS[key.key_algorithm]
-    return KeyHandle(_unwrap(session, key, extractable=False), 0 if algorithm.kind == "rsa" else algorithm.bits // 8)
+    """A session object that signs and nothing else; who asks for it destroys it. Raises `KeyBindingError`.
+
+    Remembered handles are not looked at first, which would read them anew from a token's files: no other key makes the
+    right HMAC, and no other key unwraps. Whatever fails with them is tried once more with handles that are.
+    """
+    if all((key_type.name, key.kek_id) in session.handles for key_type in _SECRETS):
+        try:
+            return _verify_and_unwrap(session, key, verify=False)
+        except (KeyBindingError, PKCS11Error):
+            pass
+    return _verify_and_unwrap(session, key, verify=True)
 
 
 def rewrap_key(session: HsmSession, *, key: WrappedKey, kek_id: bytes) -> WrappedKey:
     """The same key under another KEK. Raises `KeyBindingError`."""
     verify_wrapped_key(session, key=key)
-    private = _unwrap(session, key, extractable=True)
+    private = _unwrap(_find_secret(session, KeyType.AES, key.kek_id), key, extractable=True)
     try:
         return _wrap(
             session,
@@ -114,8 +121,19 @@ def _wrap(
     return WrappedKey(key_id, key_algorithm, public_key, kek_id, wrapped, binding)
 
 
-def _unwrap(session: HsmSession, key: WrappedKey, *, extractable: bool) -> Any:
-    kek = _find_secret(session, KeyType.AES, key.kek_id)
+def _verify_and_unwrap(session: HsmSession, key: WrappedKey, *, verify: bool) -> KeyHandle:
+    secret, kek = (_find_secret(session, key_type, key.kek_id, verify=verify) for key_type in _SECRETS)
+    _verify_binding(secret, key)
+    algorithm = KEY_ALGORITHMS[key.key_algorithm]
+    return KeyHandle(_unwrap(kek, key, extractable=False), 0 if algorithm.kind == "rsa" else algorithm.bits // 8)
+
+
+def _verify_binding(secret: Any, key: WrappedKey) -> None:
+    if not secret.verify(_describe(key), key.binding, mechanism=Mechanism.SHA256_HMAC):
+        raise KeyBindingError("the wrapped key is not the one that was wrapped for this place")
+
+
+def _unwrap(kek: Any, key: WrappedKey, *, extractable: bool) -> Any:
     return kek.unwrap_key(
         ObjectClass.PRIVATE_KEY,
         KeyType.RSA if KEY_ALGORITHMS[key.key_algorithm].kind == "rsa" else KeyType.EC,
@@ -127,9 +145,9 @@ def _unwrap(session: HsmSession, key: WrappedKey, *, extractable: bool) -> Any:
     )
 
 
-def _find_secret(session: HsmSession, key_type: KeyType, kek_id: bytes) -> Any:
+def _find_secret(session: HsmSession, key_type: KeyType, kek_id: bytes, *, verify: bool = True) -> Any:
     template = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: key_type, Attribute.ID: kek_id}
-    return find_object(session, name=(key_type.name, kek_id), template=template).raw
+    return find_object(session, name=(key_type.name, kek_id), template=template, verify=verify).raw
 
 
 def _describe(key: WrappedKey) -> bytes:
