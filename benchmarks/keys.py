@@ -1,8 +1,10 @@
 """``python -m benchmarks.keys``: what a signature costs with a key in the token, wrapped, and wrapped but kept.
 
 Every way is measured in the same run as python-pkcs11 alone with session and handle at hand, and told as a ratio to it:
-figures of a machine drift, ratios hold. A SoftHSM token of its own in a temporary folder, one thread, no database. Each
-round does a little of everything, so that a machine that is slow for a while is slow for all.
+figures of a machine drift, ratios hold. Counted is this process's processor time, which other work on the machine
+changes little. A SoftHSM token of its own in a temporary folder, one thread, no database. Each round does a little of
+everything, so that a machine that is slow for a while is slow for all. With ``--making N``, what N keys of each kind
+cost to make, instead.
 """
 
 import argparse
@@ -14,13 +16,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from rssp.algorithms import SigningOperation, WrappedKey
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+
+from rssp.algorithms import KEY_ALGORITHMS, SigningOperation, WrappedKey
 from rssp.hsm.keys import find_key
 from rssp.hsm.mechanisms import build_request
 from rssp.hsm.pkcs11 import Pkcs11Hsm
 from rssp.hsm.softhsm import ensure_token
 from rssp.hsm.unwrapped import drop_expired
+from rssp.hsm.wrapping import _NOT_OF_PRIVATE_KEYS, _SESSION_TEMPLATE
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 DIGEST = hashlib.sha256(b"agreed").digest()
@@ -52,9 +58,9 @@ class Bench:
 
 
 def time_each(action: Callable[[], object], seconds: float) -> float:
-    """Milliseconds for one."""
-    count, begin = 0, time.perf_counter()
-    while (spent := time.perf_counter() - begin) < seconds:
+    """Milliseconds of processor time for one."""
+    count, begin = 0, time.process_time()
+    while (spent := time.process_time() - begin) < seconds:
         action()
         count += 1
     return spent / count * 1000
@@ -67,13 +73,32 @@ class Ways:
         self.hsm = bench.hsm
         self.operation = KINDS[kind]
         self.key_id, self.wrapped = bench.make_resident(kind), bench.make_wrapped(kind)
-        self.handle = find_key(bench.hsm._pool.take(), key_id=self.key_id)
+        session = bench.hsm._pool.take()
+        self.handle = find_key(session, key_id=self.key_id)
+        self.kek = session.raw.get_key(object_class=ObjectClass.SECRET_KEY, key_type=KeyType.AES, id=bench.kek_id)
         curve_bytes = self.handle.curve_bytes
         self.request = build_request(operation=self.operation, digest=DIGEST, curve_bytes=curve_bytes)
 
     def alone(self) -> None:
+        self._sign(self.handle.raw)
+
+    def unwrapped_alone(self) -> None:
+        """What a wrapped key cannot cost less than: no HMAC, no session taken, nothing looked for."""
+        private = self.kek.unwrap_key(
+            ObjectClass.PRIVATE_KEY,
+            KeyType.RSA if self.operation.key_kind == "rsa" else KeyType.EC,
+            self.wrapped.wrapped_key,
+            mechanism=Mechanism.AES_KEY_WRAP_PAD,
+            capabilities=MechanismFlag.SIGN,
+            store=False,
+            template=_SESSION_TEMPLATE | _NOT_OF_PRIVATE_KEYS | {Attribute.EXTRACTABLE: False},
+        )
+        self._sign(private)
+        private.destroy()
+
+    def _sign(self, private: Any) -> None:
         request = self.request
-        self.handle.raw.sign(request.data, mechanism=request.mechanism, mechanism_param=request.parameter)
+        private.sign(request.data, mechanism=request.mechanism, mechanism_param=request.parameter)
 
     def remembered(self) -> None:
         with self.hsm.open_key(key_id=self.key_id) as signer:
@@ -100,6 +125,7 @@ def measure(bench: Bench, kind: str, *, rounds: int, seconds: float) -> dict[str
         ALONE: (ways.alone, 0),
         "resident, handle remembered": (ways.remembered, 0),
         "resident, searched": (ways.searched, 0),
+        "python-pkcs11 alone: unwrap, sign, destroy": (ways.unwrapped_alone, 0),
         "wrapped, unwrapped each time": (ways.unwrapped, 0),
         "wrapped, kept unwrapped": (ways.unwrapped, 600),
     }
@@ -112,12 +138,29 @@ def measure(bench: Bench, kind: str, *, rounds: int, seconds: float) -> dict[str
     return {name: statistics.median(times) for name, times in found.items()}
 
 
+def measure_making(bench: Bench, count: int) -> None:
+    print("| key | median s | slowest s |")
+    print("|---|---|---|")
+    for kind in KEY_ALGORITHMS:
+        times = []
+        for _ in range(count):
+            begin = time.process_time()
+            bench.make_wrapped(kind)
+            times.append(time.process_time() - begin)
+        print(f"| {kind} | {statistics.median(times):.4f} | {max(times):.4f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each way in each round")
     parser.add_argument("--objects", type=int, nargs="*", default=[10, 100, 400], help="key pairs in the token")
+    parser.add_argument("--making", type=int, metavar="N", help="make N keys of each kind, and sign nothing")
     chosen = parser.parse_args()
+    if chosen.making:
+        with tempfile.TemporaryDirectory() as folder:
+            measure_making(Bench(Path(folder)), chosen.making)
+        return
     print("| key | other key pairs in the token | way | ms a signature | ratio |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -304,7 +304,7 @@ if "rssp" in ROLES:
     KEY_STORAGE = env_str("KEY_STORAGE", "wrapped")
     KEY_CACHE_SECONDS = env_int("KEY_CACHE_SECONDS", 0)
     KEY_CACHE_KEYS = env_int("KEY_CACHE_KEYS", 16)
-    KEY_POOL = env_counts("KEY_POOL", "rsa-2048=4")
+    KEY_POOL = env_counts("KEY_POOL", "rsa-2048=4,rsa-3072=1")
     HEALTH_SECONDS = env_int("HEALTH_SECONDS", 5)
     HEALTH_TEST_SIGNATURE = env_bool("HEALTH_TEST_SIGNATURE", default=True)
     RSSP_NAME = env_str("RSSP_NAME", "Paraph")

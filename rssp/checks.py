@@ -9,6 +9,8 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (Django's own name)
 
+from rssp.algorithms import KEY_ALGORITHMS
+
 
 @register(Tags.security)
 def check_module(**_kwargs: Any) -> list[CheckMessage]:
@@ -52,6 +54,34 @@ def check_hsm(**_kwargs: Any) -> list[CheckMessage]:
         found.append(Error("RSSP_REGION must be a country's two letters (ISO 3166-1).", id="rssp.E002"))
     if not 1 <= len(settings.RSSP_NAME.encode()) <= 36:
         found.append(Error("RSSP_NAME must have 1 to 36 bytes, to fit the authority's names.", id="rssp.E003"))
+    return found
+
+
+_MOST_POOLED = 1000
+_LONGEST_CACHE_SECONDS = 60
+
+
+@register(Tags.security)
+def check_keys(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E040`` keys would be kept nowhere; ``rssp.E041`` a pool of keys that nobody can make; ``rssp.E042`` a
+    cache that holds nothing or never ends; ``rssp.W041`` a pool that hardly fills; ``rssp.W042`` unwrapped keys lie
+    long in the token."""
+    found: list[CheckMessage] = []
+    if settings.KEY_STORAGE not in {"wrapped", "resident"}:
+        found.append(Error("KEY_STORAGE is neither wrapped nor resident.", id="rssp.E040"))
+    if unknown := sorted(set(settings.KEY_POOL) - set(KEY_ALGORITHMS)):
+        hint = f"One of {', '.join(KEY_ALGORITHMS)}."
+        found.append(Error(f"KEY_POOL holds what is no kind of key: {', '.join(unknown)}.", hint=hint, id="rssp.E041"))
+    for name, size in settings.KEY_POOL.items():
+        if size > _MOST_POOLED:
+            hint = f"Each is a private key that waits for its signer; {_MOST_POOLED} are many."
+            found.append(Warning(f"KEY_POOL has {size} keys of kind {name} ready.", hint=hint, id="rssp.W041"))
+    if settings.KEY_CACHE_SECONDS < 0 or settings.KEY_CACHE_KEYS < 1:
+        found.append(Error("KEY_CACHE_SECONDS is 0 at least, KEY_CACHE_KEYS 1.", id="rssp.E042"))
+    if settings.KEY_CACHE_SECONDS > _LONGEST_CACHE_SECONDS:
+        hint = f"{_LONGEST_CACHE_SECONDS} are enough for signatures that follow one another."
+        seconds = settings.KEY_CACHE_SECONDS
+        found.append(Warning(f"Unwrapped keys stay in the token for {seconds} seconds.", hint=hint, id="rssp.W042"))
     return found
 
 

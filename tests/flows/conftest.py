@@ -7,6 +7,7 @@ import pytest
 from scripts.instance import Instance
 from tests.flows.chain import Chain, Signer, spied
 from tests.support.instance import start_instance, start_roles_apart
+from tests.support.services import database_of_its_own
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,21 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     folder = tmp_path_factory.mktemp("one")
     with start_instance(folder / "var", settings=spied(folder, JOB_SWEEP_SECONDS="1")) as instance:
         yield Chain(instance, folder)
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: str) -> Iterator[Chain]:
+    """One instance on PostgreSQL and Redis, with two web processes and a pool of keys that beat has filled."""
+    folder = tmp_path_factory.mktemp("several")
+    with (
+        database_of_its_own(postgresql_server) as authz,
+        database_of_its_own(postgresql_server) as rssp,
+    ):
+        databases = {"DATABASE_URL_AUTHZ": authz, "DATABASE_URL_RSSP": rssp}
+        pool = {"KEY_POOL": "ec-p256=3", "KEY_TEND_SECONDS": "2"}
+        settings = spied(folder, **databases, **pool, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
+        with start_instance(folder / "var", settings=settings) as instance:
+            yield Chain(instance, folder, (("authz", authz), ("rssp", rssp)))
 
 
 @pytest.fixture(scope="session")

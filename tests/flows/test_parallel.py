@@ -22,12 +22,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509 import load_der_x509_certificate
 
-from tests.flows.chain import Chain, Signer, spied
+from tests.flows.chain import Chain, Signer
 from tests.flows.test_explicit import PIN, approve_on_the_page, authorize_body, create, pin_file, read_password
 from tests.flows.verdicts import read_root, verify
-from tests.support.instance import start_instance
 from tests.support.pdfs import make_pdf
-from tests.support.services import database_of_its_own
 from tests.support.walk import digest_of
 
 T = TypeVar("T")
@@ -41,19 +39,6 @@ POSTGRESQL = pytest.param(
     id="postgresql",
 )
 on_both = pytest.mark.parametrize("where", [SQLITE, POSTGRESQL], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: str) -> Iterator[Chain]:
-    folder = tmp_path_factory.mktemp("several")
-    with (
-        database_of_its_own(postgresql_server) as authz,
-        database_of_its_own(postgresql_server) as rssp,
-    ):
-        databases = {"DATABASE_URL_AUTHZ": authz, "DATABASE_URL_RSSP": rssp}
-        settings = spied(folder, **databases, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
-        with start_instance(folder / "var", settings=settings) as instance:
-            yield Chain(instance, folder, (("authz", authz), ("rssp", rssp)))
 
 
 @pytest.fixture(scope="module")

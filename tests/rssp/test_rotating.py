@@ -1,5 +1,7 @@
 """Rotation of the key-encryption key: every key signs before, while and after; what breaks off goes on later."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,16 +9,18 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pkcs11 import Attribute
 
-from rssp.errors import HsmUnavailableError, KeyBindingError
+from rssp.errors import HsmUnavailableError, KeyBindingError, KeyNotFoundError
 from rssp.models import AuditEvent, KeyEncryptionKey, SigningKey
 from rssp.services import keys, rotating
 from rssp.services.hsm import get_hsm
 from rssp.services.keks import KekRetiredError, lock_kek, provide_kek, replace_kek
 from rssp.services.keys import destroy_key, read_wrapped_key, take_key
 from rssp.services.rotating import rotate_kek
+from scripts.instance import ROOT
 from tests.rssp.test_keys import DIGEST, P256, sign
-from tests.support.softhsm import Token
+from tests.support.softhsm import MODULE, Token
 
 
 def fresh(key: SigningKey) -> SigningKey:
@@ -125,7 +129,7 @@ def test_the_token_destroys_a_kek_whose_destruction_failed_before(token: Token) 
 
 
 def test_threads_sign_while_their_key_is_wrapped_again(token: Token) -> None:
-    """Without the database, which a test's threads do not share; tests/flows does the same over HTTP."""
+    """Without the database, which a test's threads do not share; tests/flows/test_rotation.py has the whole of it."""
     key = fresh(take_key(key_algorithm="ec-p256"))
     assert key.kek is not None
     hsm, wrapped, new = get_hsm(), read_wrapped_key(key, key.kek), replace_kek()
@@ -153,3 +157,38 @@ def test_nobody_saves_a_key_under_a_retired_kek(token: Token) -> None:
     replace_kek()
     with pytest.raises(KekRetiredError):
         lock_kek(old)
+
+
+def test_a_remembered_handle_that_became_another_kek_s_is_looked_for_again(token: Token) -> None:
+    """Handles are numbers, and a module may give one out again."""
+    key = fresh(take_key(key_algorithm="ec-p256"))
+    assert key.kek is not None
+    old, new, hsm = key.kek, replace_kek(), get_hsm()
+    other = fresh(take_key(key_algorithm="ec-p256"))
+    sign(key)
+    sign(other)
+    [session] = hsm._pool._idle  # type: ignore[attr-defined]
+    for kind in ("AES", "GENERIC_SECRET"):
+        mine, not_mine = (kind, bytes(old.key_id)), (kind, bytes(new.key_id))
+        session.handles[mine] = session.handles[not_mine]
+        sign(key)
+        assert session.handles[mine].raw[Attribute.ID] == bytes(old.key_id)
+    assert hsm._pool._idle == [session], "no connection was given up for it"  # type: ignore[attr-defined]
+
+
+def test_a_kek_that_another_process_destroyed_is_missing_and_costs_no_connection(token: Token, settings: Any) -> None:
+    key = fresh(take_key(key_algorithm="ec-p256"))
+    assert key.kek is not None
+    sign(key)
+    hsm, wrapped = get_hsm(), read_wrapped_key(key, key.kek)
+    connection = hsm._pool._connection  # type: ignore[attr-defined]
+    destroy = (
+        "import sys; from pathlib import Path; from rssp.hsm.pkcs11 import Pkcs11Hsm; module, label, pin, lock, key ="
+        " sys.argv[1:]; Pkcs11Hsm(module_path=module, token_label=label, pin=pin, lock_path=Path(lock)).destroy_key("
+        "key_id=bytes.fromhex(key))"
+    )
+    where = (MODULE, settings.PKCS11_TOKEN_LABEL, settings.PKCS11_PIN, str(settings.VAR_DIR / "hsm.lock"))
+    subprocess.run([sys.executable, "-c", destroy, *where, bytes(key.kek.key_id).hex()], cwd=ROOT, check=True)
+    with pytest.raises(KeyNotFoundError), hsm.open_wrapped_key(key=wrapped):
+        pass
+    assert hsm._pool._connection is connection  # type: ignore[attr-defined]

@@ -12,6 +12,8 @@ from pathlib import Path
 from config.roles import ALL_ROLES
 from scripts.instance import Instance, free_port
 
+# A pool of keys costs each instance some seconds of processor time; who tests it asks for one.
+_THRIFT = {"KEY_POOL": ""}
 _SHARED_SECRETS = ("SIGNAPP_CLIENT_SECRET", "GATEWAY_CLIENT_SECRET", "RSSP_CLIENT_SECRET", "OPERATORS_CLIENT_SECRET")
 
 
@@ -20,7 +22,7 @@ def start_instance(
     folder: Path, roles: str = "all", *, settings: Mapping[str, str] | None = None
 ) -> Iterator[Instance]:
     """An instance below ``folder`` that answers, and is ended with the block."""
-    with Instance(folder, free_port(), roles, settings or {}) as instance:
+    with Instance(folder, free_port(), roles, {**_THRIFT, **(settings or {})}) as instance:
         instance.start()
         yield instance
 
@@ -30,6 +32,7 @@ def start_roles_apart(folder: Path, *, settings: Mapping[str, str] | None = None
     """Four installations that share nothing but one another's addresses and the client secrets."""
     ports = {role: free_port() for role in ALL_ROLES}
     shared = {
+        **_THRIFT,
         **{f"{role.upper()}_URL": f"http://localhost:{port}" for role, port in ports.items()},
         **{name: secrets.token_urlsafe(32) for name in _SHARED_SECRETS},
         **(settings or {}),
