@@ -82,8 +82,8 @@ def verify_wrapped_key(session: HsmSession, *, key: WrappedKey) -> None:
 def unwrap_key(session: HsmSession, *, key: WrappedKey) -> KeyHandle:
     """A session object that signs and nothing else; who asks for it destroys it. Raises `KeyBindingError`.
 
-    Remembered handles are not looked at first, which would read them anew from a token's files: no other key makes the
-    right HMAC, and no other key unwraps. Whatever fails with them is tried once more with handles that are.
+    Remembered handles are not looked at first, which costs as much as a signature each: no other key makes the right
+    HMAC, and no other key unwraps. Whatever fails with them is tried once more with handles that are.
     """
     if all((key_type.name, key.kek_id) in session.handles for key_type in _SECRETS):
         try:
