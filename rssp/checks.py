@@ -22,7 +22,7 @@ def check_module(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_mac_key(**_kwargs: Any) -> list[CheckMessage]:
-    """``rssp.E040``: LEDGER_MAC_KEY is no list of different versions with secrets that nobody guesses."""
+    """``rssp.E050``: LEDGER_MAC_KEY is no list of different versions with secrets that nobody guesses."""
     named = [item.partition(":") for item in settings.LEDGER_MAC_KEY]
     if len({version for version, _, _ in named}) == len(named) and all(
         re.fullmatch(r"[0-9a-z]{1,16}", version) and len(secret) >= 32 and len(set(secret)) >= 8
@@ -30,7 +30,7 @@ def check_mac_key(**_kwargs: Any) -> list[CheckMessage]:
     ):
         return []
     hint = "version:secret, separated by commas; versions differ, a secret has 32 random characters or more."
-    return [Error("LEDGER_MAC_KEY is malformed or too simple.", hint=hint, id="rssp.E040")]
+    return [Error("LEDGER_MAC_KEY is malformed or too simple.", hint=hint, id="rssp.E050")]
 
 
 @register(Tags.security)

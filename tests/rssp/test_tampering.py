@@ -322,4 +322,4 @@ def test_no_two_lists_of_facts_have_one_code() -> None:
 )
 def test_a_weak_key_is_named_by_the_checks(settings: Any, listed: list[str], weak: bool) -> None:
     settings.LEDGER_MAC_KEY = listed
-    assert [message.id for message in check_mac_key()] == (["rssp.E040"] if weak else [])
+    assert [message.id for message in check_mac_key()] == (["rssp.E050"] if weak else [])
