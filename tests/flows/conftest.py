@@ -27,14 +27,15 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 @pytest.fixture(scope="session")
 def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: str) -> Iterator[Chain]:
-    """One instance on PostgreSQL and Redis, with two web processes."""
+    """One instance on PostgreSQL and Redis, with two web processes and a pool of keys that beat has filled."""
     folder = tmp_path_factory.mktemp("several")
     with (
         database_of_its_own(postgresql_server) as authz,
         database_of_its_own(postgresql_server) as rssp,
     ):
         databases = {"DATABASE_URL_AUTHZ": authz, "DATABASE_URL_RSSP": rssp}
-        settings = spied(folder, **databases, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
+        pool = {"KEY_POOL": "ec-p256=3", "KEY_TEND_SECONDS": "2"}
+        settings = spied(folder, **databases, **pool, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
         with start_instance(folder / "var", settings=settings) as instance:
             yield Chain(instance, folder, (("authz", authz), ("rssp", rssp)))
 
