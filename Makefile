@@ -21,7 +21,7 @@ test: ## run every test; ARGS="-k name" goes to pytest
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.test $(ARGS)
 
-soak: ## race and kill for an hour, and write docs/soak.md (SOAK_ROUNDS, SOAK_KILLS, SOAK_SEED)
+soak: ## race, kill and fuzz for an hour or two, and write docs/soak.md (options: scripts/soak.py)
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.soak $(ARGS)
 

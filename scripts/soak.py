@@ -1,6 +1,9 @@
-"""``make soak``: the long form of the tests that race and kill, and docs/soak.md with what came of them.
+"""``make soak``: the long form of the tests that race, kill and fuzz, and docs/soak.md with what came of them.
 
-``SOAK_ROUNDS`` (20), ``SOAK_KILLS`` (300) and ``SOAK_SEED`` (1) change how long; further arguments go to pytest.
+``SOAK_PARTS`` (races kills fuzzing) says which, in that order; of the others the report keeps what it has.
+``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
+``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``FUZZ_CASES`` (5000) how many requests are made up.
+Further arguments go to pytest.
 """
 
 import datetime as dt
@@ -8,51 +11,84 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections import Counter
+from pathlib import Path
 
 from scripts.instance import ROOT
 
-_PARTS = {
-    "Races": ["tests/flows/test_parallel.py", "-k", "postgresql and fifty"],
-    "Kills": ["tests/flows/test_kill_rounds.py"],
+_REPORT = ROOT / "docs" / "soak.md"
+_PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "races": (["tests/flows/test_parallel.py", "-k", "postgresql"], {"SOAK_ROUNDS": "20"}),
+    "kills": (["tests/flows/test_kill_rounds.py"], {"SOAK_KILLS": "300", "SOAK_MINUTES": "60", "SOAK_SEED": "1"}),
+    "fuzzing": (["tests/rssp/test_openapi.py"], {"FUZZ_CASES": "5000"}),
 }
-_DEFAULTS = {"SOAK_ROUNDS": "20", "SOAK_KILLS": "300", "SOAK_SEED": "1"}
+_INTRODUCTION = """# What the long tests found
+
+`make soak` writes this page: each part as it last ended, with what it was asked for and what it reached.
+"""
 
 
 def main() -> int:
-    told = {name: os.environ.get(name, value) for name, value in _DEFAULTS.items()}
-    commit = _output("git", "rev-parse", "--short", "HEAD")
-    variables = " ".join(f"{name}={value}" for name, value in told.items())
-    now = dt.datetime.now(dt.UTC)
-    report = [
-        "# What the long tests found",
-        "",
-        f"`{variables} make soak`, commit `{commit}`, {now:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores.",
-        "",
-        "| part | tests | seconds | result |",
-        "|---|---|---|---|",
-    ]
+    chosen = os.environ.get("SOAK_PARTS", " ".join(_PARTS)).split()
+    if unknown := set(chosen) - set(_PARTS):
+        print(f"SOAK_PARTS: there is no {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}.")
+        return 2
     failed = 0
-    for part, arguments in _PARTS.items():
-        command = [sys.executable, "-m", "scripts.test", "-q", "-rP", *arguments, *sys.argv[1:]]
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **told}, check=False, text=True, capture_output=True
-        )
-        failed |= done.returncode
-        print(done.stdout[-3000:])
-        report.append(_row(part, done.stdout))
-        report += [f"| | | | {line} |" for line in re.findall(r"^\d+ kills: .*$", done.stdout, re.MULTILINE)]
-    (ROOT / "docs" / "soak.md").write_text("\n".join(report) + "\n", encoding="utf-8")
+    for part in chosen:
+        status, section = run(part)
+        failed |= status
+        write_report(_REPORT, part, section)
     return failed
 
 
-def _row(part: str, output: str) -> str:
-    summary = re.findall(r"^(?:=+ )?((?:\d+ \w+,? ?)+)(?: in ([\d.]+)s.*)$", output, re.MULTILINE)
-    counts, seconds = summary[-1] if summary else ("none", "0")
-    return f"| {part} | {counts.strip()} | {float(seconds):.0f} | {'failed' if 'failed' in counts else 'passed'} |"
+def run(part: str) -> tuple[int, str]:
+    """pytest's status, and the part's section of the report."""
+    arguments, defaults = _PARTS[part]
+    told = {name: os.environ.get(name, value) for name, value in defaults.items()}
+    variables = " ".join(f"{name}={value}" for name, value in {"SOAK_PARTS": part, **told}.items())
+    commit, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", "*.py")
+    begun, load, now = time.monotonic(), os.getloadavg()[0], dt.datetime.now(dt.UTC)
+    command = [sys.executable, "-m", "scripts.test", "-q", "-rP", *arguments, *sys.argv[1:]]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **told}, check=False, text=True, capture_output=True)
+    seconds = time.monotonic() - begun
+    print(done.stdout[-3000:], done.stderr[-1000:])
+    return done.returncode, "\n".join(
+        [
+            f"`{variables} make soak`, commit `{commit}`{' and more' if changed else ''}, {now:%Y-%m-%d %H:%M} UTC.",
+            "",
+            f"* {'Failed' if done.returncode else 'Passed'}: {_summary(done.stdout)}, in {seconds:.0f} seconds.",
+            f"* Load of the machine: {load:.1f} before, {os.getloadavg()[0]:.1f} after, on {os.cpu_count()} cores.",
+            *_findings(done.stdout),
+            "",
+        ]
+    )
 
 
-def _output(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout.strip()
+def write_report(path: Path, part: str, section: str) -> None:
+    """Puts the section in the place of the part's last one."""
+    written = path.read_text(encoding="utf-8") if path.exists() else ""
+    sections = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", written, re.MULTILINE | re.DOTALL))
+    sections[part.capitalize()] = section
+    known = [(each.capitalize(), sections[each.capitalize()]) for each in _PARTS if each.capitalize() in sections]
+    texts = [f"## {title}\n\n{text.strip()}\n" for title, text in known]
+    path.write_text("\n".join([_INTRODUCTION, *texts]), encoding="utf-8")
+
+
+def _findings(output: str) -> list[str]:
+    """What tests say of themselves (`tests.flows.chain.report`), each with how many said the same."""
+    told = Counter(re.findall(r"^soak: (.*)$", output, re.MULTILINE))
+    return [f"* {line}." if count == 1 else f"* {count} × {line}." for line, count in told.items()]
+
+
+def _summary(output: str) -> str:
+    """pytest's own last word, such as ``3 passed, 1 failed``."""
+    summary = re.findall(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", output, re.MULTILINE)
+    return summary[-1] if summary else "pytest counted nothing"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, text=True, capture_output=True).stdout.strip()
 
 
 if __name__ == "__main__":

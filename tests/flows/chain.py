@@ -1,8 +1,10 @@
 """A running instance as these tests see it: its addresses, its databases, and what its HSM was asked for."""
 
 import json
+import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,21 +14,22 @@ from typing import Any
 import psycopg
 
 from scripts.instance import ROOT, Instance
-from tests.support.softhsm import MODULE, SPY, signing_calls
+from tests.flows.witness import SignCall, read_calls
+from tests.support.softhsm import MODULE, SPY
 from tests.support.walk import CscClient, Walker
 
 REDIRECT_URI = "https://elsewhere.example/callback"
 
 
 def spied(folder: Path, **settings: str) -> dict[str, str]:
-    """Settings of an instance whose web processes count their PKCS#11 calls below ``folder``."""
+    """Settings of an instance whose web processes write down below ``folder`` what they ask their HSM to sign."""
     (folder / "spy").mkdir(parents=True)
+    (folder / "calls").mkdir()
     return {
         "PKCS11_MODULE": SPY,
         "PKCS11SPY": MODULE,
         "PKCS11SPY_OUTPUT": str(folder / "spy" / "log"),
-        # What is counted are signers' signatures; the authority's own lists would come in between.
-        "CRL_RENEWAL_SECONDS": "86400",
+        "TEST_CALLS_DIR": str(folder / "calls"),
         "GUNICORN_CMD_ARGS": f"--config {ROOT / 'tests' / 'flows' / 'gunicorn_config.py'}",
         **settings,
     }
@@ -70,14 +73,26 @@ class Chain:
             yield Signer(self, walker, client, service_token, tuple(client.list_credentials(service_token)))
 
     def sign_calls(self) -> int:
-        """C_SignInit and C_Sign in all web processes so far. A signature is one of the first and two of the second,
-        which asks for the length before it asks for the signature."""
-        texts = [log.read_text(errors="replace") for log in (self.folder / "spy").glob("log.*")]
-        return sum(len(signing_calls(text)) for text in texts)
+        """C_SignInit and C_Sign with signers' keys in all web processes so far. A signature is one of the first and two
+        of the second, which asks for the length before it asks for the signature."""
+        return sum(not call.of_token for call in self.all_sign_calls())
 
-    def signatures_made(self) -> float:
-        """How many signatures those calls are: never a fraction unless one was broken off."""
-        return self.sign_calls() / 3
+    def signatures_made(self) -> int:
+        """How often a signer's key was asked for a signature: not the authority's keys, and no HMAC."""
+        return sum(call.is_signature and not call.of_token for call in self.all_sign_calls())
+
+    def signatures_over(self, *digests: bytes) -> Counter[bytes]:
+        """How often any key was asked to sign each of these digests, bare or at the end of a DigestInfo."""
+        signed = [call.data for call in self.all_sign_calls() if call.is_signature]
+        return Counter({digest: sum(data.endswith(digest.hex()) for data in signed) for digest in digests})
+
+    def all_sign_calls(self) -> Iterator[SignCall]:
+        return read_calls(self.folder / "calls")
+
+    def spied_calls(self) -> int:
+        """C_SignInit and C_Sign with any key, as pkcs11-spy counts them."""
+        texts = [log.read_text(errors="replace") for log in (self.folder / "spy").glob("log.*")]
+        return sum(len(re.findall(r"^\d+: C_Sign(?:Init)?$", text, re.MULTILINE)) for text in texts)
 
     def rows(self, role: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Reads from a role's database, or changes it behind the role's back."""
@@ -117,6 +132,11 @@ class Signer:
     def sign(self, token: str, *digests: bytes, **members: Any) -> Any:
         credential = members.pop("credential", self.credential)
         return self.client.sign(token, credential, digests, **members)
+
+
+def report(finding: str) -> None:
+    """A line for the report that ``make soak`` writes."""
+    print(f"\nsoak: {finding}")  # noqa: T201  (pytest shows it to whoever asks)
 
 
 def eventually(is_so: Callable[[], Any], *, seconds: float = 30) -> Any:

@@ -10,6 +10,10 @@ def post_fork(_server: Any, _worker: Any) -> None:
         # The spy opens it with the module, which happens in this process and later. A name of its own for each
         # process, because the spy does not write whole lines.
         os.environ["PKCS11SPY_OUTPUT"] = f"{log}.{os.getpid()}"
+    if folder := os.environ.get("TEST_CALLS_DIR"):
+        from tests.flows import witness
+
+        witness.install(folder, os.environ["PKCS11_MODULE"])
 
 
 def post_worker_init(_worker: Any) -> None:

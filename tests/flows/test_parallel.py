@@ -20,9 +20,9 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import CRLDistributionPoints, load_der_x509_certificate
 
-from tests.flows.chain import Chain, Signer
+from tests.flows.chain import Chain, Signer, report
 from tests.flows.test_explicit import PIN, approve_on_the_page, authorize_body, create, pin_file, read_password
 from tests.flows.verdicts import read_root, verify
 from tests.support.pdfs import make_pdf
@@ -78,8 +78,7 @@ def use(signer: Signer, token: str, *digests: bytes) -> Callable[[httpx.Client],
 
 
 def processes_that_signed(chain: Chain) -> int:
-    logs = (chain.folder / "spy").glob("log.*")
-    return sum("C_SignInit" in log.read_text(errors="replace") for log in logs)
+    return len({call.process for call in chain.all_sign_calls()})
 
 
 def sign_until_every_process_did(signer: Signer, processes: int) -> None:
@@ -103,10 +102,16 @@ def test_fifty_uses_of_one_approval_are_one_signature(where: Signer, round_: int
     answers = at_once([use(where, token, lease)] * PARALLEL)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
     assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_request"}
-    assert chain.signatures_made() == before + 1
+    made = chain.signatures_made() - before
+    assert made == 1
+    assert chain.signatures_over(lease) == {lease: 1}
     assert chain.ledger([lease]) == ["signed"]
     audited = chain.rows("rssp", "SELECT result FROM rssp_auditevent WHERE digest = ?", lease.hex())
     assert audited == [("signed",)]
+    asked = chain.signatures_over(lease)[lease]
+    report(
+        f"{PARALLEL} calls with one approval: 1 answered 200, {made} C_Sign with signers' keys, {asked} over its digest"
+    )
 
 
 @on_both
@@ -123,6 +128,9 @@ def test_fifty_uses_of_ten_approved_digests_are_ten_signatures(where: Signer, ro
     given = [(digest, answer.json()["signatures"][0]) for digest, answer in pairs if answer.status_code == 200]
     assert sorted(digest for digest, _ in given) == sorted(digests)
     assert chain.signatures_made() == before + 10
+    asked = chain.signatures_over(*digests)
+    assert set(asked.values()) == {1}
+    report(f"{PARALLEL} calls for ten approved digests: 10 answered 200, {asked.total()} C_Sign over them, each one")
     assert Counter(chain.ledger(digests)) == {"signed": 10}
     key = public_key_of(where)
     for digest, signature in given:
@@ -150,6 +158,7 @@ def test_fifty_calls_with_added_and_doubled_digests_cannot_slip_in_beside_the_on
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
     assert [lists[index] for index, answer in enumerate(answers) if answer.status_code == 200] == [[lease]]
     assert chain.signatures_made() == before + 1
+    assert chain.signatures_over(lease, other) == {lease: 1, other: 0}
     assert chain.ledger([lease, other]) == ["signed"]
 
 
@@ -162,6 +171,35 @@ def test_fifty_calls_for_all_of_an_approval_are_all_of_it_once(where: Signer) ->
     answers = at_once([use(where, token, *digests)] * PARALLEL)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: PARALLEL - 1}
     assert chain.signatures_made() == before + 2
+    assert set(chain.signatures_over(*digests).values()) == {1}
+
+
+@on_both
+def test_a_revocation_list_signed_meanwhile_is_the_authoritys_own_signature(where: Signer) -> None:
+    """One that is stale is signed by whoever serves it next: a count of all keys together takes it for a second use."""
+    chain, lease = where.chain, digest_of(secrets.token_hex(8))
+    info = where.client.call("credentials/info", {"credentialID": where.credential}, where.service_token).json()
+    address = list_address(info["cert"]["certificates"][0])
+    token = where.ask(lease)
+    chain.rows("rssp", "UPDATE rssp_revocationscope SET changes = changes + 1")
+    signers, all_keys = chain.signatures_made(), authority_signatures(chain)
+    answers = at_once([lambda http: http.get(address), *[use(where, token, lease)] * PARALLEL])
+    assert Counter(answer.status_code for answer in answers) == {200: 2, 400: PARALLEL - 1}
+    assert chain.signatures_over(lease) == {lease: 1}
+    assert chain.signatures_made() == signers + 1
+    assert authority_signatures(chain) > all_keys
+
+
+def authority_signatures(chain: Chain) -> int:
+    """With keys of the token over a digest: what an HMAC is asked for is longer."""
+    return sum(call.is_signature and call.of_token and len(call.data) <= 128 for call in chain.all_sign_calls())
+
+
+def list_address(certificate: str) -> str:
+    points = load_der_x509_certificate(_decoded(certificate)).extensions.get_extension_for_class(CRLDistributionPoints)
+    names = next(iter(points.value)).full_name
+    assert names is not None
+    return str(names[0].value)
 
 
 @on_both
@@ -186,6 +224,7 @@ def test_fifty_extensions_of_one_sad_are_one_and_the_count_is_not_doubled(where:
     answers = at_once([sign(which, digest) for which in (sad, fresh) for digest in digests] * 10)
     assert Counter(answer.status_code for answer in answers) == {200: 2, 400: 38}
     assert chain.signatures_made() == before + 2
+    assert set(chain.signatures_over(*digests).values()) == {1}
 
 
 @on_both
@@ -248,6 +287,15 @@ def test_fifty_questions_after_one_approval_are_one_sad(where: Signer) -> None:
     assert Counter(answer.status_code for answer in answers)[200] == 1
     assert {answer.status_code for answer in answers} <= {200, 202, 400}
     assert at_once([check])[0].json()["error_description"] == "Invalid parameter handle"
+
+
+@on_both
+def test_pkcs11_spy_saw_no_call_that_was_not_counted(where: Signer) -> None:
+    """Last of the races: every assertion about signatures above is as good as what it counts."""
+    calls = sum(1 for _ in where.chain.all_sign_calls())
+    assert calls > 0
+    assert where.chain.spied_calls() == calls
+    report(f"pkcs11-spy saw {calls} C_SignInit and C_Sign with any key, and none beside those that were counted")
 
 
 @pytest.mark.instance
