@@ -31,7 +31,7 @@ from tests.support.walk import digest_of
 T = TypeVar("T")
 PARALLEL = 50
 # `make soak` asks for more.
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 SQLITE = pytest.param("chain", marks=[pytest.mark.instance, pytest.mark.xdist_group("flows-one")], id="sqlite")
 POSTGRESQL = pytest.param(
     "several",
