@@ -26,6 +26,10 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
 _INTRODUCTION = """# What the long tests found
 
 `make soak` writes this page: each part as it last ended, with what it was asked for and what it reached.
+
+A C_Sign is counted by its key and its digest as it enters the PKCS#11 module (tests/flows/witness.py), and pkcs11-spy
+counts all calls beside it. A count of all keys together once found two where one was expected: a revocation list that
+was signed meanwhile, with the authority's own key, makes such a count two, as one of the races shows.
 """
 
 
