@@ -7,10 +7,8 @@ import httpx
 import pytest
 
 from tests.flows.chain import Chain
-from tests.flows.test_parallel import at_once, several
+from tests.flows.test_parallel import at_once
 from tests.support.walk import PASSWORD, Walker
-
-__all__ = ["several"]
 
 pytestmark = [pytest.mark.instance, pytest.mark.postgresql, pytest.mark.xdist_group("flows-several")]
 TURNS = 6
