@@ -3,11 +3,12 @@
 The nested request runs in a thread of its own, because Django's connections, active language and request
 signals belong to the thread: in the caller's thread it would close the caller's database connection and reset its
 language. The pool makes a thread only when none is idle, and its limit lies far above what the web server's
-threads can ask for, so nested calls cannot wait for one another. Its threads live on; of their database connections
-only those that cost no server anything (SQLite's, kept for ever) do.
+threads can ask for, so nested calls cannot wait for one another. Its threads live on; so do those of their database
+connections that cost no server anything (SQLite's, kept for ever), and a few threads' others.
 """
 
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import RawIOBase
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 _SPOOLED_BYTES = 1024 * 1024
+# Connecting costs a database server more than a request does. More threads than these come of a burst alone.
+_MOST_KEEPERS = 8
+_keepers: set[int] = set()
 _threads = ThreadPoolExecutor(max_workers=1024, thread_name_prefix="in-process")
 
 
@@ -74,9 +78,10 @@ class InProcessTransport(httpx.BaseTransport):
             return self._call(request)
         finally:
             # A burst leaves many idle threads: the server's connections that they held would be missing elsewhere.
-            for connection in connections.all(initialized_only=True):
-                if connection.settings_dict["CONN_MAX_AGE"] is not None:
-                    connection.close()
+            if not _may_keep():
+                for connection in connections.all(initialized_only=True):
+                    if connection.settings_dict["CONN_MAX_AGE"] is not None:
+                        connection.close()
 
     def _call(self, request: httpx.Request) -> httpx.Response:
         body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
@@ -96,6 +101,13 @@ class InProcessTransport(httpx.BaseTransport):
                 close()
         body.seek(0)
         return httpx.Response(started["status"], headers=started["headers"], stream=_Spooled(body), request=request)
+
+
+def _may_keep() -> bool:
+    """Whether this thread is one of the few that keep a server's connections, as long as `CONN_MAX_AGE` says."""
+    if len(_keepers) < _MOST_KEEPERS:  # two at once may be one too many: no harm
+        _keepers.add(threading.get_ident())
+    return threading.get_ident() in _keepers
 
 
 class _Spooled(httpx.SyncByteStream):

@@ -146,9 +146,8 @@ def _refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
 
 def authenticate_client(*, client_id: str, client_secret: str) -> Application:
     """Raises `InvalidClientError` unless it is a confidential client with this secret."""
-    application: Application | None = Application.objects.filter(
-        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL
-    ).first()
+    rows = Application.objects.filter(client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL)
+    application: Application | None = next(iter(rows), None)  # unique: `first` would sort it
     if application is None or not is_client_secret(client_secret, application.client_secret):
         raise InvalidClientError("Client authentication failed.")
     return application

@@ -172,7 +172,8 @@ def rotate_tokens(
 def read_access_token(*, access_token: str) -> AccessToken:
     """The live token; raises `InvalidTokenError`."""
     rows = AccessToken.objects.select_related("user", "application", "consent", "grant")
-    token: AccessToken | None = rows.filter(token_checksum=checksum(access_token)).first()
+    # Unique: `first` would sort it.
+    token: AccessToken | None = next(iter(rows.filter(token_checksum=checksum(access_token))), None)
     if token is None or token.is_expired() or not _has_holder(token):
         raise InvalidTokenError("The token is unknown, expired or revoked.")
     return token

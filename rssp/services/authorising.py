@@ -157,7 +157,9 @@ def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) 
     """
     checksum = checksum_of(sad)
     explicit = Activation.objects.filter(kind=Activation.Kind.EXPLICIT)
-    found = explicit.filter(sad_checksum=checksum).first() or explicit.filter(extensions__sad_checksum=checksum).first()
+    # Unique, both of them: `first` would sort them.
+    found = next(iter(explicit.filter(sad_checksum=checksum)), None)
+    found = found or next(iter(explicit.filter(extensions__sad_checksum=checksum)), None)
     if found is None:
         raise ActivationRefusedError("the SAD is unknown or has ended")
     if found.credential_id != credential.pk:

@@ -19,7 +19,8 @@ from rssp.wire import CredentialDescription, ListRequest
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
     """A credential that is open to the caller; a token of one credential opens that one alone. Raises
     `UnknownCredentialError`."""
-    found = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key__kek").first()
+    rows = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key__kek")
+    found = next(iter(rows), None)  # unique: `first` would sort it
     if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
         raise UnknownCredentialError("there is no such credential for this user")
     verify_open_to(credential=found, token=token)

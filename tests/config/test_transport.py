@@ -1,6 +1,8 @@
 """A call from one role to another inside the process leaves the caller as it was."""
 
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -8,14 +10,15 @@ import pytest
 from django.db import connections, transaction
 from django.utils import translation
 
+from config import transport
 from config.transport import CalledInsideTransactionError, GuardedTransport, InProcessTransport
 from config.wsgi import application
 
 pytestmark = pytest.mark.django_db(databases=["default"], transaction=True)
 
 
-def _get(transport: httpx.BaseTransport, path: str = "/healthz") -> httpx.Response:
-    with httpx.Client(transport=GuardedTransport(transport), base_url="http://localhost:8000") as client:
+def _get(way: httpx.BaseTransport, path: str = "/healthz") -> httpx.Response:
+    with httpx.Client(transport=GuardedTransport(way), base_url="http://localhost:8000") as client:
         return client.get(path)
 
 
@@ -57,9 +60,26 @@ def test_a_call_runs_on_a_connection_of_its_own_and_keeps_it_where_that_is_free(
     assert asked.used[0].connection is not None
 
 
+def test_a_few_threads_keep_a_servers_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
+    monkeypatch.setattr(transport, "_keepers", set())
+    monkeypatch.setattr(transport, "_MOST_KEEPERS", 1)
+    barrier, asked = threading.Barrier(2), Asking()
+
+    def together(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        barrier.wait(10)  # so that neither thread serves both
+        return asked(environ, start_response)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: _get(InProcessTransport(together)), range(2)))
+    assert sorted(used.connection is None for used in asked.used) == [False, True]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_call_gives_a_servers_connection_back(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
+    monkeypatch.setattr(transport, "_keepers", set())
+    monkeypatch.setattr(transport, "_MOST_KEEPERS", 0)
     asked = Asking()
 
     def failing(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
