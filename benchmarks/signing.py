@@ -121,7 +121,23 @@ def sign_raw(credential_id: str, seconds: float) -> float:
         return done / (time.perf_counter() - began)
 
 
-ACTS: dict[str, Callable[..., Any]] = {"prepare": prepare, "authorise": authorise, "sign_raw": sign_raw}
+def fill(credential_id: str, rows: int) -> None:
+    """That many more credentials, of one user each, with this one's key and certificate."""
+    from django.db import connections, router
+
+    from rssp.models import Credential
+
+    own = {"credential_id": "'other-' || n", "subject": "'somebody-' || n"}
+    columns = [field.column for field in Credential._meta.concrete_fields if not field.primary_key]
+    named, values = ", ".join(columns), ", ".join(own.get(column, column) for column in columns)
+    series = "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < %s)"
+    source = f"SELECT {values} FROM rssp_credential, series WHERE credential_id = %s"  # noqa: S608  (names of ours)
+    with connections[router.db_for_write(Credential)].cursor() as cursor:
+        cursor.execute(f"{series} INSERT INTO rssp_credential ({named}) {source}", [rows, credential_id])
+        cursor.execute("ANALYZE")
+
+
+ACTS: dict[str, Callable[..., Any]] = {"prepare": prepare, "authorise": authorise, "sign_raw": sign_raw, "fill": fill}
 
 
 # --- Outside ----------------------------------------------------------------------------------------------------------
@@ -214,6 +230,7 @@ def main() -> None:
     parser.add_argument("--storage", choices=["wrapped", "resident"], nargs="*", default=["wrapped", "resident"])
     parser.add_argument("--keys", choices=list(KEYS), nargs="*", default=list(KEYS))
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--credentials", type=int, default=0, help="further credentials in the database")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
@@ -229,6 +246,8 @@ def main() -> None:
         settings = {"KEY_STORAGE": storage, "WEB_CONCURRENCY": str(PROCESSES), "LOG_LEVEL": "WARNING"}
         with started(chosen.database, settings) as instance:
             credentials = inside(instance, "prepare")
+            if chosen.credentials:
+                inside(instance, "fill", credentials["ec-p256"], chosen.credentials)
             for key in chosen.keys:
                 for name, raw, rate in measure(instance, key, credentials[key], chosen.seconds):
                     goal = GOALS.get((key, name))
