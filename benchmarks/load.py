@@ -70,8 +70,12 @@ def at_once(call: Callable[[Connection], int], *, port: int, threads: int, secon
 
     def run(_number: int) -> tuple[int, float, float]:
         connection, done = Connection(port), 0
-        for _ in range(2):
-            call(connection)
+        try:
+            for _ in range(2):
+                call(connection)
+        except BaseException:
+            together.abort()  # the others wait for nobody
+            raise
         together.wait()
         began = ended = time.perf_counter()
         while ended - began < seconds:

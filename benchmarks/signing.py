@@ -244,6 +244,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for storage in chosen.storage:
         settings = {"KEY_STORAGE": storage, "WEB_CONCURRENCY": str(PROCESSES), "LOG_LEVEL": "WARNING"}
+        settings["RSSP_FACTOR_TRIES"] = "1000"  # each counts until it was right, and there are several at once
         with started(chosen.database, settings) as instance:
             credentials = inside(instance, "prepare")
             if chosen.credentials:
