@@ -49,7 +49,6 @@ def prepare() -> dict[str, str]:
         key: create_explicit_credential(
             subject=str(user.sub),
             common_name="Alice",
-            email=EMAIL,
             certificate_policy="demonstration",
             key_algorithm=key,
             objects=[NewObject("PIN", "pin", PIN)],
