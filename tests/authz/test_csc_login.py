@@ -282,11 +282,6 @@ def test_nobody_else_s_token_is_revoked(alice: Person, bob: Person, server: Serv
     assert call("login", {"refresh_token": hers["refresh_token"]}, None).status_code == 200
 
 
-# What no string of this API may hold is a malformed body, whichever member has it.
-MALFORMED = (
-    "The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than "
-    "once, or is otherwise malformed."
-)
 REVOKE_MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({}, "Missing (or invalid type) string parameter token"),
     ({"token": 1}, "Missing (or invalid type) string parameter token"),
