@@ -80,10 +80,9 @@ class AsynchronousMode:
 
 @dataclass(frozen=True)
 class PollingRequest:
-    """``signatures/signPolling``."""
+    """``signatures/signPolling``. The token finds the call, so ``userID`` is looked at and not kept."""
 
     response_id: str
-    user_id: str | None
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ def parse_polling_request(body: dict[str, Any], *, is_user_known: bool) -> Polli
     if user_id is not None and (not isinstance(user_id, str) or not user_id):
         raise InvalidParameterError("userID")
     refuse_odd_client_data(body)
-    return PollingRequest(response_id, user_id)
+    return PollingRequest(response_id)
 
 
 def parse_timestamp_request(body: dict[str, Any]) -> TimestampMembers:
