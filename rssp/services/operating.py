@@ -50,7 +50,11 @@ def revoke(*, certificate: Certificate, reason_code: str, reason: str, operator:
 
 
 def suspend(*, certificate: Certificate, reason: str, operator: Operator) -> bool:
-    """Puts a certificate on hold; whether that changed anything. What was approved before is not signed afterwards."""
+    """Puts a certificate on hold; whether that changed anything.
+
+    What was approved and has been seen here is not signed afterwards. An approval that never reached this role is not
+    known to it, and lives for its few minutes if the hold ends before them (docs/threat-model.md).
+    """
     with transaction.atomic(using=router.db_for_write(Certificate)):
         if not suspend_certificate(certificate=certificate):
             return False
