@@ -111,7 +111,7 @@ def sign_raw(credential_id: str, seconds: float) -> float:
         hash_algorithm_oid=None,
     )
     with open_key(key=key) as signer:
-        handle = signer._handle  # type: ignore[attr-defined]
+        handle = signer._handle  # type: ignore[attr-defined]  # raw means: without what is ours
         asked = build_request(operation=operation, digest=secrets.token_bytes(32), curve_bytes=handle.curve_bytes)
         done, began = 0, time.perf_counter()
         while time.perf_counter() - began < seconds:

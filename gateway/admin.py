@@ -145,7 +145,7 @@ class TrustedListAdmin(_Admin):
     ) -> Any:
         """Without Django's transaction around it, since fetching and reading a list takes a while."""
         try:
-            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]  # Django's, not in its stubs
         except TrustError as error:
             messages.error(request, f"Nothing was imported. {error}")
             return HttpResponseRedirect(request.path)

@@ -125,7 +125,7 @@ def _create_refresh_token(grant: Grant, value: str, access_token: AccessToken) -
         expires=timezone.now() + _lifetime("REFRESH_TOKEN_EXPIRE_SECONDS"),
         token="",
     )
-    token._raw_token = value  # noqa: SLF001
+    token._raw_token = value  # noqa: SLF001  (as above)
     token.save()
     return token
 
@@ -204,7 +204,7 @@ def issue_client_token(*, application: Application, scope: str, resources: list[
         resource=resources or application.allowed_resources,
         token="",
     )
-    token._raw_token = value  # noqa: SLF001
+    token._raw_token = value  # noqa: SLF001  (as above)
     token.save()
     logger.info("%s has a token without a user", application.client_id)
     return {
