@@ -1,0 +1,19 @@
+"""Jobs, the documents they hold, requests for credentials, and trust. A user is (issuer, subject), two strings: no
+key leaves this role.
+"""
+
+from gateway.models.credentials import CredentialRequest
+from gateway.models.documents import StoredDocument
+from gateway.models.jobs import Job
+from gateway.models.rows import ChangingQuerySet, retention_end
+from gateway.models.trust import TrustAnchor, TrustedList
+
+__all__ = [
+    "ChangingQuerySet",
+    "CredentialRequest",
+    "Job",
+    "StoredDocument",
+    "TrustAnchor",
+    "TrustedList",
+    "retention_end",
+]

@@ -1,0 +1,19 @@
+"""Documents at rest, as the database knows them."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+
+class StoredDocument(models.Model):
+    """An encrypted file. ``wrapped_key`` is the only key to it: without this row nobody reads the file again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wrapped_key = models.TextField()
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,85 @@
+"""Signatures under way. The job row is the truth; task messages only ring its bell."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from gateway.models.documents import StoredDocument
+from gateway.models.rows import ChangingQuerySet
+
+
+class Job(models.Model):
+    """One document on its way to one signature (docs/protocols.md, section 6)."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        PREPARED = "prepared", _("prepared")
+        AUTHORIZING = "authorizing", _("waiting for approval")
+        APPROVED = "approved", _("approved")
+        SIGNING = "signing", _("signing")
+        SIGNED = "signed", _("signed")
+        FAILED = "failed", _("failed")
+        EXPIRED = "expired", _("expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+
+    document_name = models.CharField(max_length=255)
+    document_pages = models.PositiveIntegerField()
+    document_size = models.BigIntegerField()
+    document_sha256 = models.CharField(max_length=64)
+    original = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
+    prepared = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
+    signed = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
+
+    # What prepare decided; all of it is set together.
+    credential_id = models.CharField(max_length=255, null=True)
+    # The one that the signer chose; of a short-lived one the other was made, for this signature alone.
+    chosen_credential_id = models.CharField(max_length=255, default="", blank=True)
+    credential_label = models.CharField(max_length=255, default="", blank=True)
+    certificate_chain = models.JSONField(default=list)  # base64 DER, the signer's certificate first
+    sign_algo = models.CharField(max_length=64, default="", blank=True)
+    hash_algorithm_oid = models.CharField(max_length=64, null=True)
+    field_name = models.CharField(max_length=64, default="", blank=True)
+    signed_attributes = models.BinaryField(null=True)
+    reserved_start = models.BigIntegerField(null=True)
+    reserved_end = models.BigIntegerField(null=True)
+    digest = models.CharField(max_length=128, null=True)  # base64 of the to-be-signed digest
+
+    # The approval asked for last. The secrets (PKCE verifier) are encrypted, and taken once.
+    approval_id = models.UUIDField(null=True)
+    approval_secrets = models.TextField(default="", blank=True)
+    token = models.TextField(default="", blank=True)  # encrypted
+    token_expires_at = models.DateTimeField(null=True)
+
+    # The work: a worker holds the job while lease_until lies ahead.
+    attempts = models.PositiveIntegerField(default=0)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    signature = models.BinaryField(null=True)
+
+    error_code = models.CharField(max_length=64, default="", blank=True)
+    error_message = models.CharField(max_length=255, default="", blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+    expires_at = models.DateTimeField()
+
+    objects = ChangingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject", "idempotency_key"], name="gateway_job_idempotency"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="gateway_job_work"),
+            models.Index(fields=["expires_at"], name="gateway_job_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.state})"
