@@ -169,6 +169,20 @@ class AuthorizationServerNotReachedError(AuthorizationServerUnavailableError):
     """No byte of the request left: what it would have spent is not spent."""
 
 
+class OutboundError(GatewayError):
+    """An address that a setting, a certificate or a caller named did not answer as it should."""
+
+    code = "outbound_failed"
+    sentence = "Another server did not answer as it should."
+
+
+class OutboundRefusedError(OutboundError):
+    """An address that may not be called: no packet left."""
+
+    code = "outbound_refused"
+    sentence = "This address may not be called from here."
+
+
 # --- A job's end --------------------------------------------------------------------------------------------
 
 
