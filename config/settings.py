@@ -393,6 +393,11 @@ if "gateway" in ROLES:
     ).split(",")
     GATEWAY_DOCUMENTS_DIR = VAR_DIR / "gateway-documents"
     JOB_RETENTION = timedelta(days=env_int("JOB_RETENTION_DAYS", 7))
+    # The level of a signature whose caller asks for none (EN 319 142-1, 6): B-B, B-T, B-LT or B-LTA.
+    SIGNATURE_LEVEL = env_str("SIGNATURE_LEVEL", "B-LT")
+    TIMESTAMP_URL = env_str("TIMESTAMP_URL", f"{RSSP_URL}/pki/tsa")
+    # Origins that certificates may name although they are private: scheme://host:port.
+    PRIVATE_ORIGINS = env_list("PRIVATE_ORIGINS")
     TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")
     TRUSTED_LIST_SIGNERS_FILE = os.environ.get("TRUSTED_LIST_SIGNERS_FILE")
 

@@ -23,6 +23,8 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.ApprovalError, 403),
     (errors.SigningServiceUnavailableError, 503),
     (errors.AuthorizationServerUnavailableError, 503),
+    (errors.CertificateRevokedError, 409),
+    (errors.LevelError, 503),
     (errors.OutboundRefusedError, 422),
     (errors.OutboundError, 503),
     (errors.StorageFullError, 507),

@@ -4,7 +4,7 @@
 sentence for a person: it never holds a secret, a path or anything a stranger typed.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class GatewayError(Exception):
@@ -207,6 +207,42 @@ class StorageFullError(GatewayError):
 
 class StorageError(GatewayError):
     """A stored document cannot be read back: its file or key is gone or altered."""
+
+
+# --- The signature is made, the level is not reached ----------------------------------------------------------
+
+
+class LevelError(GatewayError):
+    """The signature value is kept, and finishing may be tried again. ``below`` is the level (EN 319 142-1, 6) that can
+    be reached without what is missing."""
+
+    below: str = "B-B"
+
+    def reachable(self, level: str) -> Self:
+        self.below = level
+        return self
+
+
+class TimestampError(LevelError):
+    code = "timestamp_failed"
+    sentence = "No time-stamp could be had."
+
+
+class RevocationDataError(LevelError):
+    code = "revocation_data_failed"
+    below = "B-T"
+    sentence = "It could not be shown that every certificate is good."
+
+
+class CertificateRevokedError(LevelError):
+    code = "certificate_revoked"
+    below = "B-T"
+    sentence = "A certificate was revoked before the signature was complete."
+
+
+LEVEL_ERRORS: dict[str, type[LevelError]] = {
+    error.code: error for error in (TimestampError, RevocationDataError, CertificateRevokedError)
+}
 
 
 # --- Trust: what an operator asks for, in the admin or by a command -----------------------------------------

@@ -7,6 +7,7 @@ or `AnswerError`.
 import base64
 import binascii
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +41,22 @@ def parse_text(body: dict[str, Any], name: str, *, limit: int, required: bool = 
         raise InvalidRequestError(f"The member {name} must be a string of at most {limit} characters.")
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
         raise InvalidRequestError(f"The member {name} holds a control character.")
+    return value
+
+
+def parse_choice(body: dict[str, Any], name: str, choices: Collection[str]) -> str | None:
+    """A string member that is one of ``choices``, or absent."""
+    value = body.get(name)
+    if value is not None and (not isinstance(value, str) or value not in choices):
+        raise InvalidRequestError(f"The member {name} must be one of {', '.join(choices)}.")
+    return value
+
+
+def parse_flag(body: dict[str, Any], name: str) -> bool:
+    """A boolean member; false if absent."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidRequestError(f"The member {name} must be true or false.")
     return value
 
 

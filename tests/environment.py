@@ -13,6 +13,8 @@ _var = Path(tempfile.mkdtemp(prefix="paraph-tests-"))
 os.environ["ENVIRONMENT"] = "development"
 os.environ["VAR_DIR"] = str(_var)
 os.environ.pop("ROLES", None)
+# A level that needs nobody else, for all tests that are about something else.
+os.environ["SIGNATURE_LEVEL"] = "B-B"
 
 
 @pytest.fixture(scope="session")

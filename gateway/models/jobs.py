@@ -45,6 +45,9 @@ class Job(models.Model):
     certificate_chain = models.JSONField(default=list)  # base64 DER, the signer's certificate first
     sign_algo = models.CharField(max_length=64, default="", blank=True)
     hash_algorithm_oid = models.CharField(max_length=64, null=True)
+    # The level asked for (EN 319 142-1, 6), and whether a lower one will do where that cannot be reached.
+    level = models.CharField(max_length=8, default="B-B")
+    best_effort = models.BooleanField(default=False)
     field_name = models.CharField(max_length=64, default="", blank=True)
     signed_attributes = models.BinaryField(null=True)
     reserved_start = models.BigIntegerField(null=True)
@@ -63,6 +66,11 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     signature = models.BinaryField(null=True)
+
+    # What became of it: the level reached, why it is a lower one, and when the last proof ends.
+    achieved_level = models.CharField(max_length=8, default="", blank=True)
+    shortfall = models.CharField(max_length=64, default="", blank=True)
+    lasts_until = models.DateTimeField(null=True)
 
     error_code = models.CharField(max_length=64, default="", blank=True)
     error_message = models.CharField(max_length=255, default="", blank=True)

@@ -40,6 +40,7 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
         GatewayError,
         HostilePdfError,
         InvalidSignatureError,
+        LevelError,
         StorageFullError,
         TrustedListMalformedError,
     )
@@ -52,7 +53,7 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
             value = run(files, arguments)
         return {"value": value}
     except GatewayError as error:
-        return {"error": error.code}
+        return {"error": error.code, **({"below": error.below} if isinstance(error, LevelError) else {})}
     except (RecursionError, MemoryError, PdfDecodeLimitError):
         return {"error": HostilePdfError.code}
     except Exception as error:  # noqa: BLE001  (AssertionError, KeyError, zlib.error…: all mean the same)

@@ -26,11 +26,18 @@ def external_signer(chain: Sequence[bytes], algorithm: Algorithm, value: bytes |
     )
 
 
-def build_signed_data(*, chain: Sequence[bytes], algorithm: Algorithm, attributes: bytes, value: bytes) -> bytes:
-    """DER of the ContentInfo whose signed attributes are ``attributes``, byte for byte."""
+def build_signed_data(
+    *, chain: Sequence[bytes], algorithm: Algorithm, attributes: bytes, value: bytes, timestamp: bytes | None = None
+) -> bytes:
+    """DER of the ContentInfo whose signed attributes are ``attributes``, byte for byte; ``timestamp`` is a token over
+    ``value`` (RFC 3161, appendix A)."""
     signer = external_signer(chain, algorithm, value)
     parsed = cms.CMSAttributes.load(attributes)
     content = asyncio.run(signer.async_sign_prescribed_attributes(algorithm.hash_name, parsed))
+    if timestamp is not None:
+        token = cms.ContentInfo.load(timestamp)
+        attribute = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
+        content["content"]["signer_infos"][0]["unsigned_attrs"] = [attribute]
     der: bytes = content.dump()
     embedded = cms.ContentInfo.load(der)["content"]["signer_infos"][0]["signed_attrs"]
     if embedded.untag().dump() != attributes:

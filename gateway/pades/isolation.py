@@ -13,12 +13,22 @@ from typing import IO, Any
 
 from gateway.errors import (
     DOCUMENT_ERRORS,
+    LEVEL_ERRORS,
     TRUSTED_LIST_ERRORS,
     GatewayError,
     HostilePdfError,
     InvalidSignatureError,
+    LevelError,
     StorageFullError,
     TrustedListMalformedError,
+)
+from gateway.pades.levels import (
+    DocumentTimestampPlace,
+    Evidence,
+    Trust,
+    encode,
+    evidence_to_json,
+    place_from_json,
 )
 from gateway.pades.values import (
     InspectedDocument,
@@ -41,6 +51,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 _REFUSALS: dict[str, type[GatewayError]] = {
     **DOCUMENT_ERRORS,
+    **LEVEL_ERRORS,
     **TRUSTED_LIST_ERRORS,
     **{error.code: error for error in (InvalidSignatureError, StorageFullError)},
 }
@@ -56,16 +67,21 @@ def prepare_document(document: IO[bytes], output: IO[bytes], request: SignatureR
     return prepared_from_json(_call("prepare", [document, output], {"request": request_to_json(request)}))
 
 
+def add_evidence(document: IO[bytes], evidence: Evidence, *, timestamp: bool) -> DocumentTimestampPlace | None:
+    """See `gateway.pades.evidence`; ``document`` grows in its place. Raises document errors."""
+    arguments = {"evidence": evidence_to_json(evidence), "timestamp": timestamp}
+    return place_from_json(_call("add_evidence", [document], arguments))
+
+
 def verify_document(
-    document: IO[bytes], *, chain: Sequence[bytes], anchors: Sequence[bytes], field_name: str, size: int, sha256: str
+    document: IO[bytes], *, chain: Sequence[bytes], trust: Trust, field_name: str, level: str, size: int, sha256: str
 ) -> VerifiedSignedDocument:
-    """See `gateway.pades.verify`. Raises `InvalidSignatureError`."""
+    """See `gateway.pades.verify`. Raises `InvalidSignatureError`, a child of `LevelError`."""
+    expected = {"field_name": field_name, "level": level, "size": size, "sha256": sha256}
     arguments = {
-        "chain": [base64.b64encode(item).decode() for item in chain],
-        "anchors": [base64.b64encode(item).decode() for item in anchors],
-        "field_name": field_name,
-        "size": size,
-        "sha256": sha256,
+        "expected": {**expected, "chain": encode(tuple(chain))},
+        "anchors": encode(trust.anchors),
+        "timestamp_anchors": encode(trust.timestamp_anchors),
     }
     return VerifiedSignedDocument(**_call("verify", [document], arguments))
 
@@ -110,6 +126,7 @@ def _call(
         raise GatewayError
     answer = json.loads(finished.stdout)
     if code := answer.get("error"):
-        raise _REFUSALS.get(code, GatewayError)
+        error = _REFUSALS.get(code, GatewayError)()
+        raise error.reachable(answer["below"]) if isinstance(error, LevelError) else error
     value: dict[str, Any] = answer["value"]
     return value

@@ -16,7 +16,9 @@ from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
 
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.cms import external_signer
+from gateway.pades.levels import reaches
 from gateway.pades.reading import read_document
+from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
 
 # Signed attributes, SignerInfo and the largest RSA signature fit in far less.
@@ -42,7 +44,8 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     pdf_signer = PdfSigner(metadata, signer, new_field_spec=SigFieldSpec(request.field_name, on_page=0))
     writer = IncrementalPdfFileWriter(stream, prev=read_document(stream))
     size = stream.seek(0, os.SEEK_END)
-    reserved = 2 * (sum(len(certificate) for certificate in request.chain) + _CMS_MARGIN)
+    stamp = LONGEST_TOKEN if reaches(request.level, "B-T") else 0
+    reserved = 2 * (sum(len(certificate) for certificate in request.chain) + _CMS_MARGIN + stamp)
     prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(writer, bytes_reserved=reserved, output=output)
     if prepared.reserved_region_start < size:
         raise AssertionError("the update reaches into the original")

@@ -6,10 +6,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any
 
+from gateway.pades.evidence import add_evidence
 from gateway.pades.inspect import inspect_document
+from gateway.pades.levels import Trust, decode, evidence_from_json, place_to_json
 from gateway.pades.prepare import prepare_document
 from gateway.pades.values import prepared_to_json, request_from_json, trusted_list_to_json
-from gateway.pades.verify import verify_document
+from gateway.pades.verify import Expected, verify_document
 
 
 def _inspect(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -20,9 +22,15 @@ def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any
     return prepared_to_json(prepare_document(files[0], files[1], request_from_json(arguments["request"])))
 
 
+def _add_evidence(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    evidence = evidence_from_json(arguments["evidence"])
+    return place_to_json(add_evidence(files[0], evidence, timestamp=arguments["timestamp"]))
+
+
 def _verify(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
-    chain, anchors = ([base64.b64decode(item) for item in arguments.pop(name)] for name in ("chain", "anchors"))
-    return asdict(verify_document(files[0], chain=chain, anchors=anchors, **arguments))
+    trust = Trust(decode(arguments["anchors"]), decode(arguments["timestamp_anchors"]))
+    expected = Expected(**{**arguments["expected"], "chain": decode(arguments["expected"]["chain"])})
+    return asdict(verify_document(files[0], expected=expected, trust=trust))
 
 
 def _read_trusted_list(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +45,7 @@ def _read_trusted_list(files: list[IO[bytes]], arguments: dict[str, Any]) -> dic
 TASKS: dict[str, Callable[[list[IO[bytes]], dict[str, Any]], dict[str, Any]]] = {
     "inspect": _inspect,
     "prepare": _prepare,
+    "add_evidence": _add_evidence,
     "verify": _verify,
     "read_trusted_list": _read_trusted_list,
 }

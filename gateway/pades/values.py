@@ -26,6 +26,7 @@ class SignatureRequest:
     chain: tuple[bytes, ...]
     sign_algo: str
     field_name: str
+    level: str = "B-B"
     reason: str = ""
     location: str = ""
 
@@ -42,25 +43,22 @@ class PreparedSignature:
 
 @dataclass(frozen=True)
 class VerifiedSignedDocument:
-    """A signed PDF that was verified whole. ``sha256`` is lower-case hexadecimal."""
+    """A signed PDF that was verified whole. ``sha256`` is lower-case hexadecimal; ``lasts_until`` is when the last of
+    its proofs ends, ISO 8601."""
 
     size: int
     sha256: str
+    level: str
+    lasts_until: str
 
 
 def request_to_json(request: SignatureRequest) -> dict[str, Any]:
-    return {
-        "chain": [base64.b64encode(certificate).decode() for certificate in request.chain],
-        "sign_algo": request.sign_algo,
-        "field_name": request.field_name,
-        "reason": request.reason,
-        "location": request.location,
-    }
+    return {**vars(request), "chain": [base64.b64encode(certificate).decode() for certificate in request.chain]}
 
 
 def request_from_json(value: dict[str, Any]) -> SignatureRequest:
     chain = tuple(base64.b64decode(certificate) for certificate in value["chain"])
-    return SignatureRequest(chain, value["sign_algo"], value["field_name"], value["reason"], value["location"])
+    return SignatureRequest(**{**value, "chain": chain})
 
 
 def prepared_to_json(prepared: PreparedSignature) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import router, transaction
 from django.utils import timezone
 
@@ -25,7 +26,14 @@ _TIME_TO_APPROVE = timedelta(minutes=30)
 
 
 def prepare_job(
-    *, caller: VerifiedCaller, job_id: uuid.UUID, credential_id: str, reason: str = "", location: str = ""
+    *,
+    caller: VerifiedCaller,
+    job_id: uuid.UUID,
+    credential_id: str,
+    level: str | None = None,
+    best_effort: bool = False,
+    reason: str = "",
+    location: str = "",
 ) -> Job:
     """Job becomes `prepared`; an approval asked for before is then worth nothing.
 
@@ -37,12 +45,14 @@ def prepare_job(
     job = find_job(caller=caller, job_id=job_id)
     if job.state not in PREPARABLE:
         raise WrongStateError
+    level = level or settings.SIGNATURE_LEVEL
     credential = _usable_credential(caller, job, credential_id)
     algorithm = choose_algorithm(certificate=credential.chain[0], offered=credential.key_algorithms)
     request = SignatureRequest(
         chain=credential.chain,
         sign_algo=algorithm.sign_algo,
         field_name=f"Signature-{uuid.uuid4().hex[:12]}",
+        level=level,
         reason=reason,
         location=location,
     )
@@ -56,6 +66,8 @@ def prepare_job(
         "sign_algo": algorithm.sign_algo,
         "hash_algorithm_oid": algorithm.hash_algorithm_oid,
         "field_name": request.field_name,
+        "level": level,
+        "best_effort": best_effort,
         "signed_attributes": prepared.signed_attributes,
         "reserved_start": prepared.reserved_start,
         "reserved_end": prepared.reserved_end,

@@ -9,7 +9,7 @@
 import base64
 import logging
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -18,21 +18,29 @@ from gateway import documents
 from gateway.clients import rssp
 from gateway.errors import (
     ApprovalExpiredError,
+    CertificateRevokedError,
     GatewayError,
     HostilePdfError,
     InvalidSignatureError,
+    LevelError,
     OutcomeUnknownError,
     SigningServiceUnavailableError,
     StorageError,
     StorageFullError,
+    WrongStateError,
 )
 from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
-from gateway.pades.values import PreparedSignature
-from gateway.services.jobs import purge
-from gateway.services.trust import list_anchors
+from gateway.pades.levels import reaches
+from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
+from gateway.services import levels
+from gateway.services.bell import ring
+from gateway.services.callers import VerifiedCaller
+from gateway.services.jobs import find_job, purge
+from gateway.services.levels import Signers
+from gateway.services.trust import list_trust
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +48,7 @@ _LEASE = timedelta(seconds=120)
 _RETRY_FINISHING = timedelta(seconds=5)
 _MOST_SECONDS_BETWEEN_ATTEMPTS = 30
 _MOST_ATTEMPTS_TO_FINISH = 12
+_MOST_ATTEMPTS_FOR_LEVEL = 4
 
 
 def run_job(*, job_id: uuid.UUID) -> None:
@@ -117,9 +126,13 @@ def _sign(job: Job) -> bool:
 
 
 def _finish(job: Job) -> None:
-    """Embeds, verifies and stores; may be repeated. Job becomes `signed`, or `failed` if the result does not verify."""
+    """Embeds, verifies and stores; may be repeated. Job becomes `signed`, or `failed` if the result does not verify or
+    the level asked for cannot be reached."""
     try:
-        stored = _complete(job)
+        stored, verified = _complete(job, job.level)
+    except LevelError as error:
+        _fall_short(job, error)
+        return
     except (InvalidSignatureError, StorageError) as error:
         fail(_held(job), error)
         log.error("job %s: no signed document: %s", job.pk, error.code)
@@ -132,25 +145,56 @@ def _finish(job: Job) -> None:
         else:
             _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
         return
+    _end(job, stored, verified)
+
+
+def _fall_short(job: Job, error: LevelError) -> None:
+    """Somebody else did not do their part: again later, then a lower level if that will do, or `failed`. The signature
+    value stays, so a failed job can be finished once they do (`finish_job`)."""
+    log.warning("job %s: level %s not reached: %s (%s)", job.pk, job.level, error.code, error)
+    if job.attempts < _MOST_ATTEMPTS_FOR_LEVEL and not isinstance(error, CertificateRevokedError):
+        _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
+    elif not job.best_effort:
+        fail(_held(job), error)
+    else:
+        Job.objects.filter(pk=job.pk).change(level=error.below, shortfall=error.code)
+        job.level = error.below
+        _finish(job)
+
+
+def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument) -> None:
     ended = _held(job).change(
-        state=Job.State.SIGNED, signed=stored, original=None, prepared=None, lease_id=None, lease_until=None
+        state=Job.State.SIGNED,
+        signed=stored,
+        original=None,
+        prepared=None,
+        lease_id=None,
+        lease_until=None,
+        achieved_level=verified.level,
+        lasts_until=datetime.fromisoformat(verified.lasts_until),
     )
     purge([job.original, job.prepared] if ended else [stored])
 
 
-def _complete(job: Job) -> StoredDocument:
+def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocument]:
     """The signed document, verified and stored."""
     if job.prepared is None or job.signature is None or job.signed_attributes is None:
         raise StorageError
-    chain = _chain(job)
+    chain, value = _chain(job), bytes(job.signature)
+    trust = list_trust(chain=chain)
     prepared = PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
+    timestamp = levels.stamp_signature(value=value, trust=trust) if reaches(level, "B-T") else None
     with documents.open_document(job.prepared) as file:
-        complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=bytes(job.signature))
+        token = timestamp.token if timestamp else None
+        complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=value, timestamp=token)
+        if timestamp is not None and reaches(level, "B-LT"):
+            levels.add_evidence(file, level=level, signers=Signers(chain, timestamp), trust=trust)
         verified = isolation.verify_document(
             file,
             chain=chain,
-            anchors=list_anchors(chain=chain),
+            trust=trust,
             field_name=job.field_name,
+            level=level,
             size=job.document_size,
             sha256=job.document_sha256,
         )
@@ -158,7 +202,30 @@ def _complete(job: Job) -> StoredDocument:
     if stored.sha256 != verified.sha256:
         purge([stored])
         raise InvalidSignatureError
-    return stored
+    return stored, verified
+
+
+def finish_job(*, caller: VerifiedCaller, job_id: uuid.UUID, best_effort: bool) -> Job:
+    """A job that failed when its signature was made already is finished after all: the worker tries again, to reach the
+    level that was asked for or, with ``best_effort``, what it can.
+
+    Raises `WrongStateError` if there is no signature, or nothing failed.
+    """
+    job = find_job(caller=caller, job_id=job_id)
+    waiting = Job.objects.filter(pk=job.pk, state=Job.State.FAILED, prepared__isnull=False)
+    resumed = waiting.exclude(signature=None).change(
+        state=Job.State.SIGNING,
+        best_effort=best_effort,
+        attempts=0,
+        lease_id=None,
+        lease_until=timezone.now(),
+        error_code="",
+        error_message="",
+    )
+    if not resumed:
+        raise WrongStateError
+    ring(job.pk)
+    return find_job(caller=caller, job_id=job_id)
 
 
 def _chain(job: Job) -> list[bytes]:

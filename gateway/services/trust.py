@@ -19,6 +19,7 @@ from django.utils import timezone
 from gateway.errors import NotAnAnchorError, TrustedListMalformedError, TrustedListOutdatedError
 from gateway.models import TrustAnchor, TrustedList
 from gateway.pades import isolation
+from gateway.pades.levels import Trust
 from gateway.pades.values import TrustedListContent
 
 log = logging.getLogger(__name__)
@@ -28,14 +29,17 @@ _LONGEST_LIST = 32 * 1024 * 1024
 _ALREADY = "This certificate is among the anchors already."
 
 
-def list_anchors(*, chain: Sequence[bytes]) -> list[bytes]:
-    """DER certificates that our own output must lead to one of. ``chain`` is the signer's, as the signing service gave
-    it: its top is trusted where no file says otherwise."""
+def list_trust(*, chain: Sequence[bytes]) -> Trust:
+    """What our own output must lead to. ``chain`` is the signer's, as the signing service gave it: its top is trusted
+    where no file says otherwise. A time-stamp may lead to either kind of anchor."""
     now = timezone.now()
     in_force = Q(trusted_list=None) | Q(trusted_list__next_update__gt=now)
-    rows = TrustAnchor.objects.filter(in_force, enabled=True, purpose=TrustAnchor.Purpose.CERTIFICATES)
-    chosen = rows.filter(not_before__lte=now, not_after__gt=now).values_list("der", flat=True)
-    return list(dict.fromkeys([*_configured(chain), *map(bytes, chosen)]))
+    rows = TrustAnchor.objects.filter(in_force, enabled=True, not_before__lte=now, not_after__gt=now)
+    chosen = [(purpose, bytes(der)) for purpose, der in rows.values_list("purpose", "der")]
+    authorities = [der for purpose, der in chosen if purpose == TrustAnchor.Purpose.CERTIFICATES]
+    anchors = tuple(dict.fromkeys([*_configured(chain), *authorities]))
+    units = (der for purpose, der in chosen if purpose == TrustAnchor.Purpose.TIMESTAMPS)
+    return Trust(anchors, tuple(dict.fromkeys([*anchors, *units])))
 
 
 def _configured(chain: Sequence[bytes]) -> Sequence[bytes]:

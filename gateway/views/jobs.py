@@ -9,10 +9,24 @@ from django.http.response import HttpResponseBase
 
 from gateway.errors import InvalidRequestError
 from gateway.models import Job
-from gateway.services import approving, jobs, preparing
+from gateway.pades.levels import LEVELS
+from gateway.services import approving, jobs, preparing, signing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
-from gateway.wire import HASH_TYPE, parse_file_name, parse_state, parse_text
+from gateway.wire import HASH_TYPE, parse_choice, parse_file_name, parse_flag, parse_state, parse_text
+
+
+def signed_to_json(job: Job) -> dict[str, Any] | None:
+    """``shortfall`` says why ``level`` is not the one that was asked for; ``lasts_until`` when its last proof ends."""
+    if job.signed is None:
+        return None
+    return {
+        "size": job.signed.size,
+        "sha256": job.signed.sha256,
+        "level": job.achieved_level,
+        "shortfall": job.shortfall or None,
+        "lasts_until": job.lasts_until.isoformat() if job.lasts_until else None,
+    }
 
 
 def job_to_json(job: Job) -> dict[str, Any]:
@@ -31,7 +45,8 @@ def job_to_json(job: Job) -> dict[str, Any]:
         "hash_algorithm_oid": job.hash_algorithm_oid,
         "hash_type": HASH_TYPE,
         "label": approving.job_label(job),
-        "signed": {"size": job.signed.size, "sha256": job.signed.sha256} if job.signed else None,
+        "level": job.level if job.credential_id else None,
+        "signed": signed_to_json(job),
         "error": {"code": job.error_code, "message": job.error_message} if job.error_code else None,
         "created_at": job.created_at.isoformat(),
         "expires_at": job.expires_at.isoformat(),
@@ -73,6 +88,8 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> 
         caller=caller,
         job_id=job_id,
         credential_id=parse_text(body, "credential_id", limit=255),
+        level=parse_choice(body, "level", LEVELS),
+        best_effort=parse_flag(body, "best_effort"),
         reason=parse_text(body, "reason", limit=200, required=False),
         location=parse_text(body, "location", limit=200, required=False),
     )
@@ -90,6 +107,13 @@ def complete(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) ->
     body = read_json(request)
     code, iss = parse_text(body, "code", limit=2048), parse_text(body, "iss", limit=2048)
     job = approving.complete_job(caller=caller, job_id=job_id, code=code, iss=iss)
+    return JsonResponse(job_to_json(job), status=202)
+
+
+@endpoint("POST")
+def finish(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    best_effort = parse_flag(read_json(request), "best_effort")
+    job = signing.finish_job(caller=caller, job_id=job_id, best_effort=best_effort)
     return JsonResponse(job_to_json(job), status=202)
 
 
