@@ -58,7 +58,7 @@ def run_job(*, job_id: uuid.UUID) -> None:
         return
     if job.signature is None and not _sign(job):
         return
-    _finish(job)
+    _finish(job, job.level)
 
 
 def _claim(job_id: uuid.UUID) -> Job | None:
@@ -125,13 +125,13 @@ def _sign(job: Job) -> bool:
     return _held(job).change(signature=value, token="")
 
 
-def _finish(job: Job) -> None:
+def _finish(job: Job, level: str, shortfall: str = "") -> None:
     """Embeds, verifies and stores; may be repeated. Job becomes `signed`, or `failed` if the result does not verify or
-    the level asked for cannot be reached."""
+    the level asked for cannot be reached. ``shortfall`` is the error for which ``level`` is a lower one."""
     try:
-        stored, verified = _complete(job, job.level)
+        stored, verified = _complete(job, level)
     except LevelError as error:
-        _fall_short(job, error)
+        _fall_short(job, level, error)
         return
     except (InvalidSignatureError, StorageError) as error:
         fail(_held(job), error)
@@ -145,24 +145,22 @@ def _finish(job: Job) -> None:
         else:
             _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
         return
-    _end(job, stored, verified)
+    _end(job, stored, verified, shortfall)
 
 
-def _fall_short(job: Job, error: LevelError) -> None:
+def _fall_short(job: Job, level: str, error: LevelError) -> None:
     """Somebody else did not do their part: again later, then a lower level if that will do, or `failed`. The signature
     value stays, so a failed job can be finished once they do (`finish_job`)."""
-    log.warning("job %s: level %s not reached: %s (%s)", job.pk, job.level, error.code, error)
+    log.warning("job %s: level %s not reached: %s (%s)", job.pk, level, error.code, error)
     if job.attempts < _MOST_ATTEMPTS_FOR_LEVEL and not isinstance(error, CertificateRevokedError):
         _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
     elif not job.best_effort:
         fail(_held(job), error)
     else:
-        Job.objects.filter(pk=job.pk).change(level=error.below, shortfall=error.code)
-        job.level = error.below
-        _finish(job)
+        _finish(job, error.below, error.code)
 
 
-def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument) -> None:
+def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument, shortfall: str) -> None:
     ended = _held(job).change(
         state=Job.State.SIGNED,
         signed=stored,
@@ -171,6 +169,7 @@ def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument) -> 
         lease_id=None,
         lease_until=None,
         achieved_level=verified.level,
+        shortfall=shortfall,
         lasts_until=datetime.fromisoformat(verified.lasts_until),
     )
     purge([job.original, job.prepared] if ended else [stored])

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
 
 from config.transport import refuse_open_transaction
+from tests.gateway.sources import Sources
 from tests.support.authority import Authority, Identity
 
 HASHES = {"2.16.840.1.101.3.4.2.1": hashes.SHA256(), "2.16.840.1.101.3.4.2.2": hashes.SHA384()}
@@ -107,6 +108,7 @@ class Remote:
     pushed: dict[str, dict[str, str]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     granted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: Sources = field(init=False)
     # What a test may bend.
     token_changes: dict[str, Any] = field(default_factory=dict)
     sign_with: Identity | None = None
@@ -114,6 +116,9 @@ class Remote:
     introspection_answer: httpx.Response | Exception | None = None
     token_failure: Exception | None = None
     prepare_failure: httpx.Response | None = None
+
+    def __post_init__(self) -> None:
+        self.sources = Sources(self.authority)
 
     def log_in(self, subject: str, **changes: Any) -> str:
         """A service token of the user."""
@@ -148,6 +153,8 @@ class Remote:
     def handle(self, request: httpx.Request) -> httpx.Response:
         refuse_open_transaction()
         name = request.url.path.rsplit("/", 1)[-1]
+        if request.url.path.startswith("/pki/"):
+            return self.sources.handle(name, request)
         self.calls[name] += 1
         handler = getattr(self, f"_{name}".lower())
         response: httpx.Response = handler(request)

@@ -17,7 +17,7 @@ from django.test import Client
 from authz.models import User
 from gateway.errors import NotAnAnchorError
 from gateway.models import TrustAnchor, TrustedList
-from gateway.services.trust import add_anchor, list_anchors
+from gateway.services.trust import add_anchor, list_trust
 from tests.authz.conftest import Person
 from tests.support.authority import Authority
 from tests.support.trusted_list import Service, build_list, new_operator, sign_list
@@ -99,7 +99,7 @@ def test_an_operator_adds_disables_and_enables_an_anchor(operator: Person) -> No
         "For Bob's bank",
         True,
     )
-    assert list_anchors(chain=[b"root"]) == [b"root", der]
+    assert list_trust(chain=[b"root"]).anchors == (b"root", der)
     address = f"/admin/gateway/trustanchor/{anchor.pk}/change/"
     page = operator.browser.get(address).content.decode()
     fingerprint = x509.load_der_x509_certificate(der).fingerprint(hashes.SHA256()).hex(":").upper()
@@ -109,9 +109,9 @@ def test_an_operator_adds_disables_and_enables_an_anchor(operator: Person) -> No
     operator.browser.post(address, {"note": "Left the bank"})
     anchor.refresh_from_db()
     assert (anchor.enabled, anchor.note, anchor.changed_by) == (False, "Left the bank", email)
-    assert list_anchors(chain=[b"root"]) == [b"root"]
+    assert list_trust(chain=[b"root"]).anchors == (b"root",)
     operator.browser.post("/admin/gateway/trustanchor/", {"action": "enable", "_selected_action": [anchor.pk]})
-    assert list_anchors(chain=[b"root"]) == [b"root", der]
+    assert list_trust(chain=[b"root"]).anchors == (b"root", der)
     assert LogEntry.objects.filter(user__email=email).count() == 3
 
 
@@ -162,6 +162,6 @@ def test_a_file_of_anchors_stands_in_for_the_signing_service_s_own_root(settings
     (tmp_path / "anchors.pem").write_bytes(pem_of(pinned))
     settings.TRUST_ANCHORS_FILE = str(tmp_path / "anchors.pem")
     add_anchor(pem=pem_of(chosen), note="", operator="Demo Operator")
-    assert list_anchors(chain=[b"signer", b"root"]) == [pinned, chosen]
+    assert list_trust(chain=[b"signer", b"root"]).anchors == (pinned, chosen)
     TrustAnchor.objects.update(not_after=NOW - timedelta(seconds=1))
-    assert list_anchors(chain=[b"signer", b"root"]) == [pinned]
+    assert list_trust(chain=[b"signer", b"root"]).anchors == (pinned,)

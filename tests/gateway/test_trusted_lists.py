@@ -26,7 +26,7 @@ from gateway.errors import (
     TrustError,
 )
 from gateway.models import TrustAnchor, TrustedList
-from gateway.services.trust import change_anchor, import_trusted_list, list_anchors
+from gateway.services.trust import change_anchor, import_trusted_list, list_trust
 from tests.support.authority import Authority, Identity
 from tests.support.trusted_list import (
     FOR_SIGNATURES,
@@ -77,7 +77,7 @@ def test_granted_services_for_signatures_become_anchors(operator: Identity, auth
     found = {(bytes(anchor.der), anchor.purpose) for anchor in imported.anchors.all()}
     assert found == {(plain, "ca"), (narrowed, "ca"), (tsa, "tsa")}
     # A time-stamping service vouches for no signer.
-    assert set(list_anchors(chain=[b"signer", b"root"])) == {b"root", plain, narrowed}
+    assert set(list_trust(chain=[b"signer", b"root"]).anchors) == {b"root", plain, narrowed}
 
 
 def test_anchors_of_a_list_whose_next_update_is_due_hold_no_longer(
@@ -85,7 +85,7 @@ def test_anchors_of_a_list_whose_next_update_is_due_hold_no_longer(
 ) -> None:
     imported = take(sign_list(build_list([Service(authorities[0])]), operator), operator)
     TrustedList.objects.filter(pk=imported.pk).update(next_update=NOW - timedelta(seconds=1))
-    assert list_anchors(chain=[b"root"]) == [b"root"]
+    assert list_trust(chain=[b"root"]).anchors == (b"root",)
 
 
 def test_a_later_list_takes_the_place_of_the_former_one(operator: Identity, authorities: list[bytes]) -> None:
