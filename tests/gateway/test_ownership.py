@@ -14,6 +14,7 @@ _BODIES = {
     "prepare": {"credential_id": "c"},
     "authorization": {"state": "s" * 43},
     "complete": {"code": "c", "iss": "i"},
+    "finish": {},
     "credential-complete": {"code": "c", "iss": "i"},
 }
 _ADDRESSES = [pattern for pattern in urlpatterns if "_id>" in str(pattern.pattern)]
@@ -31,7 +32,7 @@ def _calls() -> list[tuple[str, str, str]]:
 def test_every_address_with_an_identifier_is_tried_here() -> None:
     assert get_resolver()
     assert {name for _, name, _ in _calls()} == {
-        *("job", "prepare", "authorization", "complete", "result", "credential-complete")
+        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete")
     }
 
 
