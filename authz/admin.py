@@ -143,6 +143,7 @@ class ApplicationAdmin(ModelAdmin):
         "allowed_scopes",
         "allowed_resources",
         "resource",
+        "require_pkce",
         "require_pushed_requests",
         "may_act_alone",
         "is_own",

@@ -11,10 +11,12 @@ from oauthlib.oauth2.rfc6749 import errors
 
 from authz.authorization_details import parse_authorization_details, write_authorization_details
 from authz.errors import InvalidAuthorizationDetailsError, InvalidGrantError, InvalidTargetError
-from authz.models import Application, Grant, IDToken
+from authz.models import Application, Face, Grant, IDToken
 from authz.services import grants, tokens
 from authz.services.secrets import checksum, is_client_secret
 
+# Where the view says which face was asked; no header of a client gets this name.
+FACE = "paraph.face"
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
@@ -51,7 +53,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """A code that was used before ends what it gave. The verifier's form is RFC 7636, section 4.1."""
-        rows = Grant.objects.filter(code=checksum(code), application=client)
+        rows = Grant.objects.filter(code=checksum(code), application=client, face=_face(request))
         grant = rows.select_related("user", "consent", "application").first()
         if grant is None or (grant.is_expired() and grant.used is None) or not grant.user.is_active:
             return False
@@ -60,13 +62,20 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
             return False
         if request.code_verifier is not None and not _VERIFIER.fullmatch(request.code_verifier):
             return False
+        if request.code_verifier is not None and not grant.code_challenge:
+            # Somebody took the challenge out of the request (RFC 9700, section 4.8.2).
+            return False
         request.authorization_grant = grant
         request.user, request.scopes, request.nonce = grant.user, grant.scope.split(), grant.nonce
         return _are_details_granted(request, grant)
 
-    def get_code_challenge(self, code: str, request: Any) -> str:
+    def get_code_challenge(self, code: str, request: Any) -> str | None:
         challenge: str = request.authorization_grant.code_challenge
-        return challenge
+        return challenge or None
+
+    def is_pkce_required(self, client_id: str, request: Any) -> bool:
+        """Asked of codes without a challenge, which only a client that an operator excused can have got."""
+        return bool(request.client.require_pkce) or _face(request) != Face.CSC_V1
 
     def get_code_challenge_method(self, code: str, request: Any) -> str:
         return "S256"
@@ -85,7 +94,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
     # --- refresh tokens ------------------------------------------------------------------------------------
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        used = tokens.read_refresh_token(refresh_token=refresh_token, application=client)
+        used = tokens.read_refresh_token(refresh_token=refresh_token, application=client, face=_face(request))
         if used is None:
             return False
         request.user, request.refresh_token_instance = used.user, used
@@ -152,6 +161,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
             user=request.user, scope=" ".join(request.scopes), expires=expires, jti=jti, application=request.client
         )
         return id_token
+
+
+def _face(request: Any) -> str:
+    return str(request.headers.get(FACE, Face.OAUTH))
 
 
 def _are_details_granted(request: Any, grant: Grant) -> bool:

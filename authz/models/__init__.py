@@ -1,6 +1,7 @@
 """Everything that this role keeps."""
 
 from authz.models.consents import BackchannelRequest, Consent, PushedRequest
+from authz.models.faces import Face
 from authz.models.oauth import AccessToken, Application, Grant, IDToken, RefreshToken
 from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.sessions import Session
@@ -13,6 +14,7 @@ __all__ = [
     "Application",
     "BackchannelRequest",
     "Consent",
+    "Face",
     "Grant",
     "IDToken",
     "OperatorInvitation",

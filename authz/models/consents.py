@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from authz.models.faces import Face
 from authz.models.passkeys import Passkey
 from authz.models.users import User
 
@@ -89,6 +90,7 @@ class BackchannelRequest(models.Model):
 class PushedRequest(models.Model):
     """A pushed authorization request (RFC 9126): parameters wait here, one use, for the browser to arrive."""
 
+    face = models.CharField(max_length=8, choices=Face.choices, default=Face.OAUTH)
     checksum = models.CharField(max_length=64, unique=True)
     application = models.ForeignKey(settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.CASCADE)
     parameters = models.JSONField()

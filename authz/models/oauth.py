@@ -11,6 +11,7 @@ from oauth2_provider.models import (
 )
 
 from authz.models.consents import Consent
+from authz.models.faces import Face
 
 
 class Application(AbstractApplication):  # type: ignore[misc]  # the provider carries no types
@@ -25,6 +26,11 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
     allowed_resources = models.JSONField(_("resources it may ask for"), default=list, blank=True)
     resource = models.CharField(_("resource server"), max_length=255, blank=True)
     require_pushed_requests = models.BooleanField(_("must push its requests"), default=False)
+    require_pkce = models.BooleanField(
+        _("must use PKCE"),
+        default=True,
+        help_text=_("Without it only for confidential clients of version 1 of the CSC API, which has no word for it."),
+    )
     is_own = models.BooleanField(_("part of this installation"), default=False)
     may_act_alone = models.BooleanField(
         _("may act without a person"),
@@ -43,8 +49,13 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
 
 
 class Grant(AbstractGrant):  # type: ignore[misc]  # the provider carries no types
-    """An authorization code; ``code`` holds its SHA-256. A used row stays, so that a replay is recognised."""
+    """An authorization code; ``code`` holds its SHA-256. A used row stays, so that a replay is recognised.
 
+    ``face`` is where it was asked for, and where alone it and its refresh tokens are redeemed. ``code_challenge`` is
+    empty only of a client that an operator excused from PKCE, at the first version of the CSC API.
+    """
+
+    face = models.CharField(max_length=8, choices=Face.choices, default=Face.OAUTH)
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, null=True, related_name="grants")
     auth_time = models.DateTimeField(null=True)
     amr = models.JSONField(default=list)

@@ -29,7 +29,9 @@ from authz.errors import (
     UnsupportedResponseTypeError,
     UntrustedRequestError,
 )
-from authz.models import Application, PushedRequest
+from authz.models import Application, Face, PushedRequest
+from authz.services import account_tokens
+from authz.services.account_tokens import AccountToken
 from authz.services.secrets import checksum, create_secret
 from authz.wire import REQUEST_URI_PREFIX
 
@@ -39,13 +41,25 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CREDENTIAL_PARAMETERS = frozenset(
     {"credentialID", "numSignatures", "hashes", "hash", "hashAlgorithmOID", "description", "signatureQualifier"}
 )
+# What another face has a word for, and this one not: refused, so that nobody takes it for heeded.
+_FOREIGN_PARAMETERS = {
+    Face.OAUTH: frozenset[str](),
+    Face.CSC_V1: frozenset({"hashes", "authorization_details", "request_uri", "signatureQualifier"}),
+    Face.CSC_V2: frozenset({"hash"}),
+}
+_CSC_SCOPES = frozenset({"service", "credential", "credential-creation"})
 _MAX_STATE = 2048
 _MAX_NONCE = 255
+_MAX_CLIENT_DATA = 2048
 
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A request that this server is willing to put before a user. ``details`` is None for access to an account."""
+    """A request that this server is willing to put before a user. ``details`` is None for access to an account.
+
+    ``account_token`` names the only account that may answer; ``client_data`` is kept with the consent and means
+    nothing here.
+    """
 
     application: Application
     redirect_uri: str
@@ -58,6 +72,9 @@ class AuthorizationRequest:
     max_age: int | None
     login_hint: str
     details: AuthorizationDetails | None
+    face: Face
+    account_token: AccountToken | None
+    client_data: str = ""
 
 
 class RefusedRequestError(Exception):
@@ -70,7 +87,7 @@ class RefusedRequestError(Exception):
         self.state = state
 
 
-def parse_request(*, parameters: Iterable[tuple[str, str]]) -> AuthorizationRequest:
+def parse_request(*, parameters: Iterable[tuple[str, str]], face: Face = Face.OAUTH) -> AuthorizationRequest:
     """Raises `UntrustedRequestError` (show it here) or `RefusedRequestError` (send it to the client)."""
     pairs = list(parameters)
     values, repeated = dict(pairs), _repeated(pairs)
@@ -84,7 +101,10 @@ def parse_request(*, parameters: Iterable[tuple[str, str]]) -> AuthorizationRequ
     try:
         if repeated - {"resource"}:
             raise InvalidRequestError("A parameter stands twice.")
-        return _parse_trusted(application, redirect_uri, values, [value for name, value in pairs if name == "resource"])
+        if foreign := sorted(_FOREIGN_PARAMETERS[face] & set(values)):
+            raise InvalidRequestError(f"There is no parameter {foreign[0]} here.")
+        resources = [value for name, value in pairs if name == "resource"]
+        return _parse_trusted(application, face, redirect_uri, values, resources)
     except AuthzError as error:
         raise RefusedRequestError(error, redirect_uri=redirect_uri, state=state) from error
 
@@ -113,7 +133,7 @@ def _read_redirect_uri(application: Application, redirect_uri: str | None) -> st
 
 
 def _parse_trusted(
-    application: Application, redirect_uri: str, values: Mapping[str, str], resources: list[str]
+    application: Application, face: Face, redirect_uri: str, values: Mapping[str, str], resources: list[str]
 ) -> AuthorizationRequest:
     if application.authorization_grant_type != Application.GRANT_AUTHORIZATION_CODE:
         raise UnauthorizedClientError("This client may not ask users for anything.")
@@ -126,6 +146,9 @@ def _parse_trusted(
     if len(values.get("state", "")) > _MAX_STATE or len(values.get("nonce", "")) > _MAX_NONCE:
         raise InvalidRequestError("state or nonce is too long.")
     scopes, details = _parse_scopes(application, values)
+    if face != Face.OAUTH and not set(scopes) <= _CSC_SCOPES:
+        raise InvalidScopeError("The CSC API knows no such scope.")
+    account_token = _parse_account_token(application, face, values)
     prompt = frozenset(values.get("prompt", "").split())
     if "none" in prompt and len(prompt) > 1:
         raise InvalidRequestError("prompt none stands alone.")
@@ -135,19 +158,32 @@ def _parse_trusted(
         state=values.get("state"),
         scopes=scopes,
         resources=_parse_resources(application, scopes, resources),
-        code_challenge=_parse_challenge(values),
+        code_challenge=_parse_challenge(application, face, values),
         nonce=values.get("nonce", ""),
         prompt=prompt,
         max_age=_parse_max_age(values.get("max_age")),
         login_hint=values.get("login_hint", "")[:254],
         details=details,
+        face=face,
+        account_token=account_token,
+        client_data=values.get("clientData", "")[:_MAX_CLIENT_DATA],
     )
 
 
-def _parse_challenge(values: Mapping[str, str]) -> str:
-    """RFC 7636, section 4.3; a missing method would mean ``plain``, which RFC 9700 forbids."""
+def _parse_account_token(application: Application, face: Face, values: Mapping[str, str]) -> AccountToken | None:
+    if face == Face.OAUTH or "account_token" not in values:
+        return None
+    return account_tokens.read_account_token(token=values["account_token"], application=application)
+
+
+def _parse_challenge(application: Application, face: Face, values: Mapping[str, str]) -> str:
+    """RFC 7636, section 4.3; a missing method would mean ``plain``, which RFC 9700 forbids. Empty for a client of the
+    CSC API's first version that an operator excused."""
     challenge = values.get("code_challenge")
     if challenge is None:
+        is_confidential = application.client_type == Application.CLIENT_CONFIDENTIAL
+        if face == Face.CSC_V1 and is_confidential and not application.require_pkce:
+            return ""
         raise InvalidRequestError("code_challenge is missing: PKCE is required.")
     if values.get("code_challenge_method") != "S256":
         raise InvalidRequestError("code_challenge_method must be S256.")
@@ -202,7 +238,9 @@ def _parse_max_age(value: str | None) -> int | None:
     return int(value)
 
 
-def push_request(*, application: Application, parameters: list[tuple[str, str]]) -> tuple[str, int]:
+def push_request(
+    *, application: Application, parameters: list[tuple[str, str]], face: Face = Face.OAUTH
+) -> tuple[str, int]:
     """Keeps a request (RFC 9126, section 2); returns its ``request_uri`` and lifetime in seconds.
 
     Raises what `parse_request` finds wrong, unwrapped: the answer goes to the client directly.
@@ -215,13 +253,14 @@ def push_request(*, application: Application, parameters: list[tuple[str, str]])
     kept = [(name, value) for name, value in parameters if name not in {"client_secret", "client_id"}]
     kept.append(("client_id", application.client_id))
     try:
-        parse_request(parameters=kept)
+        parse_request(parameters=kept, face=face)
     except RefusedRequestError as refused:
         raise refused.error from None
     except UntrustedRequestError as error:
         raise InvalidRequestError(str(error)) from None
     secret = create_secret()
     PushedRequest.objects.create(
+        face=face,
         checksum=checksum(secret),
         application=application,
         parameters=kept,
@@ -230,25 +269,33 @@ def push_request(*, application: Application, parameters: list[tuple[str, str]])
     return REQUEST_URI_PREFIX + secret, int(PUSHED_LIFETIME.total_seconds())
 
 
-def take_request(*, parameters: list[tuple[str, str]]) -> AuthorizationRequest:
+def take_request(*, parameters: list[tuple[str, str]], face: Face = Face.OAUTH) -> AuthorizationRequest:
     """The request that a browser brought: by reference, used up by this call, or in the query string itself.
 
     Parameters beside ``request_uri`` and ``client_id`` are ignored. Raises as `parse_request`, and
-    `RequestGoneError` where the reference is unknown, used, expired or another client's.
+    `RequestGoneError` where the reference is unknown, used, expired, another client's or of another face.
     """
     values = dict(parameters)
-    if "request_uri" not in values:
-        request = parse_request(parameters=parameters)
-        if request.application.require_pushed_requests:
-            error = InvalidRequestError("This client must push its requests.")
-            raise RefusedRequestError(error, redirect_uri=request.redirect_uri, state=request.state)
-        return request
+    is_pushed = "request_uri" in values and face != Face.CSC_V1
+    request = _take_pushed(values, face) if is_pushed else parse_request(parameters=parameters, face=face)
+    try:
+        if request.application.require_pushed_requests and not is_pushed:
+            raise InvalidRequestError("This client must push its requests.")
+        if request.account_token is not None:
+            account_tokens.take_account_token(token=request.account_token)
+    except AuthzError as error:
+        raise RefusedRequestError(error, redirect_uri=request.redirect_uri, state=request.state) from None
+    return request
+
+
+def _take_pushed(values: Mapping[str, str], face: Face) -> AuthorizationRequest:
     lookup: dict[str, Any] = {
         "checksum": checksum(values["request_uri"].removeprefix(REQUEST_URI_PREFIX)),
         "application__client_id": values.get("client_id", ""),
+        "face": face,
     }
     now = timezone.now()
     pushed = PushedRequest.objects.filter(**lookup, used=None, expires__gt=now).first()
     if pushed is None or not PushedRequest.objects.filter(pk=pushed.pk, used=None).update(used=now):
         raise RequestGoneError("The application's request was used already or has expired.")
-    return parse_request(parameters=[(name, value) for name, value in pushed.parameters])
+    return parse_request(parameters=[(name, value) for name, value in pushed.parameters], face=face)

@@ -27,6 +27,7 @@ from authz.errors import RequestGoneError, StaleApprovalError, WrongFactorError
 from authz.factors.interface import VerifiedAssertion
 from authz.models import Consent, Passkey, User
 from authz.services import passkeys, throttling
+from authz.services.account_tokens import is_account
 from authz.services.accounts import authentication_methods
 from authz.services.authorization_requests import AuthorizationRequest
 from authz.services.grants import create_code, write_redirect
@@ -77,6 +78,9 @@ def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
             "prompt": sorted(request.prompt),
             "max_age": request.max_age,
             "login_hint": request.login_hint,
+            "face": request.face,
+            "account": request.account_token.account if request.account_token else "",
+            "client_data": request.client_data,
         },
     )
 
@@ -102,7 +106,10 @@ def is_login_recent_enough(*, consent: Consent, auth_time: datetime | None) -> b
 
 
 def bind_consent(*, consent: Consent, user: User) -> None:
-    """The first user who sees it logged in is the one who may answer; raises `RequestGoneError` for another."""
+    """The first user who sees it logged in is the one who may answer; raises `RequestGoneError` for another, and for
+    everybody but the one whom the client named in a token of its own."""
+    if not is_account(name=consent.request.get("account", ""), user=user):
+        raise RequestGoneError("The application asked for another account.")
     Consent.objects.filter(pk=consent.pk, user=None).update(user=user)
     consent.refresh_from_db(fields=["user"])
     if consent.user_id != user.pk:

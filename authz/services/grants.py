@@ -35,6 +35,7 @@ def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[
         scope=" ".join(asked["scopes"]),
         code_challenge=asked["code_challenge"],
         code_challenge_method="S256",
+        face=asked["face"],
         nonce=asked["nonce"],
         resource=asked["resources"],
         consent=consent,

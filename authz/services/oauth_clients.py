@@ -24,6 +24,7 @@ def _follow(client_id: str, secret: str | None, **fields: object) -> Application
         "is_own": True,
         "may_act_alone": False,
         "may_ask_out_of_band": False,
+        "require_pkce": True,
     }
     application: Application = Application.objects.update_or_create(client_id=client_id, defaults={**fixed, **fields})[
         0

@@ -22,3 +22,8 @@ def seal_client_secret(secret: str) -> str:
 def is_client_secret(secret: str, sealed: str) -> bool:
     """Constant-time comparison; a client without a secret has none that fits."""
     return bool(sealed) and secrets.compare_digest(seal_client_secret(secret), sealed)
+
+
+def unseal_key(sealed: str) -> bytes | None:
+    """The SHA-256 of a client's secret, which the CSC API makes a key of; None of a client without a secret."""
+    return bytes.fromhex(sealed.removeprefix("sha256$")) if sealed else None

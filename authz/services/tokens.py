@@ -21,6 +21,7 @@ from authz.models import (
     Application,
     BackchannelRequest,
     Consent,
+    Face,
     Grant,
     IDToken,
     PushedRequest,
@@ -130,9 +131,12 @@ def _create_refresh_token(grant: Grant, value: str, access_token: AccessToken) -
     return token
 
 
-def read_refresh_token(*, refresh_token: str, application: Application) -> RefreshToken | None:
-    """The live refresh token; a used one is a sign of theft and ends all that the grant gave (RFC 9700, 4.14)."""
-    rows = RefreshToken.objects.filter(token_checksum=checksum(refresh_token), application=application)
+def read_refresh_token(*, refresh_token: str, application: Application, face: str = Face.OAUTH) -> RefreshToken | None:
+    """The live refresh token of this client and face; a used one is a sign of theft and ends all that the grant gave
+    (RFC 9700, 4.14)."""
+    rows = RefreshToken.objects.filter(
+        token_checksum=checksum(refresh_token), application=application, grant__face=face
+    )
     token: RefreshToken | None = rows.select_related("user", "grant").first()
     if token is None or token.grant is None:
         return None
