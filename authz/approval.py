@@ -92,6 +92,32 @@ def build_creation_approval(
     )
 
 
+def build_deletion_approval(
+    *,
+    nonce: bytes,
+    client_id: str,
+    sub: str,
+    credential_id: str,
+    revocation_reason: str,
+    rp_id: str,
+    origin: str,
+    expires_at: int,
+) -> bytes:
+    """The approval of a credential's end. ``revocation_reason`` is empty where its certificate is not revoked."""
+    return (
+        _text(VERSION)
+        + _text("credential-deletion")
+        + _part(nonce)
+        + _text(client_id)
+        + _text(sub)
+        + _text(credential_id)
+        + _text(revocation_reason)
+        + _text(rp_id)
+        + _text(origin)
+        + _number(expires_at)
+    )
+
+
 def compute_challenge(approval: bytes) -> bytes:
     """The WebAuthn challenge for an approval: its SHA-256."""
     return sha256(approval).digest()

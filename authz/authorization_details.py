@@ -18,6 +18,9 @@ from authz.errors import InvalidAuthorizationDetailsError
 
 CREDENTIAL_TYPES = ("credential", "https://cloudsignatureconsortium.org/2025/credential")
 CREATION_TYPE = "credential-creation"
+DELETION_TYPE = "credential-deletion"
+# Why a certificate is revoked, as far as its own subject can say (RFC 5280, 5.3.1).
+REVOCATION_REASONS = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
 DIGEST_BYTES = {"2.16.840.1.101.3.4.2.1": 32, "2.16.840.1.101.3.4.2.2": 48, "2.16.840.1.101.3.4.2.3": 64}
 HASH_TYPES = ("dtbsr", "sdr")
 KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
@@ -76,7 +79,15 @@ class CredentialCreation:
         return replace(self, subject=Subject(common_name, email, email_verified))
 
 
-AuthorizationDetails = CredentialAuthorization | CredentialCreation
+@dataclass(frozen=True)
+class CredentialDeletion:
+    """The end of a credential. ``revocation_reason`` is empty where its certificate is not revoked."""
+
+    credential_id: str
+    revocation_reason: str = ""
+
+
+AuthorizationDetails = CredentialAuthorization | CredentialCreation | CredentialDeletion
 
 
 def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> AuthorizationDetails:
@@ -108,6 +119,8 @@ def read_authorization_details(value: Any) -> AuthorizationDetails:
         return _read_credential(entry)
     if kind == CREATION_TYPE:
         return _read_creation(entry)
+    if kind == DELETION_TYPE:
+        return _read_deletion(entry)
     raise InvalidAuthorizationDetailsError("The type of authorization_details is not one of this server's.")
 
 
@@ -145,6 +158,10 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
                 "emailVerified": details.subject.email_verified,
             }
         return [entry]
+    if isinstance(details, CredentialDeletion):
+        reason = details.revocation_reason
+        entry = {"type": DELETION_TYPE, "credentialID": details.credential_id, "revoke": reason != ""}
+        return [entry | ({"revocationReason": reason} if reason else {})]
     entry = {
         "type": details.type,
         "credentialID": details.credential_id,
@@ -281,6 +298,17 @@ def _read_creation(entry: dict[str, Any]) -> CredentialCreation:
         email=subject["email"],
         email_verified=subject.get("emailVerified", False),
     )
+
+
+def _read_deletion(entry: dict[str, Any]) -> CredentialDeletion:
+    _known(entry, "type", "credentialID", "revoke", "revocationReason")
+    credential_id = _identifier(entry.get("credentialID"), "credentialID")
+    is_revoked, reason = entry.get("revoke", False), entry.get("revocationReason")
+    if not isinstance(is_revoked, bool):
+        raise InvalidAuthorizationDetailsError("revoke must be true or false.")
+    if reason is not None and (not is_revoked or reason not in REVOCATION_REASONS):
+        raise InvalidAuthorizationDetailsError("revocationReason goes with revoke and is one of this server's.")
+    return CredentialDeletion(credential_id, (reason or REVOCATION_REASONS[0]) if is_revoked else "")
 
 
 def _label(value: Any) -> str:

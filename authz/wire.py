@@ -13,6 +13,7 @@ from authz.errors import InvalidRequestError, MalformedAuthenticationError
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 CLIENT_CREDENTIALS = "client_credentials"
+APPROVALS = ("credential", "credential-creation", "credential-deletion")
 CIBA = "urn:openid:params:grant-type:ciba"
 
 
@@ -121,7 +122,7 @@ def write_metadata(issuer: str) -> dict[str, Any]:
         "introspection_endpoint": f"{endpoint}introspect",
         "revocation_endpoint": f"{endpoint}revoke",
         "jwks_uri": f"{endpoint}jwks",
-        "scopes_supported": ["openid", "email", "profile", "service", "credential", "credential-creation"],
+        "scopes_supported": ["openid", "email", "profile", "service", *APPROVALS],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", CLIENT_CREDENTIALS, CIBA],
@@ -136,6 +137,7 @@ def write_metadata(issuer: str) -> dict[str, Any]:
             "credential",
             "https://cloudsignatureconsortium.org/2025/credential",
             "credential-creation",
+            "credential-deletion",
         ],
         "authorization_response_iss_parameter_supported": True,
         "require_pushed_authorization_requests": False,

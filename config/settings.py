@@ -282,6 +282,7 @@ if "authz" in ROLES:
             "service": "Use your signing certificates' descriptions",
             "credential": "Sign with one certificate",
             "credential-creation": "Create a certificate",
+            "credential-deletion": "Delete a certificate",
         },
         "DEFAULT_SCOPES": ["service"],
     }

@@ -22,7 +22,7 @@ from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAsse
 from rssp.errors import ActivationExpiredError, ActivationRefusedError
 
 VERSION = "paraph-approval/1"
-SIGNING, CREATION = "credential", "credential-creation"
+SIGNING, CREATION, DELETION = "credential", "credential-creation", "credential-deletion"
 # What the challenge calls an approval that this service asked for out of band, for one of its own clients.
 ON_BEHALF = "credential-on-behalf"
 SIGNING_TYPES = (SIGNING, "https://cloudsignatureconsortium.org/2025/credential")
@@ -98,6 +98,21 @@ class CreationApproval:
     email_verified: bool = False  # the authorization server's word, beside the challenge
 
 
+@dataclass(frozen=True)
+class DeletionApproval:
+    """The end of a credential, as the authorization server tells it. ``revocation_reason`` is empty where its
+    certificate is not revoked."""
+
+    nonce: bytes
+    client_id: str
+    subject: str
+    credential_id: str
+    revocation_reason: str
+    expires_at: int
+    passkey_id: bytes
+    assertion: Assertion
+
+
 def parse_signing_approval(*, client_id: str, subject: str, details: Any, approval: Any) -> SigningApproval:
     """From ``client_id``, ``sub``, ``authorization_details`` and ``paraph_approval`` of an introspection answer.
 
@@ -136,6 +151,24 @@ def parse_creation_approval(*, client_id: str, subject: str, details: Any, appro
             email_verified=_boolean(detail["subject"].get("emailVerified", False)),
             passkey_public_key=_base64url(approval["passkey"]["public_key"]),
             **_parse_evidence(approval, CREATION),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ActivationRefusedError("the approval has no known shape") from None
+
+
+def parse_deletion_approval(*, client_id: str, subject: str, details: Any, approval: Any) -> DeletionApproval:
+    """See `parse_signing_approval`."""
+    try:
+        (detail,) = _array(details)
+        _expect(detail["type"] == DELETION)
+        reason = _text(detail.get("revocationReason", ""))
+        _expect(_boolean(detail["revoke"]) == (reason != ""))
+        return DeletionApproval(
+            client_id=client_id,
+            subject=subject,
+            credential_id=_text(detail["credentialID"]),
+            revocation_reason=reason,
+            **_parse_evidence(approval, DELETION),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ActivationRefusedError("the approval has no known shape") from None
@@ -238,6 +271,20 @@ class VerifiedCreation:
     email_verified: bool = False  # the authorization server's word, beside the challenge
 
 
+@dataclass(frozen=True)
+class VerifiedDeletion:
+    """This credential may be ended, and its certificate revoked if there is a reason for it."""
+
+    nonce: bytes
+    client_id: str
+    subject: str
+    credential_id: str
+    revocation_reason: str
+    expires_at: int
+    passkey_id: bytes
+    assertion: Assertion
+
+
 def verify_activation(
     *,
     given: SigningApproval,
@@ -305,6 +352,34 @@ def verify_creation(
     )
     _verify_time(nonce=given.nonce, expires_at=given.expires_at, now=now)
     return VerifiedCreation(**vars(given))
+
+
+def verify_deletion(
+    *,
+    given: DeletionApproval,
+    expected_credential_id: str,
+    expected_subject: str,
+    expected_passkey_id: bytes,
+    expected_public_key: bytes,
+    expected_rp_id: str,
+    expected_origin: str,
+    now: int,
+) -> VerifiedDeletion:
+    """Whether a passkey bound to this credential approved its end. Raises `ActivationRefusedError` or
+    `ActivationExpiredError`."""
+    _refuse_unless(given.credential_id == expected_credential_id, "approved for another credential")
+    _refuse_unless(given.subject == expected_subject, "approved by another user")
+    _refuse_unless(given.passkey_id == expected_passkey_id, "approved with another passkey")
+    _verify_assertion(
+        given=given.assertion,
+        expected_challenge=sha256(_deletion_approval(given, expected_rp_id, expected_origin)).digest(),
+        expected_passkey_id=expected_passkey_id,
+        expected_public_key=expected_public_key,
+        expected_rp_id=expected_rp_id,
+        expected_origin=expected_origin,
+    )
+    _verify_time(nonce=given.nonce, expires_at=given.expires_at, now=now)
+    return VerifiedDeletion(**vars(given))
 
 
 def _verify_time(*, nonce: bytes, expires_at: int, now: int) -> None:
@@ -413,6 +488,23 @@ def _creation_approval(given: CreationApproval, rp_id: str, origin: str) -> byte
             _string(given.common_name),
             _string(given.email),
             _part(sha256(given.passkey_public_key).digest()),
+            _string(rp_id),
+            _string(origin),
+            _u64(given.expires_at),
+        )
+    )
+
+
+def _deletion_approval(given: DeletionApproval, rp_id: str, origin: str) -> bytes:
+    return b"".join(
+        (
+            _string(VERSION),
+            _string(DELETION),
+            _part(given.nonce),
+            _string(given.client_id),
+            _string(given.subject),
+            _string(given.credential_id),
+            _string(given.revocation_reason),
             _string(rp_id),
             _string(origin),
             _u64(given.expires_at),

@@ -13,7 +13,7 @@ AUTH: tuple[str, ...] = () if settings.CSC_AUTH else ("auth/login", "auth/revoke
 # The rest of the specifications' methods: known, and not built.
 NOT_BUILT = {
     1: AUTH,
-    2: (*AUTH, "credentials/delete", "signatures/signDoc"),
+    2: (*AUTH, "signatures/signDoc"),
 }
 _BUILT = {
     "info": csc.info,
@@ -27,6 +27,7 @@ _BUILT = {
 }
 _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
+    "credentials/delete": csc.credentials_delete,
     "credentials/prepareCertificate": csc.credentials_prepare_certificate,
     "credentials/authorizeCheck": explicit.credentials_authorize_check,
     "credentials/getChallenge": explicit.credentials_get_challenge,

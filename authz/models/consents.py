@@ -23,6 +23,7 @@ class Consent(models.Model):  # type: ignore[django-manager-missing]  # the prov
         SERVICE = "service", _("access to an account")
         CREDENTIAL = "credential", _("signatures")
         CREDENTIAL_CREATION = "credential-creation", _("a new certificate")
+        CREDENTIAL_DELETION = "credential-deletion", _("the end of a certificate")
 
     class State(models.TextChoices):
         PENDING = "pending", _("waiting")

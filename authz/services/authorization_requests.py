@@ -16,6 +16,7 @@ from django.utils import timezone
 from authz.authorization_details import (
     AuthorizationDetails,
     CredentialAuthorization,
+    CredentialDeletion,
     parse_authorization_details,
     parse_credential_parameters,
 )
@@ -37,6 +38,7 @@ from authz.wire import REQUEST_URI_PREFIX
 
 PUSHED_LIFETIME = timedelta(seconds=90)
 ACCOUNT_SCOPES = frozenset({"openid", "email", "profile", "service"})
+APPROVAL_SCOPES = frozenset({"credential", "credential-creation", "credential-deletion"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CREDENTIAL_PARAMETERS = frozenset(
     {"credentialID", "numSignatures", "hashes", "hash", "hashAlgorithmOID", "description", "signatureQualifier"}
@@ -201,14 +203,14 @@ def _parse_scopes(
         if _CREDENTIAL_PARAMETERS & set(values):
             raise InvalidRequestError("Give authorization_details or the parameters of scope credential, not both.")
         details = parse_authorization_details(values["authorization_details"])
-        implied = "credential" if isinstance(details, CredentialAuthorization) else "credential-creation"
+        implied = _scope_of(details)
         if asked not in ([], [implied]):
             raise InvalidScopeError("The scope does not go with authorization_details.")
         scopes = [implied]
     elif asked == ["credential"]:
         details = parse_credential_parameters(values)
         scopes = asked
-    elif "credential" in asked or "credential-creation" in asked:
+    elif APPROVAL_SCOPES & set(asked):
         raise InvalidScopeError("This scope stands alone and needs its authorization_details or parameters.")
     else:
         scopes = list(dict.fromkeys(asked)) or ["service"]
@@ -219,9 +221,16 @@ def _parse_scopes(
     return tuple(scopes), details
 
 
+def _scope_of(details: AuthorizationDetails) -> str:
+    """What the tokens of these details are of; an approval of any of them stands alone."""
+    if isinstance(details, CredentialAuthorization):
+        return "credential"
+    return "credential-deletion" if isinstance(details, CredentialDeletion) else "credential-creation"
+
+
 def _parse_resources(application: Application, scopes: tuple[str, ...], asked: list[str]) -> tuple[str, ...]:
     """RFC 8707. What approves a signature or a credential is for rssp alone; what names nothing is for all allowed."""
-    if {"credential", "credential-creation"} & set(scopes):
+    if APPROVAL_SCOPES & set(scopes):
         allowed = [settings.RSSP_RESOURCE]
     else:
         allowed = list(application.allowed_resources) if "service" in scopes else []

@@ -16,10 +16,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from authz.approval import NONCE_BYTES, build_creation_approval, build_signing_approval, compute_challenge
+from authz.approval import (
+    NONCE_BYTES,
+    build_creation_approval,
+    build_deletion_approval,
+    build_signing_approval,
+    compute_challenge,
+)
 from authz.authorization_details import (
     AuthorizationDetails,
     CredentialCreation,
+    CredentialDeletion,
     read_authorization_details,
     write_authorization_details,
 )
@@ -58,12 +65,8 @@ def create_browser_binding() -> str:
 
 def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
     """Keeps a request until its user answers."""
-    kind = Consent.Kind.SERVICE
-    if request.details is not None:
-        is_creation = isinstance(request.details, CredentialCreation)
-        kind = Consent.Kind.CREDENTIAL_CREATION if is_creation else Consent.Kind.CREDENTIAL
     return Consent.objects.create(
-        kind=kind,
+        kind=_kind_of(request.details),
         application=request.application,
         browser=checksum(browser),
         expires=timezone.now() + REQUEST_LIFETIME,
@@ -83,6 +86,18 @@ def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
             "client_data": request.client_data,
         },
     )
+
+
+def _kind_of(details: AuthorizationDetails | None) -> Consent.Kind:
+    match details:
+        case None:
+            return Consent.Kind.SERVICE
+        case CredentialCreation():
+            return Consent.Kind.CREDENTIAL_CREATION
+        case CredentialDeletion():
+            return Consent.Kind.CREDENTIAL_DELETION
+        case _:
+            return Consent.Kind.CREDENTIAL
 
 
 def read_pending_consent(*, consent_id: UUID, browser: str | None) -> Consent:
@@ -171,6 +186,10 @@ def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
             email=details.subject.email if details.subject else "",
             passkey_public_key=bytes(passkey.public_key),
             **common,
+        )
+    elif isinstance(details, CredentialDeletion):
+        approval = build_deletion_approval(
+            credential_id=details.credential_id, revocation_reason=details.revocation_reason, **common
         )
     else:
         approval = build_signing_approval(

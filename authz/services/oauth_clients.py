@@ -7,7 +7,7 @@ from authz.errors import InvalidClientError, InvalidRequestError
 from authz.models import Application
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
-FOREIGN_SCOPES = "service credential credential-creation"
+FOREIGN_SCOPES = "service credential credential-creation credential-deletion"
 MIN_SECRET = 32
 
 
@@ -51,7 +51,7 @@ def sync_clients() -> list[Application]:
                 settings.GATEWAY_CLIENT_SECRET,
                 name="Paraph",
                 redirect_uris=settings.APPROVAL_REDIRECT_URI,
-                allowed_scopes="credential credential-creation",
+                allowed_scopes="credential credential-creation credential-deletion",
                 allowed_resources=[settings.RSSP_RESOURCE],
                 resource=settings.GATEWAY_RESOURCE,
                 require_pushed_requests=True,

@@ -5,13 +5,19 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 
 from authz.approval import format_fingerprint
-from authz.authorization_details import CredentialAuthorization, CredentialCreation
+from authz.authorization_details import CredentialAuthorization, CredentialCreation, CredentialDeletion
 from authz.errors import AuthzError, ThrottledError
 from authz.forms import ApprovalForm
 from authz.models import BackchannelRequest, Consent
 from authz.services import consents
 from authz.services.logins import Login
-from authz.views.pages import key_algorithm_name, render_page, visible_text
+from authz.views.pages import key_algorithm_name, render_page, revocation_reason_name, visible_text
+
+_TEMPLATES = {
+    CredentialAuthorization: "authz/approve.html",
+    CredentialCreation: "authz/create_credential.html",
+    CredentialDeletion: "authz/delete_credential.html",
+}
 
 
 def approval_page(
@@ -44,11 +50,12 @@ def approval_page(
             {"label": visible_text(item.label), "fingerprint": format_fingerprint(item.digest)}
             for item in page.details.document_digests
         ]
+    elif isinstance(page.details, CredentialDeletion):
+        context["revocation_reason"] = revocation_reason_name(page.details.revocation_reason)
     else:
         context["policy"] = visible_text(page.details.certificate_policy)
         context["key_algorithm"] = key_algorithm_name(page.details.key_algorithm)
-    template = "authz/create_credential.html" if isinstance(page.details, CredentialCreation) else "authz/approve.html"
     status = HTTPStatus.UNPROCESSABLE_ENTITY if message else HTTPStatus.OK
     if isinstance(error, ThrottledError):
         status = HTTPStatus.TOO_MANY_REQUESTS
-    return render_page(request, template, context, status=status)
+    return render_page(request, _TEMPLATES[type(page.details)], context, status=status)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 _KEY_ALGORITHMS = {
     "rsa-2048": "RSA 2048",
@@ -16,6 +17,15 @@ _KEY_ALGORITHMS = {
     "rsa-4096": "RSA 4096",
     "ec-p256": "ECDSA P-256",
     "ec-p384": "ECDSA P-384",
+}
+
+
+_REVOCATION_REASONS = {
+    "unspecified": gettext_lazy("no reason is told"),
+    "keyCompromise": gettext_lazy("somebody else may have used it"),
+    "affiliationChanged": gettext_lazy("name or affiliation changed"),
+    "superseded": gettext_lazy("replaced by another one"),
+    "cessationOfOperation": gettext_lazy("no longer needed"),
 }
 
 
@@ -63,3 +73,8 @@ def visible_text(text: str) -> str:
 def key_algorithm_name(algorithm: str) -> str:
     """How the kind of key is called on a page."""
     return _KEY_ALGORITHMS.get(algorithm, algorithm)
+
+
+def revocation_reason_name(reason: str) -> str:
+    """How a reason of the API is called on a page; nothing for none."""
+    return str(_REVOCATION_REASONS.get(reason, reason))

@@ -20,6 +20,7 @@ class Activation(models.Model):
     class Kind(models.TextChoices):
         CREDENTIAL = "credential", _("signing, by passkey")
         CREDENTIAL_CREATION = "credential-creation", _("creation of a credential, by passkey")
+        CREDENTIAL_DELETION = "credential-deletion", _("end of a credential, by passkey")
         EXPLICIT = "explicit", _("signing, by factors of this service")
 
     nonce = models.CharField(max_length=64, unique=True)  # hexadecimal

@@ -19,7 +19,12 @@ _REFUSALS = {
     501: "Not implemented",
     503: "Not reachable now; nothing was signed, nothing is spent",
 }
-_SCOPES = {"service": ["service"], "service or credential": ["service"], "creation": ["credential-creation"]}
+_SCOPES = {
+    "service": ["service"],
+    "service or credential": ["service"],
+    "creation": ["credential-creation"],
+    "deletion": ["credential-deletion"],
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def _security_schemes(service: Service) -> dict[str, Any]:
         "service": "Read the descriptions of one's credentials",
         "credential": "Sign what was approved with one credential",
         "credential-creation": "Create one credential",
+        "credential-deletion": "Delete one credential",
     }
     endpoints = f"{service.issuer}/oauth2"
     return {

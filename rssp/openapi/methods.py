@@ -22,9 +22,9 @@ from rssp.openapi.schemas import (
     opened,
     string,
 )
-from rssp.wire import Version
+from rssp.wire import REVOCATION_REASONS, Version
 
-Security = Literal["none", "service", "service or credential", "creation", "basic"]
+Security = Literal["none", "service", "service or credential", "creation", "deletion", "basic"]
 Shape = Callable[[Version], Schema]
 
 
@@ -117,6 +117,12 @@ def _credential_answer(version: Version) -> Schema:
 def _create_request(_version: Version) -> Schema:
     wanted = opened({"certificatePolicy": string(), "keyAlgorithm": string(examples=["rsa-2048", "ec-p256"])})
     return opened({"credentialCreationRequest": wanted}, SHOWN | LANGUAGE | CLIENT_DATA)
+
+
+def _delete_request(_version: Version) -> Schema:
+    reason = string("Only where it is to be revoked.", enum=list(REVOCATION_REASONS))
+    wanted = opened({"credentialID": string()}, {"revoke": boolean("Absent: false."), "revocationReason": reason})
+    return opened({"credentialDeletionRequest": wanted}, CLIENT_DATA)
 
 
 def _create_answer(version: Version) -> Schema:
@@ -267,6 +273,15 @@ METHODS: tuple[Method, ...] = (
         _create_request,
         {201: _create_answer, 202: _create_answer},
         {2: "creation"},
+    ),
+    Method(
+        "credentials/delete",
+        "Ends a credential for good: its key is destroyed",
+        {2: "11.5 of 2.2"},
+        _delete_request,
+        {204: _empty},
+        {2: "deletion"},
+        "The certificate is revoked only where that is asked for.",
     ),
     Method(
         "credentials/prepareCertificate",

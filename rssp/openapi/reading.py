@@ -37,6 +37,7 @@ _AUTHORISATION = {
     ("service",): "Bearer token of scope service",
     ("service", "credential"): "Bearer token of scope service or credential",
     ("credential-creation",): "Bearer token of scope credential-creation",
+    ("credential-deletion",): "Bearer token of scope credential-deletion",
     ("password",): "Basic: user name and password",
 }
 

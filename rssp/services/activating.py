@@ -2,6 +2,7 @@
 
 import hmac
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -10,14 +11,18 @@ from django.db.models import Q
 
 from rssp.activation import (
     CREATION,
+    DELETION,
     LONGEST_SECONDS,
     SIGNING,
     VerifiedActivation,
     VerifiedCreation,
+    VerifiedDeletion,
     parse_creation_approval,
+    parse_deletion_approval,
     parse_signing_approval,
     verify_activation,
     verify_creation,
+    verify_deletion,
 )
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import ActivationRefusedError, ActivationReplayedError, OldEpochError
@@ -41,7 +46,7 @@ def activate_credential(*, token: VerifiedToken, credential: Credential, epoch: 
     return _record_signing(verified, token, credential, epoch)
 
 
-def verify_approved_since(*, verified: VerifiedActivation, epoch: Epoch) -> None:
+def verify_approved_since(*, verified: VerifiedActivation | VerifiedDeletion, epoch: Epoch) -> None:
     """Raises `OldEpochError` for an approval of before a restore: it may have been used since the backup, and the
     ledger would not know. The first minute's approvals go with them, because clocks differ."""
     if verified.expires_at <= epoch.begun + LONGEST_SECONDS:
@@ -88,12 +93,49 @@ def verify_creation_token(*, token: VerifiedToken) -> VerifiedCreation:
     )
 
 
+def verify_deletion_token(
+    *, token: VerifiedToken, credential_id: str, passkeys: Mapping[bytes, bytes]
+) -> VerifiedDeletion:
+    """``passkeys`` are those bound to what is to be ended: identifiers and our own copies of their COSE keys.
+
+    Raises `ActivationRefusedError` or `ActivationExpiredError`; records nothing.
+    """
+    given = parse_deletion_approval(
+        client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
+    )
+    public_key = passkeys.get(given.passkey_id)
+    if public_key is None:
+        raise ActivationRefusedError("the passkey is not bound to this credential")
+    return verify_deletion(
+        given=given,
+        expected_credential_id=credential_id,
+        expected_subject=token.subject,
+        expected_passkey_id=given.passkey_id,
+        expected_public_key=public_key,
+        expected_rp_id=settings.APPROVAL_RP_ID,
+        expected_origin=settings.APPROVAL_ORIGIN,
+        now=int(time.time()),
+    )
+
+
 def record_creation(*, verified: VerifiedCreation, token: VerifiedToken, epoch: Epoch) -> Activation:
     """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
-    row = _new_activation(CREATION, verified, token, epoch)
+    with transaction.atomic(using=router.db_for_write(Activation), durable=True):
+        return _record_once(CREATION, verified, token, epoch)
+
+
+def record_deletion(*, verified: VerifiedDeletion, token: VerifiedToken, epoch: Epoch) -> Activation:
+    """The same in the caller's transaction, which ends the credential."""
+    return _record_once(DELETION, verified, token, epoch)
+
+
+def _record_once(
+    kind: str, verified: VerifiedCreation | VerifiedDeletion, token: VerifiedToken, epoch: Epoch
+) -> Activation:
+    row = _new_activation(kind, verified, token, epoch)
     authenticate_activation(row, [])
     try:
-        with transaction.atomic(using=router.db_for_write(Activation), durable=True):
+        with transaction.atomic(using=router.db_for_write(Activation)):
             row.save(force_insert=True)
     except IntegrityError:
         if not _is_known(row):
@@ -157,7 +199,10 @@ def _take_one_time(row: Activation) -> None:
 
 
 def _new_activation(
-    kind: str, verified: VerifiedActivation | VerifiedCreation, token: VerifiedToken, epoch: Epoch
+    kind: str,
+    verified: VerifiedActivation | VerifiedCreation | VerifiedDeletion,
+    token: VerifiedToken,
+    epoch: Epoch,
 ) -> Activation:
     return Activation(
         nonce=verified.nonce.hex(),

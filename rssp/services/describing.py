@@ -16,6 +16,7 @@ METHODS: dict[Version, tuple[str, ...]] = {
     2: (
         *_BOTH,
         "credentials/create",
+        "credentials/delete",
         "credentials/prepareCertificate",
         "credentials/authorizeCheck",
         "credentials/getChallenge",

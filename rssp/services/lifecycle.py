@@ -1,4 +1,4 @@
-"""The end of a credential, by operators: its certificate revoked, its key destroyed, for good.
+"""The end of a credential, by operators or by its owner: its key destroyed, for good, and its certificate revoked.
 
 Where ``FOUR_EYES`` holds ``lifecycle``, one operator proposes and another one confirms. What is recorded comes before
 what cannot be undone: the credential is ended and its certificate revoked in one transaction, then the key goes; if the
@@ -17,7 +17,7 @@ from rssp.services.auditing import record_events
 from rssp.services.keys import destroy_key
 from rssp.services.macs import authenticate_binding
 from rssp.services.operating import Operator, operator_event
-from rssp.services.revoking import revoke_certificate
+from rssp.services.revoking import revoke_certificate, withdraw_approvals
 
 log = logging.getLogger(__name__)
 
@@ -83,17 +83,38 @@ def _lock(credential: Credential, operator: Operator) -> Credential:
     return held
 
 
+def end_own_credential(*, credential: Credential, revocation_reason: str) -> None:
+    """The end that its owner approved, in the caller's transaction, which records the approval. ``revocation_reason``
+    is one of `Certificate.Reason`; without one the certificate stays good for what was signed with it.
+
+    Raises `CredentialEndedError`. The key goes with `destroy_keys_of_ended`, once the transaction is over.
+    """
+    held = Credential.objects.select_for_update(of=("self",)).select_related("certificate").get(pk=credential.pk)
+    if held.status == Credential.Status.ENDED:
+        raise CredentialEndedError("the credential is ended already")
+    CredentialEnd.objects.filter(credential=held, confirmed=None, withdrawn=None).update(withdrawn=timezone.now())
+    _close(held)
+    if revocation_reason:
+        revoke_certificate(certificate=held.certificate, reason=revocation_reason)
+    else:
+        withdraw_approvals(certificate=held.certificate)
+
+
 def _end(held: Credential, end: CredentialEnd, reason: str, operator: Operator) -> None:
+    CredentialEnd.objects.filter(pk=end.pk).update(confirmed_by=operator.name[:255], confirmed=timezone.now())
+    _close(held)
+    revoke_certificate(certificate=held.certificate, reason=end.code)
+    record_events([_event(held, f"ended ({end.code}): {reason}", operator)])
+    end.refresh_from_db()
+
+
+def _close(held: Credential) -> None:
     now = timezone.now()
-    CredentialEnd.objects.filter(pk=end.pk).update(confirmed_by=operator.name[:255], confirmed=now)
     Credential.objects.filter(pk=held.pk).update(status=Credential.Status.ENDED)
     for binding in PasskeyBinding.objects.filter(credential=held, unbound=None).select_related("credential"):
         binding.unbound = now
         authenticate_binding(binding)
         binding.save(update_fields=["unbound", "mac"])
-    revoke_certificate(certificate=held.certificate, reason=end.code)
-    record_events([_event(held, f"ended ({end.code}): {reason}", operator)])
-    end.refresh_from_db()
 
 
 def _destroy(credential: Credential) -> bool:

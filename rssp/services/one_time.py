@@ -226,14 +226,20 @@ def end_standing(*, request: CertificateRequest, text: str, operator: Operator) 
     if operator.subject and operator.subject == request.subject:
         raise OwnRequestError("nobody ends their own credential as an operator")
     with transaction.atomic(using=router.db_for_write(CertificateRequest)):
-        rows = CertificateRequest.objects.filter(pk=request.pk, state=State.STANDING)
-        if not rows.update(state=State.ENDED, closed=timezone.now(), reason=reason[:255]):
-            raise RequestClosedError("it does not stand")
+        withdraw_standing(request=request, reason=reason, origin=Origin(operator.request_id, operator.address))
         record_events([operator_event(request.credential_id, f"short-lived credential ended: {reason}", operator)])
-        open_ = OneTimeCredential.objects.filter(request=request, closed=None).exclude(credential=None)
-        for row in open_.select_related("credential"):
-            _close(row, End.WITHDRAWN, Origin(operator.request_id, operator.address))
     destroy_keys_of_ended()
+
+
+def withdraw_standing(*, request: CertificateRequest, reason: str, origin: Origin) -> None:
+    """The same in the caller's transaction, which audits it; `destroy_keys_of_ended` is for afterwards. Raises
+    `RequestClosedError`."""
+    rows = CertificateRequest.objects.filter(pk=request.pk, state=State.STANDING)
+    if not rows.update(state=State.ENDED, closed=timezone.now(), reason=reason[:255]):
+        raise RequestClosedError("it does not stand")
+    open_ = OneTimeCredential.objects.filter(request=request, closed=None).exclude(credential=None)
+    for row in open_.select_related("credential"):
+        _close(row, End.WITHDRAWN, origin)
 
 
 def _close(row: OneTimeCredential, end: OneTimeCredential.End, origin: Origin) -> bool:

@@ -71,7 +71,7 @@ def _change(certificate: Certificate, before: Certificate.Status, **values: Any)
         if not rows.update(status_version=F("status_version") + 1, **values):
             return False
         _mark_scope(certificate)
-        _withdraw_approvals(certificate)
+        withdraw_approvals(certificate=certificate)
     certificate.refresh_from_db()
     return True
 
@@ -84,7 +84,7 @@ def _mark_scope(certificate: Certificate) -> None:
     RevocationScope.objects.filter(pk=scope.pk).update(changes=F("changes") + 1)
 
 
-def _withdraw_approvals(certificate: Certificate) -> None:
+def withdraw_approvals(*, certificate: Certificate) -> None:
     """What was approved and not signed yet. A call that reserved and has not recorded its intent loses its rows: the
     HSM has not been asked, and will not be."""
     waiting = ActivatedDigest.objects.filter(

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
 from rssp.models import CertificateRequest, Credential
 from rssp.services.asynchronous import accept_call, poll_call
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
+from rssp.services.deleting import delete_credential
 from rssp.services.describing import describe_service
 from rssp.services.extending import extend_transaction
 from rssp.services.objects import describe_auth
@@ -17,6 +18,7 @@ from rssp.services.request_status import describe_request, describe_standing, fi
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
     CREATION,
+    DELETION,
     SERVICE,
     SERVICE_OR_CREDENTIAL,
     VerifiedToken,
@@ -28,6 +30,7 @@ from rssp.wire import (
     Members,
     Version,
     parse_create_request,
+    parse_delete_request,
     parse_extend_request,
     parse_info_request,
     parse_list_request,
@@ -150,3 +153,11 @@ def credentials_create(
         return JsonResponse(answer | write_request(describe_request(request=made), version), status=202)
     described = describe_credential(credential=made.made)
     return JsonResponse(answer | write_credential(described, wanted.members, version), status=201)
+
+
+@endpoint({2: DELETION})
+def credentials_delete(
+    request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    delete_credential(token=token, request=parse_delete_request(body), origin=origin_of(request))
+    return HttpResponse(status=204)

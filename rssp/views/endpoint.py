@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 SERVICE = frozenset({"service"})
 SERVICE_OR_CREDENTIAL = frozenset({"service", "credential"})
 CREATION = frozenset({"credential-creation"})
+DELETION = frozenset({"credential-deletion"})
 
 View = Callable[..., HttpResponseBase]
 
@@ -112,6 +113,7 @@ def origin_of(request: HttpRequest) -> Origin:
 
 __all__ = [
     "CREATION",
+    "DELETION",
     "SERVICE",
     "SERVICE_OR_CREDENTIAL",
     "VerifiedToken",

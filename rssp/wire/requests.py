@@ -33,6 +33,8 @@ from rssp.wire.members import (
 PAGE_SIZE = 100
 LONGEST_USER_ID = 255
 _LONGEST_VALIDITY = 10**12  # milliseconds; a service's own bound is far below
+# Why a certificate is revoked, as far as its own subject can say (RFC 5280, 5.3.1).
+REVOCATION_REASONS = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
 _NONCE = re.compile(r"[0-9A-Fa-f]{1,128}")
 
 
@@ -113,6 +115,14 @@ class CreateRequest:
     members: Members
 
 
+@dataclass(frozen=True)
+class DeleteRequest:
+    """``credentials/delete``. ``revocation_reason`` is empty where the certificate is not to be revoked."""
+
+    credential_id: str
+    revocation_reason: str
+
+
 def parse_list_request(body: dict[str, Any], version: Version, *, is_user_known: bool) -> ListRequest:
     """A token that names its user leaves no room for ``userID``; any other one needs it."""
     user_id = _parse_user_id(body, is_user_known=is_user_known)
@@ -164,6 +174,19 @@ def parse_create_request(body: dict[str, Any]) -> CreateRequest:
     policy, algorithm = parse_string(wanted, "certificatePolicy"), parse_string(wanted, "keyAlgorithm")
     refuse_odd_client_data(body)
     return CreateRequest(policy, algorithm, parse_members(body))
+
+
+def parse_delete_request(body: dict[str, Any]) -> DeleteRequest:
+    """docs/protocols.md, section 7."""
+    wanted = body.get("credentialDeletionRequest")
+    if not isinstance(wanted, dict):
+        raise MissingParameterError("credentialDeletionRequest", kind="object")
+    credential_id = parse_string(wanted, "credentialID")
+    is_revoked, reason = parse_boolean(wanted, "revoke"), wanted.get("revocationReason")
+    if reason is not None and (not is_revoked or reason not in REVOCATION_REASONS):
+        raise InvalidParameterError("revocationReason")
+    refuse_odd_client_data(body)
+    return DeleteRequest(credential_id, (reason or REVOCATION_REASONS[0]) if is_revoked else "")
 
 
 def parse_extend_request(body: dict[str, Any], version: Version) -> ExtendRequest:

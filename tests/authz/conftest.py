@@ -85,6 +85,7 @@ def signing_details(*labels: str, **members: Any) -> list[dict[str, Any]]:
     ]
 
 
+DELETION = [{"type": "credential-deletion", "credentialID": "credential-1", "revoke": False}]
 CREATION = [{"type": "credential-creation", "certificatePolicy": "demonstration", "keyAlgorithm": "ec-p256"}]
 
 

@@ -15,7 +15,7 @@ from authz.authorization_details import (
     write_authorization_details,
 )
 from authz.errors import InvalidAuthorizationDetailsError
-from tests.authz.conftest import CREATION, SHA256_OID, digest, signing_details
+from tests.authz.conftest import CREATION, DELETION, SHA256_OID, digest, signing_details
 from tests.support.authenticator import b64
 
 SHA512_OID = "2.16.840.1.101.3.4.2.3"
@@ -128,6 +128,12 @@ def change_digest(**members: Any) -> Callable[[], Any]:
         lambda: [CREATION[0] | {"certificatePolicy": ""}],
         lambda: [CREATION[0] | {"subject": {"commonName": "Mallory", "email": "m@example.org"}}],
         lambda: [CREATION[0] | {"extra": 1}],
+        lambda: [DELETION[0] | {"extra": 1}],
+        lambda: [DELETION[0] | {"credentialID": ""}],
+        lambda: [DELETION[0] | {"revoke": "yes"}],
+        lambda: [DELETION[0] | {"revocationReason": "superseded"}],
+        lambda: [DELETION[0] | {"revoke": True, "revocationReason": "cACompromise"}],
+        lambda: [DELETION[0] | {"revoke": True, "revocationReason": ["superseded"]}],
     ],
 )
 def test_details_that_are_not_of_the_form_are_refused(make: Callable[[], Any]) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+import pytest
 from django.conf import settings
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from authz.approval import build_creation_approval, build_signing_approval
+from authz.approval import build_creation_approval, build_deletion_approval, build_signing_approval
 from authz.models import Consent, User
 from tests.authz.conftest import (
     CREATION,
+    DELETION,
     GATEWAY,
     PASSWORD,
     RSSP,
@@ -148,6 +150,40 @@ def test_creating_a_credential_is_approved_with_the_passkey_that_it_is_bound_to(
         )
     ).digest()
     assert json.loads(unb64(approval["assertion"]["client_data_json"]))["challenge"] == b64(challenge)
+
+
+@pytest.mark.parametrize("reason", ["", "keyCompromise"])
+def test_ending_a_credential_is_approved_by_passkey(alice: Person, flow: Flow, server: Server, reason: str) -> None:
+    alice.log_in()
+    wanted = [DELETION[0] | ({"revoke": True, "revocationReason": reason} if reason else {})]
+    token = flow.token(alice, wanted)
+    assert (token["scope"], token["authorization_details"]) == ("credential-deletion", wanted)
+    assert "refresh_token" not in token
+    told = server.introspect(token["access_token"])
+    approval = told["paraph_approval"]
+    assert (approval["kind"], set(approval["passkey"])) == ("credential-deletion", {"id"})
+    challenge = sha256(
+        build_deletion_approval(
+            nonce=unb64(approval["nonce"]),
+            client_id=told["client_id"],
+            sub=told["sub"],
+            credential_id="credential-1",
+            revocation_reason=reason,
+            rp_id=approval["rp_id"],
+            origin=approval["origin"],
+            expires_at=approval["expires_at"],
+        )
+    ).digest()
+    assert json.loads(unb64(approval["assertion"]["client_data_json"]))["challenge"] == b64(challenge)
+
+
+def test_the_page_says_whether_the_certificate_is_revoked(alice: Person, flow: Flow) -> None:
+    alice.log_in()
+    page = alice.browser.get(flow.open(alice, Pkce(), DELETION)).content.decode()
+    assert "What you signed with it stays valid." in page
+    revoked = [DELETION[0] | {"revoke": True, "revocationReason": "superseded"}]
+    page = alice.browser.get(flow.open(alice, Pkce(), revoked)).content.decode()
+    assert "Yes: replaced by another one" in page
 
 
 def test_the_consent_page_names_every_document_with_its_fingerprint(alice: Person, flow: Flow) -> None:

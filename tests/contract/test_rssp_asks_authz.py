@@ -11,14 +11,17 @@ from authz.models import BackchannelRequest
 from authz.services.backchannel import MOST_WAITING
 from rssp.activation import (
     parse_creation_approval,
+    parse_deletion_approval,
     parse_signing_approval,
     verify_activation,
     verify_creation,
+    verify_deletion,
 )
 from rssp.clients import backchannel, introspection
 from rssp.errors import ActivationRefusedError, ApprovalDeniedError, InvalidTokenError, TooManyChallengesError
 from tests.authz.conftest import (
     CREATION,
+    DELETION,
     Flow,
     Person,
     alice,
@@ -81,6 +84,21 @@ def test_what_the_consent_page_had_approved_creates(alice: Person, flow: Flow) -
     token.details[0]["subject"]["commonName"] = "Mallory"
     with pytest.raises(ActivationRefusedError):
         verify_creation(given=parse_creation_approval(**given(token)), **here())
+
+
+def test_what_the_consent_page_had_approved_ends(alice: Person, flow: Flow) -> None:
+    alice.log_in()
+    token = introspection.verify_token(flow.token(alice, DELETION)["access_token"])
+    expected = here() | {
+        "expected_credential_id": "credential-1",
+        "expected_subject": str(alice.user.sub),
+        "expected_passkey_id": alice.key.credential_id,
+        "expected_public_key": alice.key.public_key,
+    }
+    assert verify_deletion(given=parse_deletion_approval(**given(token)), **expected).revocation_reason == ""
+    token.details[0] |= {"revoke": True, "revocationReason": "superseded"}
+    with pytest.raises(ActivationRefusedError):
+        verify_deletion(given=parse_deletion_approval(**given(token)), **expected)
 
 
 def test_a_token_that_nobody_issued_is_refused(alice: Person) -> None:

@@ -143,6 +143,30 @@ def approve_creation(remote: Remote, key: Authenticator, subject: str, key_algor
     )
 
 
+def approve_deletion(remote: Remote, key: Authenticator, subject: str, credential_id: str, **changes: Any) -> str:
+    """A token of scope ``credential-deletion``."""
+    given = activation.DeletionApproval(
+        nonce=uuid.uuid4().bytes * 2,
+        client_id=settings.GATEWAY_CLIENT_ID,
+        subject=subject,
+        credential_id=credential_id,
+        revocation_reason="",
+        expires_at=int(time.time()) + 600,
+        passkey_id=key.credential_id,
+        assertion=activation.Assertion(b"", b"", b""),
+    )
+    given = replace(given, **changes)
+    given = sign(key, given, rp_id=settings.APPROVAL_RP_ID, origin=settings.APPROVAL_ORIGIN)
+    reason = given.revocation_reason
+    detail: dict[str, Any] = {"type": activation.DELETION, "credentialID": credential_id, "revoke": reason != ""}
+    return remote.grant(
+        subject,
+        activation.DELETION,
+        authorization_details=[detail | ({"revocationReason": reason} if reason else {})],
+        paraph_approval=evidence(given, activation.DELETION),
+    )
+
+
 def approve_signing(
     remote: Remote,
     key: Authenticator,

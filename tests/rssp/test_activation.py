@@ -85,7 +85,11 @@ def signing_approval(key: Authenticator, **changes: Any) -> SigningApproval:
 
 def sign(key: Authenticator, given: Any, *, rp_id: str = RP_ID, origin: str = ORIGIN, **how: Any) -> Any:
     """The approval with the passkey's assertion over it."""
-    build = activation._signing_approval if isinstance(given, SigningApproval) else activation._creation_approval
+    build = {
+        activation.SigningApproval: activation._signing_approval,
+        activation.CreationApproval: activation._creation_approval,
+        activation.DeletionApproval: activation._deletion_approval,
+    }[type(given)]
     assertion = key.sign(activation.sha256(build(given, rp_id, origin)).digest(), **how)
     values = (assertion.authenticator_data, assertion.client_data_json, assertion.signature)
     return replace(given, assertion=Assertion(*values))

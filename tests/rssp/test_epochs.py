@@ -15,12 +15,13 @@ from rssp.errors import HsmUnavailableError
 from rssp.hsm import epochs
 from rssp.hsm.interface import Epoch
 from rssp.hsm.pkcs11 import Pkcs11Hsm
-from rssp.models import ActivatedDigest, Activation, AuditEvent, RestoreEpoch
+from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential, RestoreEpoch
 from rssp.services.audit_verification import verify_audit
 from rssp.services.epochs import begin_epoch
 from rssp.services.hsm import get_hsm
 from tests.rssp.conftest import ALIAS, Asked, Signer, digest
 from tests.rssp.test_authorising import allow
+from tests.rssp.test_deleting import approve, delete
 from tests.rssp.test_extending import ask
 from tests.rssp.test_tampering import write
 from tests.support.softhsm import Token
@@ -98,6 +99,15 @@ def test_a_sad_of_before_is_dead_and_is_not_extended(alice: Signer, asked: Asked
     refused(ask(alice, sad), asked, before=1)
     fresh = allow(alice, ANNEX)
     assert alice.sign(alice.log_in(), ANNEX, SAD=fresh).status_code == 200
+
+
+def test_an_approved_end_of_before_ends_nothing(alice: Signer) -> None:
+    approval = approve(alice)
+    begin_epoch()
+    answer = delete(approval, alice.credential.credential_id)
+    assert (answer.status_code, answer.json()["error_description"]) == (400, INVALID)
+    alice.credential.refresh_from_db()
+    assert alice.credential.status == Credential.Status.ENABLED
 
 
 def test_an_epoch_written_by_hand_is_found_out(alice: Signer, asked: Asked) -> None:
