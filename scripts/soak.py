@@ -1,9 +1,9 @@
-"""``make soak``: the long form of the tests that race, kill and fuzz, and docs/soak.md with what came of them.
+"""``make soak``: the long form of the tests that race, kill, fuzz and sign, and docs/soak.md with what came of them.
 
-``SOAK_PARTS`` (races kills fuzzing) says which, in that order; of the others the report keeps what it has.
+``SOAK_PARTS`` (races kills fuzzing collection) says which, in that order; of the others the report keeps what it has.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
-``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``FUZZ_CASES`` (5000) how many requests are made up.
-Further arguments go to pytest.
+``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``FUZZ_CASES`` (5000) how many requests are made
+up; ``COLLECTION`` (all) which real PDFs are signed. Further arguments go to pytest.
 """
 
 import datetime as dt
@@ -22,6 +22,7 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "races": (["tests/flows/test_parallel.py", "-k", "postgresql"], {"SOAK_ROUNDS": "20"}),
     "kills": (["tests/flows/test_kill_rounds.py"], {"SOAK_KILLS": "300", "SOAK_MINUTES": "60", "SOAK_SEED": "1"}),
     "fuzzing": (["tests/rssp/test_openapi.py"], {"FUZZ_CASES": "5000"}),
+    "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
 }
 _INTRODUCTION = """# What the long tests found
 
