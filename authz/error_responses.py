@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.InvalidRequestError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request"),
     errors.InvalidScopeError: (HTTPStatus.BAD_REQUEST, "invalid_scope"),
     errors.InvalidTargetError: (HTTPStatus.BAD_REQUEST, "invalid_target"),
     errors.InvalidAuthorizationDetailsError: (HTTPStatus.BAD_REQUEST, "invalid_authorization_details"),

@@ -9,6 +9,10 @@ class InvalidRequestError(AuthzError):
     """The client sent something that can never work; it has to be changed."""
 
 
+class TooLargeError(AuthzError):
+    """The body is longer than anything that could be meant."""
+
+
 class InvalidScopeError(AuthzError):
     """The client asked for a scope that it may not have, or for scopes that do not go together."""
 

@@ -12,11 +12,10 @@ from oauthlib.oauth2.rfc6749 import errors
 from authz.authorization_details import parse_authorization_details, write_authorization_details
 from authz.errors import InvalidAuthorizationDetailsError, InvalidGrantError, InvalidTargetError
 from authz.models import Application, Face, Grant, IDToken
+from authz.models.faces import FACE
 from authz.services import grants, tokens
 from authz.services.secrets import checksum, is_client_secret
 
-# Where the view says which face was asked; no header of a client gets this name.
-FACE = "paraph.face"
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 

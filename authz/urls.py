@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from authz.views import account, address, approvals, authorize, clients, consent, csc, discovery, login, signup
+from authz.views import (
+    account,
+    address,
+    approvals,
+    authorize,
+    clients,
+    consent,
+    csc,
+    csc_oauth,
+    discovery,
+    login,
+    signup,
+)
 
 app_name = "authz"
 
@@ -43,12 +55,26 @@ urlpatterns = [
     path(".well-known/oauth-authorization-server/authz", discovery.authorization_server, name="metadata"),
     path("authz/.well-known/openid-configuration", discovery.openid_configuration, name="openid_configuration"),
     path("authz/oauth2/", include(_oauth)),
+    *(
+        path(f"authz/csc/v{version}/authorize", csc_oauth.authorize, {"version": version}, name=f"authorize_v{version}")
+        for version in (1, 2)
+    ),
     path("authz/", include(_pages)),
 ]
 
 # Below the CSC API's base, not below ours: the composition mounts them (or a proxy, where the roles are apart).
+_csc_methods = {
+    "auth/login": csc.login,
+    "auth/revoke": csc.revoke,
+    "oauth2/authorize": csc_oauth.forward,
+    "oauth2/pushed_authorize": csc_oauth.pushed_authorize,
+    "oauth2/token": csc_oauth.token,
+    "oauth2/revoke": csc_oauth.revoke,
+}
 csc_urlpatterns = [
-    path(f"csc/v{version}/auth/{method}", view, {"version": version}, name=f"csc_v{version}_{method}")
+    path(f"csc/v{version}/{method}", view, {"version": version}, name=f"csc_v{version}_{method.replace('/', '_')}")
     for version in (1, 2)
-    for method, view in (("login", csc.login), ("revoke", csc.revoke))
+    for method, view in _csc_methods.items()
+    # Version 1 knows no pushed requests.
+    if (version, method) != (1, "oauth2/pushed_authorize")
 ]

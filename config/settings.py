@@ -231,7 +231,8 @@ RSSP_CLIENT_ID = "paraph-rssp"
 # auth/login of the CSC API: a service token for a password alone, issued to a client that nobody else can be.
 CSC_LOGIN = env_bool("CSC_LOGIN", default=DEVELOPMENT)
 CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
-# Whether what is asked of {CSC_BASE_URL}/v1/auth/ and /v2/auth/ reaches authz: by itself, or by the proxy in front.
+# Whether what is asked of auth/ and oauth2/ below {CSC_BASE_URL}/v1/ and /v2/ reaches authz: by itself, or by the proxy
+# in front.
 CSC_AUTH = env_bool("CSC_AUTH", default={"authz", "rssp"} <= set(ROLES))
 # The admin of a process that does not serve authz logs its operators in at the issuer.
 OPERATORS_CLIENT_ID = "paraph-operators"

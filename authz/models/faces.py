@@ -10,3 +10,7 @@ class Face(models.TextChoices):
     OAUTH = "oauth", _("OAuth 2")
     CSC_V1 = "csc-v1", _("CSC API, version 1")
     CSC_V2 = "csc-v2", _("CSC API, version 2")
+
+
+# Where a view notes in ``request.META`` which face was asked: no header of a client gets this name.
+FACE = "paraph.face"

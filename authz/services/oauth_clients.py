@@ -32,6 +32,19 @@ def _follow(client_id: str, secret: str | None, **fields: object) -> Application
     return application
 
 
+def follow_csc_login() -> Application:
+    """The client of tokens that a password alone gave (`services.csc_logins`)."""
+    return _follow(
+        settings.CSC_LOGIN_CLIENT_ID,
+        None,
+        name="An application with your password",
+        redirect_uris="",
+        authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+        allowed_scopes="service",
+        allowed_resources=[settings.RSSP_RESOURCE],
+    )
+
+
 def sync_clients() -> list[Application]:
     """Makes this installation's clients what the settings say (docs/protocols.md, section 2); safe at every start."""
     with transaction.atomic():
@@ -66,15 +79,7 @@ def sync_clients() -> list[Application]:
                 resource=settings.RSSP_RESOURCE,
                 may_ask_out_of_band=True,
             ),
-            _follow(
-                settings.CSC_LOGIN_CLIENT_ID,
-                None,
-                name="An application with your password",
-                redirect_uris="",
-                authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
-                allowed_scopes="service",
-                allowed_resources=[settings.RSSP_RESOURCE],
-            ),
+            follow_csc_login(),
         ]
         if settings.OPERATORS_REDIRECT_URIS:
             clients.append(

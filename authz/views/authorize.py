@@ -13,7 +13,8 @@ from authz.errors import (
     RequestGoneError,
     UntrustedRequestError,
 )
-from authz.models import Consent
+from authz.models import Consent, Face
+from authz.models.faces import FACE
 from authz.services import consents
 from authz.services.authorization_requests import AuthorizationRequest, RefusedRequestError, take_request
 from authz.services.grants import write_redirect
@@ -35,7 +36,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.1. After this redirect no digest, label or token stands in any URL."""
     pairs = [(name, str(value)) for name, values in request.GET.lists() for value in values]
     try:
-        asked = take_request(parameters=pairs)
+        asked = take_request(parameters=pairs, face=request.META.get(FACE, Face.OAUTH))
     except RefusedRequestError as refused:
         return refuse(refused.error, redirect_uri=refused.redirect_uri, state=refused.state)
     except (UntrustedRequestError, RequestGoneError) as error:

@@ -21,7 +21,8 @@ from authz.errors import (
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
-from authz.models import Application
+from authz.models import Application, Face
+from authz.models.faces import FACE
 from authz.services import backchannel, mails, oauth_clients, tokens
 from authz.services.authorization_requests import push_request
 from authz.wire import CIBA, CLIENT_CREDENTIALS
@@ -31,17 +32,18 @@ def _form(request: HttpRequest) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in request.POST.lists() for value in values]
 
 
-def _refuse_malformed(request: HttpRequest) -> None:
+def refuse_malformed(request: HttpRequest) -> None:
+    """Raises `InvalidRequestError` or `InvalidClientError` for what no client sends."""
     for name, values in request.POST.lists():
         if len(values) > 1 and name != "resource":
             raise InvalidRequestError("A parameter stands twice.")
         if any("\0" in str(text) for text in (name, *values)):
             raise InvalidRequestError("A parameter is malformed.")
-    if "\0" in "".join(_basic_credentials(request)):
+    if "\0" in "".join(basic_credentials(request)):
         raise InvalidClientError("Client authentication failed.")
 
 
-def _basic_credentials(request: HttpRequest) -> tuple[str, ...]:
+def basic_credentials(request: HttpRequest) -> tuple[str, ...]:
     """Client identifier and secret of the header (RFC 6749, section 2.3.1), or nothing where it has none."""
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     try:
@@ -52,11 +54,11 @@ def _basic_credentials(request: HttpRequest) -> tuple[str, ...]:
     return (unquote_plus(client_id), unquote_plus(secret)) if colon else ()
 
 
-def _authenticate(request: HttpRequest) -> Application:
+def authenticate(request: HttpRequest) -> Application:
     """Basic or body (RFC 6749, section 2.3.1), one of them; a public client names itself in the body."""
     named, secret = request.POST.get("client_id"), request.POST.get("client_secret")
     if "Authorization" in request.headers:
-        credentials = _basic_credentials(request)
+        credentials = basic_credentials(request)
         if not credentials or secret is not None:
             raise InvalidClientError("Client authentication failed.")
         application = oauth_clients.authenticate_client(client_id=credentials[0], client_secret=credentials[1])
@@ -74,7 +76,7 @@ def token(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.2. The provider serves codes and refresh tokens, and knows more than this server serves."""
     grant_type = request.POST.get("grant_type")
     try:
-        _refuse_malformed(request)
+        refuse_malformed(request)
         if grant_type == CLIENT_CREDENTIALS:
             return JsonResponse(_client_token(request))
         if grant_type == CIBA:
@@ -90,7 +92,7 @@ def token(request: HttpRequest) -> HttpResponse:
 def _client_token(request: HttpRequest) -> dict[str, Any]:
     """RFC 6749, section 4.4."""
     return tokens.issue_client_token(
-        application=_authenticate(request),
+        application=authenticate(request),
         scope=request.POST.get("scope", ""),
         resources=[str(value) for value in request.POST.getlist("resource")],
     )
@@ -98,7 +100,7 @@ def _client_token(request: HttpRequest) -> dict[str, Any]:
 
 def _out_of_band_token(request: HttpRequest) -> dict[str, Any]:
     """CIBA Core, section 10.1."""
-    application = _authenticate(request)
+    application = authenticate(request)
     if not application.may_ask_out_of_band:
         raise UnauthorizedClientError("This client may not ask users out of band.")
     if "auth_req_id" not in request.POST:
@@ -112,8 +114,8 @@ def _out_of_band_token(request: HttpRequest) -> dict[str, Any]:
 def bc_authorize(request: HttpRequest) -> HttpResponse:
     """CIBA Core, section 7; poll mode, the user named by ``login_hint``."""
     try:
-        _refuse_malformed(request)
-        application = _authenticate(request)
+        refuse_malformed(request)
+        application = authenticate(request)
         if {"login_hint_token", "id_token_hint", "request", "user_code"} & set(request.POST):
             raise InvalidRequestError("Only login_hint names the user here.")
         opened = backchannel.open_request(
@@ -136,7 +138,7 @@ def bc_authorize(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest) -> HttpResponse:
     """RFC 7009: 200 whether or not there was such a token."""
     try:
-        _refuse_malformed(request)
+        refuse_malformed(request)
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_revocation_response(request)
@@ -155,9 +157,11 @@ def _relay(headers: dict[str, str], body: str | None, status: int) -> HttpRespon
 def pushed_authorize(request: HttpRequest) -> HttpResponse:
     """RFC 9126, section 2."""
     try:
-        _refuse_malformed(request)
-        application = _authenticate(request)
-        request_uri, expires_in = push_request(application=application, parameters=_form(request))
+        refuse_malformed(request)
+        application = authenticate(request)
+        request_uri, expires_in = push_request(
+            application=application, parameters=_form(request), face=request.META.get(FACE, Face.OAUTH)
+        )
     except AuthzError as error:
         return json_error(request, error)
     return JsonResponse({"request_uri": request_uri, "expires_in": expires_in}, status=201)
@@ -168,8 +172,8 @@ def pushed_authorize(request: HttpRequest) -> HttpResponse:
 def introspect(request: HttpRequest) -> HttpResponse:
     """RFC 7662; confidential clients only."""
     try:
-        _refuse_malformed(request)
-        caller = _authenticate(request)
+        refuse_malformed(request)
+        caller = authenticate(request)
         if caller.client_type != Application.CLIENT_CONFIDENTIAL:
             raise InvalidClientError("Client authentication failed.")
         if "token" not in request.POST:

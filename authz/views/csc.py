@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from authz.decorators import client_endpoint
 from authz.error_responses import json_error
-from authz.errors import AuthzError, InvalidRequestError, InvalidTokenError
+from authz.errors import AuthzError, InvalidRequestError, InvalidTokenError, TooLargeError
 from authz.services import csc_logins
 from authz.views.browser import client_address
 from authz.wire import (
@@ -31,7 +32,7 @@ INVALID_TOKEN = "The token provided is not a valid OAuth access or refresh token
 View = Callable[[HttpRequest, int], HttpResponse]
 
 
-def _method(view: View) -> View:
+def csc_method(view: View) -> View:
     """POST alone, errors as the API has them, nothing cached."""
 
     @client_endpoint
@@ -43,6 +44,8 @@ def _method(view: View) -> View:
             return response
         try:
             return view(request, version)
+        except RequestDataTooBig:
+            return json_error(request, TooLargeError("The body is too long."))
         except AuthzError as error:
             return json_error(request, error)
 
@@ -59,15 +62,15 @@ def _read_object(request: HttpRequest) -> dict[str, Any]:
     if request.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
         raise InvalidRequestError(MALFORMED)
     announced = request.headers.get("Content-Length") or "0"
-    if not (announced.isascii() and announced.isdigit() and int(announced[:12]) <= LONGEST_BODY):
+    if not (announced.isascii() and announced.isdigit()):
         raise InvalidRequestError(MALFORMED)
-    raw = request.read(LONGEST_BODY + 1)
-    if len(raw) > LONGEST_BODY:
-        raise InvalidRequestError(MALFORMED)
+    raw = b"" if int(announced[:12]) > LONGEST_BODY else request.read(LONGEST_BODY + 1)
+    if int(announced[:12]) > LONGEST_BODY or len(raw) > LONGEST_BODY:
+        raise TooLargeError(f"A body has at most {LONGEST_BODY} bytes.")
     return parse_csc_object(raw)
 
 
-@_method
+@csc_method
 def login(request: HttpRequest, version: int) -> HttpResponse:
     """Basic with the account's address and password, or a refresh token of an earlier login. Digest is not offered: it
     would need passwords that are not hashed."""
@@ -87,7 +90,7 @@ def login(request: HttpRequest, version: int) -> HttpResponse:
     return JsonResponse(answer)
 
 
-@_method
+@csc_method
 def revoke(request: HttpRequest, version: int) -> HttpResponse:
     """204, and introspection says inactive from then on."""
     access_token = parse_bearer(request.headers.get("Authorization"))

@@ -29,11 +29,11 @@ _SCOPES = {
 
 @dataclass(frozen=True)
 class Service:
-    """Where the API and its authorization server lie; ``methods`` are those that ``info`` lists."""
+    """Where the API and its OAuth endpoints lie, without a slash; ``methods`` are those that ``info`` lists."""
 
     name: str
     base_url: str
-    issuer: str
+    oauth2: str
     methods: Collection[str]
 
 
@@ -106,16 +106,20 @@ def _security_schemes(service: Service) -> dict[str, Any]:
         "credential-creation": "Create one credential",
         "credential-deletion": "Delete one credential",
     }
-    endpoints = f"{service.issuer}/oauth2"
+    token_url = f"{service.oauth2}/token"
     return {
         "oauth2": {
             "type": "oauth2",
+            "description": "By PKCE and, for what is signed, a passkey. The tokens end at oauth2/revoke beside these.",
             "flows": {
                 "authorizationCode": {
-                    "authorizationUrl": f"{endpoints}/authorize",
-                    "tokenUrl": f"{endpoints}/token",
+                    "authorizationUrl": f"{service.oauth2}/authorize",
+                    "tokenUrl": token_url,
+                    "refreshUrl": token_url,
                     "scopes": scopes,
-                }
+                },
+                # Of a client that an operator lets act without a person, for seals.
+                "clientCredentials": {"tokenUrl": token_url, "scopes": {"service": scopes["service"]}},
             },
         },
         "bearer": {"type": "http", "scheme": "bearer"},

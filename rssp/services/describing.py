@@ -51,6 +51,7 @@ def describe_service(*, version: Version) -> ServiceDescription:
         region=settings.RSSP_REGION,
         description=settings.RSSP_DESCRIPTION,
         issuer=settings.ISSUER,
+        oauth2=f"{settings.CSC_BASE_URL}/v1/" if settings.CSC_AUTH else f"{settings.ISSUER}/",
         auth_types=list_auth_types(),
         methods=list_methods(version),
         sign_algos=tuple((oid, _PARAMETERS.get(oid)) for oid in offered),

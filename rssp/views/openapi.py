@@ -71,6 +71,7 @@ def page(request: HttpRequest, version: Version) -> HttpResponseBase:
 
 def _document(version: Version) -> dict[str, Any]:
     told = describe_service(version=version)
-    return build_document(
-        Service(name=told.name, base_url=settings.CSC_BASE_URL, issuer=told.issuer, methods=told.methods), version
-    )
+    # The endpoints that ``info`` leads a client of this version to: by appending, or by discovery.
+    oauth2 = f"{told.oauth2}oauth2" if version == 1 else f"{told.issuer}/oauth2"
+    service = Service(name=told.name, base_url=settings.CSC_BASE_URL, oauth2=oauth2, methods=told.methods)
+    return build_document(service, version)

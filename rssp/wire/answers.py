@@ -172,13 +172,17 @@ def write_sad(sad: str, seconds: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ServiceDescription:
-    """What ``info`` tells of the service; ``sign_algos`` pairs each OID with its DER parameters, if it needs any."""
+    """What ``info`` tells of the service; ``sign_algos`` pairs each OID with its DER parameters, if it needs any.
+
+    ``oauth2`` is the address that clients of version 1 append ``oauth2/authorize`` and the like to.
+    """
 
     name: str
     logo: str
     region: str
     description: str
     issuer: str
+    oauth2: str
     auth_types: tuple[str, ...]
     methods: tuple[str, ...]
     sign_algos: tuple[tuple[str, bytes | None], ...]
@@ -196,8 +200,7 @@ def write_info(service: ServiceDescription, version: Version) -> dict[str, Any]:
         "methods": list(service.methods),
     }
     if version == 1:
-        # A client of version 1 appends "oauth2/authorize" and the like.
-        return answer | {"oauth2": f"{service.issuer}/"}
+        return answer | {"oauth2": service.oauth2}
     parameters = [None if params is None else base64.b64encode(params).decode() for _, params in service.sign_algos]
     return answer | {
         "oauth2Issuer": service.issuer,

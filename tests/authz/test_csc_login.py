@@ -71,6 +71,11 @@ def test_a_password_opens_a_short_service_token_for_rssp_and_says_that_it_is_no_
     assert server.http.get("/authz/oauth2/userinfo", headers=bearer).status_code == 401
 
 
+def test_the_client_of_a_password_is_made_where_nobody_made_it_before(alice: Person, server: Server) -> None:
+    Application.objects.filter(client_id=django_settings.CSC_LOGIN_CLIENT_ID).delete()
+    assert server.introspect(log_in(alice)["access_token"])["client_id"] == "paraph-csc-login"
+
+
 def test_a_password_may_hold_colons_and_any_letter(alice: Person) -> None:
     password = "pass:wörd: ✍"
     user = alice.user
@@ -122,7 +127,7 @@ LOGIN_MISTAKES: list[tuple[Any, str | None, tuple[int, str, str]]] = [
     (b"", basic("a", "b"), (400, "invalid_request", MALFORMED)),
     (b'{"a":1,"a":2}', basic("a", "b"), (400, "invalid_request", MALFORMED)),
     (b"\xff", basic("a", "b"), (400, "invalid_request", MALFORMED)),
-    (b'{"a":"' + b"x" * 70_000 + b'"}', basic("a", "b"), (400, "invalid_request", MALFORMED)),
+    (b'{"a":"' + b"x" * 70_000 + b'"}', basic("a", "b"), (413, "invalid_request", "A body has at most 65536 bytes.")),
     ({}, basic("nobody@example.org", PASSWORD), UNFIT),
     ({}, basic("alice@example.org", "wrong"), UNFIT),
     ({}, basic("alice@example.org", ""), UNFIT),
