@@ -128,6 +128,7 @@ def parse_credential_parameters(parameters: Mapping[str, str]) -> CredentialAuth
     """The form that CSC's plain parameters of scope ``credential`` stand for (v2 ``hashes``, v1 ``hash``)."""
     if "hashes" in parameters and "hash" in parameters:
         raise InvalidAuthorizationDetailsError("Give hashes or hash, not both.")
+    _refuse_qualifier(parameters)
     encoded = parameters.get("hashes", parameters.get("hash", ""))
     digests = [_decode_either_alphabet(item) for item in encoded.split(",")] if encoded else []
     oid = parameters.get("hashAlgorithmOID") or _oid_by_length(digests)
@@ -198,9 +199,16 @@ def _refuse_constant(name: str) -> Any:
 
 def _known(entry: dict[str, Any], *names: str) -> None:
     """RFC 9396, section 5: unknown members make the whole request invalid."""
+    _refuse_qualifier(entry)
     unknown = sorted(set(entry) - set(names))
     if unknown:
         raise InvalidAuthorizationDetailsError("authorization_details holds a member that this server does not know.")
+
+
+def _refuse_qualifier(asked: Mapping[str, Any]) -> None:
+    """An approval commits to one credential, which the client knows and shows (docs/decisions/0012)."""
+    if "signatureQualifier" in asked:
+        raise InvalidAuthorizationDetailsError("signatureQualifier chooses no credential here; give credentialID.")
 
 
 def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:

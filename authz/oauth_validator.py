@@ -82,7 +82,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
     def confirm_redirect_uri(
         self, client_id: str, code: str, redirect_uri: str, client: Any, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
-        return bool(redirect_uri == request.authorization_grant.redirect_uri)
+        if redirect_uri != request.authorization_grant.redirect_uri:
+            # The library would call it an invalid_request; RFC 6749, section 5.2, does not.
+            raise errors.InvalidGrantError(description="The redirect_uri is not the one asked for.", request=request)
+        return True
 
     def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
         """Nothing is left to do: the code was taken in the transaction that kept its tokens."""

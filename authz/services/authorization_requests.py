@@ -22,6 +22,7 @@ from authz.authorization_details import (
 )
 from authz.errors import (
     AuthzError,
+    InvalidAuthorizationDetailsError,
     InvalidRequestError,
     InvalidScopeError,
     InvalidTargetError,
@@ -49,7 +50,7 @@ _FOREIGN_PARAMETERS = {
     Face.CSC_V1: frozenset({"hashes", "authorization_details", "request_uri", "signatureQualifier"}),
     Face.CSC_V2: frozenset({"hash"}),
 }
-_CSC_SCOPES = frozenset({"service", "credential", "credential-creation"})
+_CSC_SCOPES = APPROVAL_SCOPES | {"service"}
 _MAX_STATE = 2048
 _MAX_NONCE = 255
 _MAX_CLIENT_DATA = 2048
@@ -206,6 +207,7 @@ def _parse_scopes(
         implied = _scope_of(details)
         if asked not in ([], [implied]):
             raise InvalidScopeError("The scope does not go with authorization_details.")
+        _refuse_other_locations(details)
         scopes = [implied]
     elif asked == ["credential"]:
         details = parse_credential_parameters(values)
@@ -219,6 +221,14 @@ def _parse_scopes(
     if not set(scopes) <= application.scopes():
         raise InvalidScopeError("This client may not ask for this scope.")
     return tuple(scopes), details
+
+
+def _refuse_other_locations(details: AuthorizationDetails) -> None:
+    """RFC 9396, section 2.2: what is approved here is for rssp, at whatever address below the CSC API's."""
+    if isinstance(details, CredentialAuthorization):
+        known = (settings.RSSP_RESOURCE, f"{settings.RSSP_RESOURCE}/")
+        if not all(place == known[0] or place.startswith(known[1]) for place in details.locations):
+            raise InvalidAuthorizationDetailsError("locations may name the signing service alone.")
 
 
 def _scope_of(details: AuthorizationDetails) -> str:

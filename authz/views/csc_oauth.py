@@ -107,7 +107,7 @@ def _authenticate(request: HttpRequest) -> Application:
             raise InvalidClientError(answers.INVALID_HEADER)
         named, has_proof = credentials[0], True
     else:
-        named, has_proof = request.POST.get("client_id"), "client_secret" in request.POST
+        named, has_proof = request.POST.get("client_id", ""), "client_secret" in request.POST
     known = csc_oauth.find_client(client_id=named) if named else None
     if named and known is None:
         raise InvalidRequestError(answers.INVALID_CLIENT_ID)
