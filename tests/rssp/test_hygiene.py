@@ -74,7 +74,7 @@ def authorize(remote: Remote) -> Callable[[int, str], str | None]:
             return basic(person.email, "wrong")
         if method == "auth/revoke":
             return f"Bearer {log_in(person, version=version)['access_token']}"
-        return f"Bearer {remote.grant('alice', 'service credential-creation')}"
+        return f"Bearer {remote.grant('alice', 'service credential-creation credential-deletion')}"
 
     return header
 
