@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 @register(Tags.security, deploy=True)
 def check_provider(**_kwargs: Any) -> list[CheckMessage]:
     """``authz.E001`` PKCE not required; ``authz.E002`` codes live over a minute; ``authz.E003`` passkeys' origin;
-    ``authz.W001`` a password alone gives a token."""
+    ``authz.E004`` clients' certificates from anybody; ``authz.W001`` a password alone gives a token."""
     found: list[CheckMessage] = []
     provider: dict[str, Any] = settings.OAUTH2_PROVIDER
     if provider.get("PKCE_REQUIRED") is not True:
@@ -18,6 +18,9 @@ def check_provider(**_kwargs: Any) -> list[CheckMessage]:
         found.append(Error("An authorization code may live 60 seconds at most.", id="authz.E002"))
     if not settings.WEBAUTHN_ORIGIN.startswith("https://"):
         found.append(Error("Passkeys need an https:// origin.", id="authz.E003"))
+    if settings.CLIENT_CERTIFICATE_HEADER and not settings.TRUSTED_PROXIES:
+        hint = "Name the proxy in TRUSTED_PROXIES: its header alone counts."
+        found.append(Error("Nobody may hand client certificates over.", hint=hint, id="authz.E004"))
     if settings.CSC_LOGIN:
         hint = "Set CSC_LOGIN=false unless clients need auth/login of the CSC API."
         found.append(Warning("A password alone opens the CSC API.", hint=hint, id="authz.W001"))

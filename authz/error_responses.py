@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from authz import errors
+from authz.services.proofs import create_nonce
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.UnauthorizedClientError: (HTTPStatus.BAD_REQUEST, "unauthorized_client"),
     errors.InvalidClientError: (HTTPStatus.UNAUTHORIZED, "invalid_client"),
     errors.InvalidGrantError: (HTTPStatus.BAD_REQUEST, "invalid_grant"),
+    errors.InvalidProofError: (HTTPStatus.BAD_REQUEST, "invalid_dpop_proof"),
+    errors.ProofNonceRequiredError: (HTTPStatus.BAD_REQUEST, "use_dpop_nonce"),
     errors.MalformedAuthenticationError: (HTTPStatus.UNAUTHORIZED, "invalid_request"),
     errors.AuthenticationFailedError: (HTTPStatus.BAD_REQUEST, "authentication_error"),
     errors.InvalidTokenError: (HTTPStatus.UNAUTHORIZED, "invalid_token"),
@@ -40,13 +43,14 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.PasskeyRefusedError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.LastPasskeyError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.AddressTakenError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.OutboundError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.ThrottledError: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
 }
 
 _CHALLENGES: dict[type[errors.AuthzError], str] = {
     errors.InvalidClientError: 'Basic realm="authz"',
     errors.MalformedAuthenticationError: 'Basic realm="csc", charset="UTF-8"',
-    errors.InvalidTokenError: 'Bearer error="invalid_token"',
+    errors.InvalidTokenError: 'Bearer error="invalid_token", DPoP error="invalid_token"',
 }
 
 
@@ -66,6 +70,8 @@ def json_error(request: HttpRequest, error: errors.AuthzError) -> JsonResponse:
     response = JsonResponse(body, status=status)
     if type(error) in _CHALLENGES:
         response["WWW-Authenticate"] = _CHALLENGES[type(error)]
+    if isinstance(error, errors.ProofNonceRequiredError):
+        response["DPoP-Nonce"] = create_nonce()
     if isinstance(error, errors.ThrottledError):
         response["Retry-After"] = str(error.retry_after)
     return response

@@ -45,6 +45,14 @@ class InvalidGrantError(AuthzError):
     """The code or refresh token is unknown, used, expired or not this client's."""
 
 
+class InvalidProofError(AuthzError):
+    """The proof of possession is missing, malformed, used, or of another key or request (RFC 9449, 5)."""
+
+
+class ProofNonceRequiredError(AuthzError):
+    """The proof needs a nonce that this server sends with this answer (RFC 9449, 8)."""
+
+
 class MalformedAuthenticationError(AuthzError):
     """Neither a name and password in the header nor a refresh token in the body (CSC API, 11.2)."""
 
@@ -119,6 +127,10 @@ class LastPasskeyError(AuthzError):
 
 class AddressTakenError(AuthzError):
     """There is an account with this e-mail address already."""
+
+
+class OutboundError(AuthzError):
+    """An address that a client registered may not be called, or was not reached."""
 
 
 class ThrottledError(AuthzError):

@@ -14,7 +14,8 @@ from authz.errors import InvalidAuthorizationDetailsError, InvalidGrantError, In
 from authz.models import Application, Face, Grant, IDToken
 from authz.models.faces import FACE
 from authz.services import grants, tokens
-from authz.services.secrets import checksum, is_client_secret
+from authz.services.secrets import checksum
+from authz.wire import CLIENT, CONFIRMATION
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -26,15 +27,13 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
 
     # --- who the client is ---------------------------------------------------------------------------------
 
-    def _check_secret(self, provided_secret: str, stored_secret: str) -> bool:
-        return is_client_secret(provided_secret, stored_secret)
+    def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        return True
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Header or body, and both must name the same client (RFC 6749, section 2.3)."""
-        named = request.client_id
-        if not super().authenticate_client(request, *args, **kwargs):
-            return False
-        return named in (None, request.client.client_id)
+        """The view has done it."""
+        request.client = request.headers.get(CLIENT)
+        return request.client is not None
 
     # --- authorization codes -------------------------------------------------------------------------------
 
@@ -125,6 +124,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
                     refresh_token=token["refresh_token"],
                     scope=" ".join(request.scopes),
                     resources=asked,
+                    confirmation=request.headers.get(CONFIRMATION),
                 )
             else:
                 members = tokens.issue_tokens(
@@ -132,6 +132,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
                     access_token=token["access_token"],
                     refresh_token=token.get("refresh_token"),
                     resources=asked,
+                    confirmation=request.headers.get(CONFIRMATION),
                 )
         except InvalidGrantError as error:
             raise errors.InvalidGrantError(description=str(error), request=request) from None

@@ -14,6 +14,16 @@ from authz.errors import InvalidRequestError, MalformedAuthenticationError
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 CLIENT_CREDENTIALS = "client_credentials"
 APPROVALS = ("credential", "credential-creation", "credential-deletion")
+# ``cnf`` (RFC 7800): ``jkt`` (RFC 9449, section 6) or ``x5t#S256`` (RFC 8705, section 3.1), or None of what is unbound.
+Confirmation = dict[str, str] | None
+
+# What the FAPI 2.0 security profile allows (5.4.1), with the longer curve and hash of the same kinds.
+SIGNING_ALGORITHMS = ("ES256", "ES384", "PS256", "PS384", "EdDSA", "Ed25519")
+
+# Where what is known of a caller is kept beside its request; no header of a client gets these names.
+CLIENT = "paraph.client"
+CONFIRMATION = "paraph.confirmation"
+
 CIBA = "urn:openid:params:grant-type:ciba"
 
 
@@ -38,6 +48,11 @@ def write_acr(amr: Sequence[str]) -> str:
     return "aal2" if "mfa" in amr else "aal1"
 
 
+def write_token_type(confirmation: Confirmation) -> str:
+    """RFC 9449, section 5; what is bound to a certificate is presented as a bearer token (RFC 8705, section 3)."""
+    return "DPoP" if "jkt" in (confirmation or {}) else "Bearer"
+
+
 def write_introspection(
     *,
     issuer: str,
@@ -50,6 +65,7 @@ def write_introspection(
     expires_at: int,
     authorization_details: list[dict[str, Any]] | None,
     approval: dict[str, Any] | None,
+    confirmation: Confirmation = None,
 ) -> dict[str, Any]:
     """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3).
 
@@ -61,11 +77,13 @@ def write_introspection(
         "client_id": client_id,
         "sub": client_id if sub is None else sub,
         "scope": scope,
-        "token_type": "Bearer",
+        "token_type": write_token_type(confirmation),
         "aud": list(audience),
         "iat": issued_at,
         "exp": expires_at,
     }
+    if confirmation is not None:
+        answer["cnf"] = confirmation
     if sub is None:
         answer["gty"] = CLIENT_CREDENTIALS
     if amr:
@@ -113,7 +131,7 @@ def write_approval(
 def write_metadata(issuer: str) -> dict[str, Any]:
     """Authorization server metadata (RFC 8414, section 2; RFC 9126, 9207, 9396)."""
     endpoint = f"{issuer}/oauth2/"
-    authentication = ["client_secret_basic", "client_secret_post"]
+    authentication = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{endpoint}authorize",
@@ -139,6 +157,10 @@ def write_metadata(issuer: str) -> dict[str, Any]:
             "credential-creation",
             "credential-deletion",
         ],
+        "token_endpoint_auth_signing_alg_values_supported": [*SIGNING_ALGORITHMS, "RS256"],
+        "introspection_endpoint_auth_signing_alg_values_supported": [*SIGNING_ALGORITHMS, "RS256"],
+        "revocation_endpoint_auth_signing_alg_values_supported": [*SIGNING_ALGORITHMS, "RS256"],
+        "dpop_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "require_pushed_authorization_requests": False,
     }

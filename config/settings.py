@@ -234,6 +234,12 @@ CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
 # Whether what is asked of auth/ and oauth2/ below {CSC_BASE_URL}/v1/ and /v2/ reaches authz: by itself, or by the proxy
 # in front.
 CSC_AUTH = env_bool("CSC_AUTH", default={"authz", "rssp"} <= set(ROLES))
+# DPoP proofs without a nonce of this server's own are refused (RFC 9449, section 8).
+DPOP_NONCE_REQUIRED = env_bool("DPOP_NONCE_REQUIRED", default=False)
+# The header in which the trusted proxy hands a client's TLS certificate over, for RFC 8705; empty: nobody does.
+CLIENT_CERTIFICATE_HEADER = env_str("CLIENT_CERTIFICATE_HEADER", "")
+# Hosts at which clients may keep their keys, or be told of logouts, although they are private or without TLS.
+CLIENT_URI_HOSTS = tuple(env_list("CLIENT_URI_HOSTS"))
 # The admin of a process that does not serve authz logs its operators in at the issuer.
 OPERATORS_CLIENT_ID = "paraph-operators"
 OPERATORS_CLIENT_SECRET = env_secret("OPERATORS_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)

@@ -2,7 +2,7 @@
 
 from authz.models.consents import BackchannelRequest, Consent, PushedRequest
 from authz.models.faces import Face
-from authz.models.oauth import AccessToken, Application, Grant, IDToken, RefreshToken
+from authz.models.oauth import AccessToken, Application, Authentication, Grant, IDToken, RefreshToken
 from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.sessions import Session
 from authz.models.throttles import Throttle
@@ -12,6 +12,7 @@ __all__ = [
     "AccessToken",
     "AddressLink",
     "Application",
+    "Authentication",
     "BackchannelRequest",
     "Consent",
     "Face",

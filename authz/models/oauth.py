@@ -14,6 +14,14 @@ from authz.models.consents import Consent
 from authz.models.faces import Face
 
 
+class Authentication(models.TextChoices):
+    """How a confidential client proves who it is, at every endpoint that asks (RFC 8414's names)."""
+
+    SECRET = "client_secret_basic", _("a secret, in the header or the body")
+    PRIVATE_KEY = "private_key_jwt", _("a JWT that it signs (RFC 7523)")
+    TLS = "self_signed_tls_client_auth", _("a TLS certificate of its own (RFC 8705)")
+
+
 class Application(AbstractApplication):  # type: ignore[misc]  # the provider carries no types
     """A client.
 
@@ -30,6 +38,42 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
         _("must use PKCE"),
         default=True,
         help_text=_("Without it only for confidential clients of version 1 of the CSC API, which has no word for it."),
+    )
+    require_dpop = models.BooleanField(
+        _("must prove a key with every token"),
+        default=False,
+        help_text=_("DPoP (RFC 9449): a token that is stolen without its key opens nothing."),
+    )
+    tls_bound_tokens = models.BooleanField(
+        _("tokens are bound to its TLS certificate"),
+        default=False,
+        help_text=_("RFC 8705. Only where the proxy hands client certificates over (CLIENT_CERTIFICATE_HEADER)."),
+    )
+    fapi_profile = models.BooleanField(
+        _("held to the FAPI 2.0 security profile"),
+        default=False,
+        help_text=_("Pushed requests, no shared secret, and tokens that are bound to a key or a certificate."),
+    )
+    authentication = models.CharField(
+        _("proves who it is by"),
+        max_length=32,
+        choices=Authentication.choices,
+        default=Authentication.SECRET,
+        help_text=_("For confidential clients; a public client proves nothing."),
+    )
+    jwks = models.JSONField(
+        _("its public keys"), null=True, blank=True, help_text=_("A JWK set (RFC 7517): an object with “keys”.")
+    )
+    jwks_uri = models.URLField(
+        _("where its public keys are"),
+        max_length=255,
+        blank=True,
+        help_text=_("An https address, fetched when a key is not known. Not together with keys that are given here."),
+    )
+    jwt_access_tokens = models.BooleanField(
+        _("its service tokens are JWTs"),
+        default=False,
+        help_text=_("RFC 9068, five minutes long. Tokens that approve signatures are never JWTs."),
     )
     is_own = models.BooleanField(_("part of this installation"), default=False)
     may_act_alone = models.BooleanField(
@@ -57,21 +101,26 @@ class Grant(AbstractGrant):  # type: ignore[misc]  # the provider carries no typ
 
     face = models.CharField(max_length=8, choices=Face.choices, default=Face.OAUTH)
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, null=True, related_name="grants")
+    # The key that alone may redeem it (RFC 9449, section 10), as a thumbprint.
+    dpop_jkt = models.CharField(max_length=43, blank=True)
     auth_time = models.DateTimeField(null=True)
     amr = models.JSONField(default=list)
     used = models.DateTimeField(null=True)
 
 
 class AccessToken(AbstractAccessToken):  # type: ignore[misc]  # the provider carries no types
-    """An access token, known by its checksum; ``token`` is always empty. Without ``user`` it is a client's own."""
+    """An access token, known by its checksum; ``token`` is always empty. Without ``user`` it is a client's own.
+    ``confirmation`` is ``cnf`` (RFC 7800): what the token is bound to, or None."""
 
+    confirmation = models.JSONField(null=True)
     grant = models.ForeignKey(Grant, on_delete=models.SET_NULL, null=True, related_name="access_tokens")
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, null=True, related_name="access_tokens")
 
 
 class RefreshToken(AbstractRefreshToken):  # type: ignore[misc]  # the provider carries no types
-    """A refresh token, known by its checksum; ``token`` is always empty."""
+    """A refresh token, known by its checksum; ``token`` is always empty. ``confirmation`` as of the access token."""
 
+    confirmation = models.JSONField(null=True)
     grant = models.ForeignKey(Grant, on_delete=models.SET_NULL, null=True, related_name="refresh_tokens")
     scope = models.TextField(blank=True)
     expires = models.DateTimeField()

@@ -23,6 +23,7 @@ from authz.authorization_details import (
 from authz.errors import (
     AuthzError,
     InvalidAuthorizationDetailsError,
+    InvalidProofError,
     InvalidRequestError,
     InvalidScopeError,
     InvalidTargetError,
@@ -51,6 +52,7 @@ _FOREIGN_PARAMETERS = {
     Face.CSC_V2: frozenset({"hash"}),
 }
 _CSC_SCOPES = APPROVAL_SCOPES | {"service"}
+_AUTHENTICATION = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 _MAX_STATE = 2048
 _MAX_NONCE = 255
 _MAX_CLIENT_DATA = 2048
@@ -61,7 +63,7 @@ class AuthorizationRequest:
     """A request that this server is willing to put before a user. ``details`` is None for access to an account.
 
     ``account_token`` names the only account that may answer; ``client_data`` is kept with the consent and means
-    nothing here.
+    nothing here. ``dpop_jkt``, if any, is the thumbprint of the key that the code will be for.
     """
 
     application: Application
@@ -71,6 +73,7 @@ class AuthorizationRequest:
     resources: tuple[str, ...]
     code_challenge: str
     nonce: str
+    dpop_jkt: str
     prompt: frozenset[str]
     max_age: int | None
     login_hint: str
@@ -163,6 +166,7 @@ def _parse_trusted(
         resources=_parse_resources(application, scopes, resources),
         code_challenge=_parse_challenge(application, face, values),
         nonce=values.get("nonce", ""),
+        dpop_jkt=_parse_thumbprint(values.get("dpop_jkt")),
         prompt=prompt,
         max_age=_parse_max_age(values.get("max_age")),
         login_hint=values.get("login_hint", "")[:254],
@@ -193,6 +197,13 @@ def _parse_challenge(application: Application, face: Face, values: Mapping[str, 
     if not _CHALLENGE.fullmatch(challenge):
         raise InvalidRequestError("code_challenge is malformed.")
     return challenge
+
+
+def _parse_thumbprint(value: str | None) -> str:
+    """RFC 9449, section 10."""
+    if value is not None and not _CHALLENGE.fullmatch(value):
+        raise InvalidRequestError("dpop_jkt is malformed.")
+    return value or ""
 
 
 def _parse_scopes(
@@ -258,19 +269,29 @@ def _parse_max_age(value: str | None) -> int | None:
 
 
 def push_request(
-    *, application: Application, parameters: list[tuple[str, str]], face: Face = Face.OAUTH
+    *,
+    application: Application,
+    parameters: list[tuple[str, str]],
+    face: Face = Face.OAUTH,
+    thumbprint: str = "",
 ) -> tuple[str, int]:
     """Keeps a request (RFC 9126, section 2); returns its ``request_uri`` and lifetime in seconds.
 
-    Raises what `parse_request` finds wrong, unwrapped: the answer goes to the client directly.
+    ``thumbprint`` is of the key that was proven with the request: its code will be for that key (RFC 9449, 10.1).
+    Raises what `parse_request` finds wrong, unwrapped, since the answer goes to the client directly, and
+    `InvalidProofError` where the request names another key.
     """
     if any(name == "request_uri" for name, _ in parameters):
         raise InvalidRequestError("request_uri cannot be pushed.")
     if any(name == "client_id" and value != application.client_id for name, value in parameters):
         raise InvalidRequestError("client_id is not the authenticated client's.")
     # Whatever authenticates the client is not part of the request and must not be kept.
-    kept = [(name, value) for name, value in parameters if name not in {"client_secret", "client_id"}]
+    kept = [(name, value) for name, value in parameters if name not in _AUTHENTICATION | {"client_id"}]
     kept.append(("client_id", application.client_id))
+    if thumbprint:
+        if any(name == "dpop_jkt" and value != thumbprint for name, value in kept):
+            raise InvalidProofError("dpop_jkt is not the key that the proof was made with.")
+        kept = [(name, value) for name, value in kept if name != "dpop_jkt"] + [("dpop_jkt", thumbprint)]
     try:
         parse_request(parameters=kept, face=face)
     except RefusedRequestError as refused:
@@ -298,7 +319,8 @@ def take_request(*, parameters: list[tuple[str, str]], face: Face = Face.OAUTH) 
     is_pushed = "request_uri" in values and face != Face.CSC_V1
     request = _take_pushed(values, face) if is_pushed else parse_request(parameters=parameters, face=face)
     try:
-        if request.application.require_pushed_requests and not is_pushed:
+        is_required = request.application.require_pushed_requests or request.application.fapi_profile
+        if is_required and not is_pushed:
             raise InvalidRequestError("This client must push its requests.")
         if request.account_token is not None:
             account_tokens.take_account_token(token=request.account_token)

@@ -78,6 +78,7 @@ def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
             "resources": list(request.resources),
             "code_challenge": request.code_challenge,
             "nonce": request.nonce,
+            "dpop_jkt": request.dpop_jkt,
             "prompt": sorted(request.prompt),
             "max_age": request.max_age,
             "login_hint": request.login_hint,

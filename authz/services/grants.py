@@ -37,6 +37,7 @@ def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[
         code_challenge_method="S256",
         face=asked["face"],
         nonce=asked["nonce"],
+        dpop_jkt=asked.get("dpop_jkt", ""),
         resource=asked["resources"],
         consent=consent,
         auth_time=auth_time,

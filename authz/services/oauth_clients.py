@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from authz.errors import InvalidClientError, InvalidRequestError
-from authz.models import Application
+from authz.models import Application, Authentication
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
 FOREIGN_SCOPES = "service credential credential-creation credential-deletion"
@@ -151,12 +151,19 @@ def _refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
 
 
 def authenticate_client(*, client_id: str, client_secret: str) -> Application:
-    """Raises `InvalidClientError` unless it is a confidential client with this secret."""
-    rows = Application.objects.filter(client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL)
+    """Raises `InvalidClientError` unless it is a confidential client with this secret and no better proof."""
+    rows = Application.objects.filter(
+        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL, authentication=Authentication.SECRET
+    )
     application: Application | None = next(iter(rows), None)  # unique: `first` would sort it
     if application is None or not is_client_secret(client_secret, application.client_secret):
         raise InvalidClientError("Client authentication failed.")
     return application
+
+
+def is_known_by_certificate(*, client_id: str) -> bool:
+    """Whether this is a client that proves itself by its TLS certificate."""
+    return bool(Application.objects.filter(client_id=client_id, authentication=Authentication.TLS).exists())
 
 
 def identify_public_client(*, client_id: str) -> Application:

@@ -33,7 +33,7 @@ from authz.models import (
 from authz.services import accounts
 from authz.services.grants import create_used_grant, hold_grant, is_taken_now, revoke_grant
 from authz.services.secrets import checksum, create_secret
-from authz.wire import write_approval, write_introspection
+from authz.wire import Confirmation, write_approval, write_introspection, write_token_type
 
 logger = logging.getLogger(__name__)
 
@@ -45,20 +45,34 @@ def _lifetime(name: str) -> timedelta:
     return timedelta(seconds=provider[name])
 
 
-def issue_tokens(*, grant: Grant, access_token: str, refresh_token: str | None, resources: list[str]) -> dict[str, Any]:
+def issue_tokens(
+    *,
+    grant: Grant,
+    access_token: str,
+    refresh_token: str | None,
+    resources: list[str],
+    confirmation: Confirmation = None,
+) -> dict[str, Any]:
     """Takes the code and keeps its tokens in one transaction; returns the response's members that follow from it.
 
-    Raises `InvalidGrantError` if the code was taken meanwhile (and then ends what the other taker got), and
-    `InvalidTargetError` if ``resources`` holds one that was not granted. A token that approves a signature or
-    a credential lives 5 minutes at most, never longer than the approval, and has no refresh token.
+    Raises `InvalidGrantError` if the code was taken meanwhile (and then ends what the other taker got) or is for
+    another key than ``confirmation`` names, and `InvalidTargetError` if ``resources`` holds one that was not granted. A
+    token that approves a signature or a credential lives 5 minutes at most, never longer than the approval, and has no
+    refresh token.
     """
     if not set(resources) <= set(grant.resource):
         raise InvalidTargetError("This resource was not granted.")
+    if grant.dpop_jkt and (confirmation or {}).get("jkt") != grant.dpop_jkt:
+        raise InvalidGrantError("The code is for the holder of another key.")
     try:
         with transaction.atomic():
             _take_code(grant)
             return issue_under_grant(
-                grant=grant, access_token=access_token, refresh_token=refresh_token, resources=resources
+                grant=grant,
+                access_token=access_token,
+                refresh_token=refresh_token,
+                resources=resources,
+                confirmation=confirmation,
             )
     except InvalidGrantError:
         logger.warning("a code of %s was used twice; what it gave is revoked", grant.application.client_id)
@@ -67,7 +81,12 @@ def issue_tokens(*, grant: Grant, access_token: str, refresh_token: str | None, 
 
 
 def issue_under_grant(
-    *, grant: Grant, access_token: str, refresh_token: str | None, resources: list[str]
+    *,
+    grant: Grant,
+    access_token: str,
+    refresh_token: str | None,
+    resources: list[str],
+    confirmation: Confirmation = None,
 ) -> dict[str, Any]:
     """Keeps a grant's tokens, in the caller's transaction, with what made the grant good for them; returns the
     response's members that follow from it."""
@@ -76,8 +95,14 @@ def issue_under_grant(
     expires = now + _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
     if consent and consent.approval_expires:
         expires = min(now + CREDENTIAL_TOKEN_LIFETIME, consent.approval_expires)
-    token = _create_access_token(grant, access_token, grant.scope, resources or grant.resource, expires, consent)
-    members: dict[str, Any] = {"expires_in": int((expires - now).total_seconds()), "scope": grant.scope}
+    token = _create_access_token(
+        grant, access_token, grant.scope, resources or grant.resource, expires, consent, confirmation
+    )
+    members: dict[str, Any] = {
+        "token_type": write_token_type(confirmation),
+        "expires_in": int((expires - now).total_seconds()),
+        "scope": grant.scope,
+    }
     if consent and consent.details is not None:
         members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)}
     if refresh_token and "service" in grant.scope.split():
@@ -98,7 +123,13 @@ def _take_refresh_token(used: RefreshToken) -> None:
 
 
 def _create_access_token(
-    grant: Grant, value: str, scope: str, resources: list[str], expires: Any, consent: Consent | None
+    grant: Grant,
+    value: str,
+    scope: str,
+    resources: list[str],
+    expires: Any,
+    consent: Consent | None,
+    confirmation: Confirmation,
 ) -> AccessToken:
     token = AccessToken(
         user=grant.user,
@@ -108,6 +139,7 @@ def _create_access_token(
         resource=resources,
         grant=grant,
         consent=consent,
+        confirmation=confirmation,
         token="",
     )
     token._raw_token = value  # noqa: SLF001  (the provider's way of keeping the checksum alone)
@@ -123,6 +155,7 @@ def _create_refresh_token(grant: Grant, value: str, access_token: AccessToken) -
         resource=grant.resource,
         scope=grant.scope,
         grant=grant,
+        confirmation=access_token.confirmation,
         expires=timezone.now() + _lifetime("REFRESH_TOKEN_EXPIRE_SECONDS"),
         token="",
     )
@@ -149,10 +182,28 @@ def read_refresh_token(*, refresh_token: str, application: Application, face: st
     return token
 
 
+def _refuse_unbound(used: RefreshToken, confirmation: Confirmation) -> None:
+    """What was bound stays bound. A public client's refresh token is its key's alone (RFC 9449, section 5); a
+    confidential client, which has proved who it is, may come with a new key."""
+    if used.confirmation is None:
+        return
+    is_public = used.application.client_type == Application.CLIENT_PUBLIC
+    if set(confirmation or {}) != set(used.confirmation) or (is_public and confirmation != used.confirmation):
+        raise InvalidGrantError("The refresh token is for the holder of a key.")
+
+
 def rotate_tokens(
-    *, used: RefreshToken, access_token: str, refresh_token: str, scope: str, resources: list[str]
+    *,
+    used: RefreshToken,
+    access_token: str,
+    refresh_token: str,
+    scope: str,
+    resources: list[str],
+    confirmation: Confirmation = None,
 ) -> dict[str, Any]:
-    """Swaps a refresh token for a new pair; of parallel swaps one wins and the others end the grant."""
+    """Swaps a refresh token for a new pair; of parallel swaps one wins and the others end the grant. Without the key
+    that it is bound to it is refused, and stays as it is: whoever stole it must not be able to end it."""
+    _refuse_unbound(used, confirmation)
     if not set(resources) <= set(used.resource):
         raise InvalidTargetError("This resource was not granted.")
     grant = used.grant
@@ -165,9 +216,17 @@ def rotate_tokens(
             _take_refresh_token(used)
             AccessToken.objects.filter(pk=used.access_token_id).delete()
             lifetime = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
-            token = _create_access_token(grant, access_token, scope, resources or used.resource, now + lifetime, None)
+            token = _create_access_token(
+                grant, access_token, scope, resources or used.resource, now + lifetime, None, confirmation
+            )
             _create_refresh_token(grant, refresh_token, token)
-            return {"expires_in": int(lifetime.total_seconds()), "scope": scope, "refresh_token": refresh_token}
+            kind = write_token_type(confirmation)
+            return {
+                "token_type": kind,
+                "expires_in": int(lifetime.total_seconds()),
+                "scope": scope,
+                "refresh_token": refresh_token,
+            }
     except InvalidGrantError:
         revoke_grant(grant=grant)
         raise
@@ -188,7 +247,9 @@ def _has_holder(token: AccessToken) -> bool:
     return bool(token.application.may_act_alone if token.user is None else token.user.is_active)
 
 
-def issue_client_token(*, application: Application, scope: str, resources: list[str]) -> dict[str, Any]:
+def issue_client_token(
+    *, application: Application, scope: str, resources: list[str], confirmation: Confirmation = None
+) -> dict[str, Any]:
     """A service token without a person (RFC 6749, section 4.4), never with a refresh token.
 
     ``application`` is authenticated. Raises `UnauthorizedClientError`, `InvalidScopeError` or `InvalidTargetError`.
@@ -206,6 +267,7 @@ def issue_client_token(*, application: Application, scope: str, resources: list[
         scope="service",
         expires=timezone.now() + lifetime,
         resource=resources or application.allowed_resources,
+        confirmation=confirmation,
         token="",
     )
     token._raw_token = value  # noqa: SLF001  (as above)
@@ -213,13 +275,13 @@ def issue_client_token(*, application: Application, scope: str, resources: list[
     logger.info("%s has a token without a user", application.client_id)
     return {
         "access_token": value,
-        "token_type": "Bearer",
+        "token_type": write_token_type(confirmation),
         "expires_in": int(lifetime.total_seconds()),
         "scope": "service",
     }
 
 
-def redeem_out_of_band(*, request: BackchannelRequest) -> dict[str, Any]:
+def redeem_out_of_band(*, request: BackchannelRequest, confirmation: Confirmation = None) -> dict[str, Any]:
     """The token response of an approved request (CIBA Core, 10.1.1), once: of parallel calls exactly one has it, and
     the others raise `InvalidGrantError`."""
     consent, value = request.consent, create_secret()
@@ -236,8 +298,10 @@ def redeem_out_of_band(*, request: BackchannelRequest) -> dict[str, Any]:
             amr=list(methods),
             consent=consent,
         )
-        members = issue_under_grant(grant=grant, access_token=value, refresh_token=None, resources=[])
-    return {"access_token": value, "token_type": "Bearer", **members}
+        members = issue_under_grant(
+            grant=grant, access_token=value, refresh_token=None, resources=[], confirmation=confirmation
+        )
+    return {"access_token": value, **members}
 
 
 def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any]:
@@ -264,6 +328,7 @@ def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any
         expires_at=int(token.expires.timestamp()),
         authorization_details=consent.details if consent else None,
         approval=approval,
+        confirmation=token.confirmation,
     )
 
 

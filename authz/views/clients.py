@@ -1,73 +1,37 @@
 """What clients and resource servers call: token, pushed requests, introspection, revocation, user info, keys."""
 
-import base64
-import binascii
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote_plus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.utils import jwk_from_pem, parse_bearer_token
+from oauth2_provider.utils import jwk_from_pem
 
 from authz.decorators import client_endpoint
-from authz.error_responses import json_error
+from authz.error_responses import classify, json_error
 from authz.errors import (
     AuthzError,
     InvalidClientError,
+    InvalidProofError,
     InvalidRequestError,
     InvalidTokenError,
+    ProofNonceRequiredError,
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
 from authz.models import Application, Face
 from authz.models.faces import FACE
-from authz.services import backchannel, mails, oauth_clients, tokens
+from authz.services import backchannel, mails, tokens
 from authz.services.authorization_requests import push_request
-from authz.wire import CIBA, CLIENT_CREDENTIALS
+from authz.services.proofs import verify_proof
+from authz.views.client_authentication import authenticate, confirm, read_call, read_presented, refuse_malformed
+from authz.wire import CIBA, CLIENT_CREDENTIALS, CONFIRMATION, Confirmation
 
 
 def _form(request: HttpRequest) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in request.POST.lists() for value in values]
-
-
-def refuse_malformed(request: HttpRequest) -> None:
-    """Raises `InvalidRequestError` or `InvalidClientError` for what no client sends."""
-    for name, values in request.POST.lists():
-        if len(values) > 1 and name != "resource":
-            raise InvalidRequestError("A parameter stands twice.")
-        if any("\0" in str(text) for text in (name, *values)):
-            raise InvalidRequestError("A parameter is malformed.")
-    if "\0" in "".join(basic_credentials(request)):
-        raise InvalidClientError("Client authentication failed.")
-
-
-def basic_credentials(request: HttpRequest) -> tuple[str, ...]:
-    """Client identifier and secret of the header (RFC 6749, section 2.3.1), or nothing where it has none."""
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    try:
-        decoded = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
-    except (binascii.Error, UnicodeDecodeError):
-        return ()
-    client_id, colon, secret = decoded.partition(":")
-    return (unquote_plus(client_id), unquote_plus(secret)) if colon else ()
-
-
-def authenticate(request: HttpRequest) -> Application:
-    """Basic or body (RFC 6749, section 2.3.1), one of them; a public client names itself in the body."""
-    named, secret = request.POST.get("client_id"), request.POST.get("client_secret")
-    if "Authorization" in request.headers:
-        credentials = basic_credentials(request)
-        if not credentials or secret is not None:
-            raise InvalidClientError("Client authentication failed.")
-        application = oauth_clients.authenticate_client(client_id=credentials[0], client_secret=credentials[1])
-        if named not in (None, application.client_id):
-            raise InvalidClientError("Client authentication failed.")
-        return application
-    if named and secret is not None:
-        return oauth_clients.authenticate_client(client_id=named, client_secret=secret)
-    return oauth_clients.identify_public_client(client_id=named or "")
 
 
 @client_endpoint
@@ -77,36 +41,38 @@ def token(request: HttpRequest) -> HttpResponse:
     grant_type = request.POST.get("grant_type")
     try:
         refuse_malformed(request)
-        if grant_type == CLIENT_CREDENTIALS:
-            return JsonResponse(_client_token(request))
-        if grant_type == CIBA:
-            return JsonResponse(_out_of_band_token(request))
-        if grant_type not in {"authorization_code", "refresh_token"}:
+        if grant_type not in {"authorization_code", "refresh_token", CLIENT_CREDENTIALS, CIBA}:
             raise UnsupportedGrantTypeError("The grant_type is not one of this server's.")
+        application = authenticate(request)
+        confirmation = request.META[CONFIRMATION] = confirm(request, application)
+        if grant_type == CLIENT_CREDENTIALS:
+            return JsonResponse(_client_token(request, application, confirmation))
+        if grant_type == CIBA:
+            return JsonResponse(_out_of_band_token(request, application, confirmation))
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_token_response(request)
     return _relay(headers, body, status)
 
 
-def _client_token(request: HttpRequest) -> dict[str, Any]:
+def _client_token(request: HttpRequest, application: Application, confirmation: Confirmation) -> dict[str, Any]:
     """RFC 6749, section 4.4."""
     return tokens.issue_client_token(
-        application=authenticate(request),
+        application=application,
         scope=request.POST.get("scope", ""),
         resources=[str(value) for value in request.POST.getlist("resource")],
+        confirmation=confirmation,
     )
 
 
-def _out_of_band_token(request: HttpRequest) -> dict[str, Any]:
+def _out_of_band_token(request: HttpRequest, application: Application, confirmation: Confirmation) -> dict[str, Any]:
     """CIBA Core, section 10.1."""
-    application = authenticate(request)
     if not application.may_ask_out_of_band:
         raise UnauthorizedClientError("This client may not ask users out of band.")
     if "auth_req_id" not in request.POST:
         raise InvalidRequestError("auth_req_id is missing.")
     answered = backchannel.read_answer(auth_req_id=request.POST["auth_req_id"], application=application)
-    return tokens.redeem_out_of_band(request=answered)
+    return tokens.redeem_out_of_band(request=answered, confirmation=confirmation)
 
 
 @client_endpoint
@@ -139,6 +105,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
     """RFC 7009: 200 whether or not there was such a token."""
     try:
         refuse_malformed(request)
+        authenticate(request)
     except AuthzError as error:
         return json_error(request, error)
     _, headers, body, status = get_oauthlib_core().create_revocation_response(request)
@@ -159,8 +126,12 @@ def pushed_authorize(request: HttpRequest) -> HttpResponse:
     try:
         refuse_malformed(request)
         application = authenticate(request)
+        call = read_call(request)
         request_uri, expires_in = push_request(
-            application=application, parameters=_form(request), face=request.META.get(FACE, Face.OAUTH)
+            application=application,
+            parameters=_form(request),
+            face=request.META.get(FACE, Face.OAUTH),
+            thumbprint="" if call is None else verify_proof(call=call),
         )
     except AuthzError as error:
         return json_error(request, error)
@@ -186,13 +157,18 @@ def introspect(request: HttpRequest) -> HttpResponse:
 @client_endpoint
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
-    """OpenID Connect Core, section 5.3; the token comes in the header alone."""
+    """OpenID Connect Core, section 5.3; the token comes in the header alone, with its proof if it is bound."""
     try:
-        bearer = parse_bearer_token(request.headers.get("Authorization"))
-        live = tokens.read_access_token(access_token=bearer or "")
+        live = read_presented(request)
         scopes = live.scope.split()
         if "openid" not in scopes:
             raise InvalidTokenError("The token does not have the scope openid.")
+    except (InvalidProofError, ProofNonceRequiredError) as error:
+        # As a resource, this server answers 401 (RFC 9449, sections 7.1 and 9).
+        response = json_error(request, error)
+        response.status_code = HTTPStatus.UNAUTHORIZED
+        response["WWW-Authenticate"] = f'DPoP error="{classify(error)[1]}"'
+        return response
     except AuthzError as error:
         return json_error(request, error)
     claims: dict[str, Any] = {"sub": str(live.user.sub)}

@@ -17,6 +17,7 @@ from authz.models.faces import FACE
 from authz.services import csc_oauth
 from authz.views import authorize as oauth_authorize
 from authz.views import clients
+from authz.views.client_authentication import authenticate, basic_credentials, refuse_malformed
 from authz.views.csc import csc_method
 
 FACES = {1: Face.CSC_V1, 2: Face.CSC_V2}
@@ -46,7 +47,7 @@ def pushed_authorize(request: HttpRequest, version: int) -> HttpResponse:
 def token(request: HttpRequest, version: int) -> HttpResponse:
     """CSC API v1, 8.3.3; v2, 8.4.4."""
     face = request.META[FACE] = FACES[version]
-    clients.refuse_malformed(request)
+    refuse_malformed(request)
     _refuse_nameless(request)
     grant_type = request.POST.get("grant_type")
     if not grant_type:
@@ -81,7 +82,7 @@ def _in_words(response: HttpResponse, grant_type: str, version: int) -> HttpResp
 @csc_method
 def revoke(request: HttpRequest, version: int) -> HttpResponse:
     """CSC API v1, 8.3.4; v2, 8.4.5: 204, and 400 for what nobody has."""
-    clients.refuse_malformed(request)
+    refuse_malformed(request)
     if not request.POST.get("token"):
         raise InvalidRequestError(answers.MISSING_TOKEN)
     if request.POST.get("token_type_hint", answers.HINTS[0]) not in answers.HINTS:
@@ -102,7 +103,7 @@ def _refuse_nameless(request: HttpRequest) -> None:
 def _authenticate(request: HttpRequest) -> Application:
     """Who it is, as at the RFC's endpoints; what is wrong with it is said as this API says it."""
     if "Authorization" in request.headers:
-        credentials = clients.basic_credentials(request)
+        credentials = basic_credentials(request)
         if not credentials:
             raise InvalidClientError(answers.INVALID_HEADER)
         named, has_proof = credentials[0], True
@@ -112,7 +113,7 @@ def _authenticate(request: HttpRequest) -> Application:
     if named and known is None:
         raise InvalidRequestError(answers.INVALID_CLIENT_ID)
     try:
-        return clients.authenticate(request)
+        return authenticate(request)
     except InvalidClientError:
         if has_proof:
             raise InvalidRequestError(answers.INVALID_SECRET) from None
