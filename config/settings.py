@@ -404,6 +404,10 @@ if "gateway" in ROLES:
     # The level of a signature whose caller asks for none (EN 319 142-1, 6): B-B, B-T, B-LT or B-LTA.
     SIGNATURE_LEVEL = env_str("SIGNATURE_LEVEL", "B-LT")
     TIMESTAMP_URL = env_str("TIMESTAMP_URL", f"{RSSP_URL}/pki/tsa")
+    # Where fonts for the text of visible signatures lie; the first folder that has one wins.
+    SIGNATURE_FONT_FOLDERS = env_list(
+        "SIGNATURE_FONT_FOLDERS", "/usr/share/fonts/truetype/noto,/usr/share/fonts/opentype/unifont"
+    )
     # Origins that certificates may name although they are private: scheme://host:port.
     PRIVATE_ORIGINS = env_list("PRIVATE_ORIGINS")
     TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")

@@ -67,6 +67,66 @@ class DocumentTooLargeError(DocumentError):
     sentence = "This file is larger than can be signed here."
 
 
+class PageChangedError(DocumentError):
+    code = "page_changed"
+    sentence = "Signing would change what a page of this PDF shows. Save it anew from the program that made it."
+
+
+class OptionError(DocumentError):
+    """The document does not take the signature as it was asked for."""
+
+
+class FieldLockedError(OptionError):
+    code = "field_locked"
+    sentence = "An earlier signature locked this field, or all fields."
+
+
+class FieldNameTakenError(OptionError):
+    code = "field_name_taken"
+    sentence = "There is a field of this name already, signed or of another kind."
+
+
+class FieldConstrainedError(OptionError):
+    code = "field_constrained"
+    sentence = "The field that was to be signed sets conditions that this signature does not meet."
+
+
+class CertificationNotFirstError(OptionError):
+    code = "certification_not_first"
+    sentence = "Only the first signature of a document can certify it."
+
+
+class PageOutOfRangeError(OptionError):
+    code = "page_out_of_range"
+    sentence = "The document has no such page."
+
+
+class BoxOffPageError(OptionError):
+    code = "box_off_page"
+    sentence = "The place for the signature does not lie on the page, or is empty."
+
+
+class ImageUnreadableError(OptionError):
+    code = "image_unreadable"
+    sentence = "The picture for the signature cannot be read."
+
+
+class FontMissingError(OptionError):
+    code = "font_missing"
+    sentence = "No font here has all characters of the signature's text."
+
+
+OPTION_ERRORS = (
+    FieldLockedError,
+    FieldNameTakenError,
+    FieldConstrainedError,
+    CertificationNotFirstError,
+    PageOutOfRangeError,
+    BoxOffPageError,
+    ImageUnreadableError,
+    FontMissingError,
+)
+
 DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
     error.code: error
     for error in (
@@ -78,6 +138,8 @@ DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
         HostilePdfError,
         TooManyPagesError,
         DocumentTooLargeError,
+        PageChangedError,
+        *OPTION_ERRORS,
     )
 }
 

@@ -67,12 +67,15 @@ system_packages() {
     [ -n "${PKCS11_MODULE:-}" ] || want softhsm2 test -e /usr/lib/softhsm/libsofthsm2.so
     want python3 command -v python3
     want util-linux command -v setpriv
+    want fonts-noto-core test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
+    want fonts-unifont test -e /usr/share/fonts/opentype/unifont/unifont.otf
     if [ "$purpose" = test ]; then
         want softhsm2 command -v softhsm2-util
         want postgresql has_postgresql
         want redis-server command -v redis-server
         want poppler-utils command -v pdfsig
         want qpdf command -v qpdf
+        want mupdf-tools command -v mutool
         want openssl command -v openssl
         want opensc test -n "$(find /usr/lib -name pkcs11-spy.so -print -quit 2>/dev/null)"
         # On Ubuntu the package of this name is a stub for a snap; Playwright brings its own below.

@@ -20,10 +20,12 @@ from gateway.errors import (
     HostilePdfError,
     TooManyPagesError,
 )
+from gateway.pades.fields import refuse_if_all_locked
 from gateway.pades.reading import read_document
 from gateway.pades.values import InspectedDocument
 
 _TREE_NODES_PER_PAGE = 4
+_TRIAL = "Paraph-trial"
 _HEADER = re.compile(rb"[\x00\t\n\x0c\r ]*(\d+)[\x00\t\n\x0c\r ]+(\d+)[\x00\t\n\x0c\r ]+obj(?![A-Za-z0-9])")
 
 
@@ -32,6 +34,7 @@ def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
     reader = read_document(stream)
     pages = _count_pages(reader, max_pages)
     signatures = _read_signatures(reader)
+    refuse_if_all_locked(reader, _TRIAL)
     _try_to_update(stream, reader)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
@@ -135,7 +138,7 @@ class _Nowhere(io.RawIOBase):
 def _try_to_update(stream: IO[bytes], reader: PdfFileReader) -> None:
     """Does to the document what preparing will do to it, so that a refusal comes now and not after the approval."""
     writer = IncrementalPdfFileWriter(stream, prev=reader)
-    append_signature_field(writer, SigFieldSpec("Paraph-trial", on_page=0))
+    append_signature_field(writer, SigFieldSpec(_TRIAL, on_page=0))
     writer.update_root()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     for generation, number in list(writer.objects):
         _refuse_misread_header(stream, reader, Reference(number, generation, reader))

@@ -1,8 +1,10 @@
 """What travels between the process that parses a PDF and the one that asked: small, frozen, JSON-shaped."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from gateway.pades.options import SignatureOptions
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,17 @@ class InspectedDocument:
 class SignatureRequest:
     """What the signature dictionary and the signed attributes will say.
 
-    ``chain`` is DER, the signer's certificate first; ``field_name`` must be new to the document.
+    ``chain`` is DER, the signer's certificate first; ``pages`` is the document's number of them; fonts of a visible
+    signature's text lie in ``font_folders``.
     """
 
     chain: tuple[bytes, ...]
     sign_algo: str
     field_name: str
+    pages: int
     level: str = "B-B"
-    reason: str = ""
-    location: str = ""
+    options: SignatureOptions = field(default_factory=SignatureOptions)
+    font_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ class VerifiedSignedDocument:
 
 
 def request_to_json(request: SignatureRequest) -> dict[str, Any]:
-    return {**vars(request), "chain": [base64.b64encode(certificate).decode() for certificate in request.chain]}
+    chain = [base64.b64encode(certificate).decode() for certificate in request.chain]
+    return {**vars(request), "chain": chain, "options": request.options.to_json()}
 
 
 def request_from_json(value: dict[str, Any]) -> SignatureRequest:
     chain = tuple(base64.b64decode(certificate) for certificate in value["chain"])
-    return SignatureRequest(**{**value, "chain": chain})
+    options = SignatureOptions.from_json(value["options"])
+    return SignatureRequest(**{**value, "chain": chain, "options": options})
 
 
 def prepared_to_json(prepared: PreparedSignature) -> dict[str, Any]:

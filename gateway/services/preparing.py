@@ -16,6 +16,7 @@ from gateway.errors import CredentialNotUsableError, StorageError, WrongStateErr
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm
+from gateway.pades.options import SignatureOptions
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import PREPARABLE, find_job
@@ -32,8 +33,7 @@ def prepare_job(
     credential_id: str,
     level: str | None = None,
     best_effort: bool = False,
-    reason: str = "",
-    location: str = "",
+    options: SignatureOptions,
 ) -> Job:
     """Job becomes `prepared`; an approval asked for before is then worth nothing.
 
@@ -51,10 +51,11 @@ def prepare_job(
     request = SignatureRequest(
         chain=credential.chain,
         sign_algo=algorithm.sign_algo,
-        field_name=f"Signature-{uuid.uuid4().hex[:12]}",
+        field_name=options.field_name or f"Signature-{uuid.uuid4().hex[:12]}",
+        pages=job.document_pages,
         level=level,
-        reason=reason,
-        location=location,
+        options=options,
+        font_folders=tuple(settings.SIGNATURE_FONT_FOLDERS),
     )
     prepared, stored = _prepare_file(job, request)
     digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()

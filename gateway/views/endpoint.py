@@ -53,12 +53,13 @@ def by_method(**views: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
     return choose
 
 
-def read_json(request: HttpRequest) -> dict[str, Any]:
-    """The body's JSON object; a duplicate member or a number that is none raises `InvalidRequestError`."""
+def read_json(request: HttpRequest, *, limit: int = _JSON_LIMIT) -> dict[str, Any]:
+    """The JSON object of a body of at most ``limit`` bytes; a duplicate member or a number that is none raises
+    `InvalidRequestError`."""
     if request.content_type != "application/json":
         raise InvalidRequestError("The body must be application/json.")
-    raw = request.read(_JSON_LIMIT + 1)
-    if len(raw) > _JSON_LIMIT:
+    raw = request.read(limit + 1)
+    if len(raw) > limit:
         raise InvalidRequestError("The body is too long.")
     try:
         body = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)

@@ -13,6 +13,7 @@ from gateway.pades.levels import LEVELS
 from gateway.services import approving, jobs, preparing, signing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
+from gateway.views.options import LONGEST_OPTIONS, parse_options
 from gateway.wire import HASH_TYPE, parse_choice, parse_file_name, parse_flag, parse_state, parse_text
 
 
@@ -83,15 +84,14 @@ def delete_job(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) 
 
 @endpoint("POST")
 def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
-    body = read_json(request)
+    body = read_json(request, limit=LONGEST_OPTIONS)
     job = preparing.prepare_job(
         caller=caller,
         job_id=job_id,
         credential_id=parse_text(body, "credential_id", limit=255),
         level=parse_choice(body, "level", LEVELS),
         best_effort=parse_flag(body, "best_effort"),
-        reason=parse_text(body, "reason", limit=200, required=False),
-        location=parse_text(body, "location", limit=200, required=False),
+        options=parse_options(body),
     )
     return JsonResponse(job_to_json(job))
 

@@ -56,7 +56,7 @@ class User:
         body = pdfs.make_pdf(pages=3) if pdf is None else pdf
         return self.call("POST", "jobs", body, HTTP_CONTENT_DISPOSITION=disposition, **headers)
 
-    def prepare(self, job_id: str, credential_id: str, **members: str) -> Any:
+    def prepare(self, job_id: str, credential_id: str, **members: Any) -> Any:
         return self.call("POST", f"jobs/{job_id}/prepare", {"credential_id": credential_id, **members})
 
     def ask(self, job_id: str) -> Any:

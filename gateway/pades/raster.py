@@ -1,0 +1,126 @@
+"""Whether signing changed what a page shows: every page is drawn before and after, and compared. Runs in the child
+process, with a second library than the one that signs.
+
+The original is the beginning of the signed file, so one file serves both. A visible signature's own area, and nothing
+else, may differ. Where there are more pages than time, the first, the last and others evenly between are drawn.
+"""
+
+import io
+import os
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pypdfium2
+from PIL import Image, ImageChops, ImageDraw
+
+from gateway.errors import PageChangedError
+
+_LONGEST_SIDE = 500
+_SECONDS = 3.0
+# Neighbouring pixels take part in a drawing's soft edge.
+_EDGE = 2
+
+
+@dataclass(frozen=True)
+class Area:
+    """A place that may differ: page from 1, box in 1/72 inch as it is shown."""
+
+    page: int
+    box: tuple[float, float, float, float]
+
+
+class _Beginning(io.RawIOBase):
+    """The first bytes of a file, as a file."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._size, self._position = file, size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        wanted = min(len(buffer), max(0, self._size - self._position))
+        self._file.seek(self._position)
+        data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area]) -> int:
+    """How many pages were compared. Raises `PageChangedError`, also if the two cannot be drawn alike at all."""
+    until = time.monotonic() + _SECONDS
+    before = _open(_Beginning(file, original_size))
+    if before is None:
+        # What this library does not open it cannot show: there is nothing to compare with.
+        return 0
+    after = _open(_Beginning(file, file.seek(0, os.SEEK_END)))
+    if after is None or len(before) != len(after):
+        raise PageChangedError
+    compared = 0
+    for index in _order(len(before)):
+        _compare(before, after, index, [area.box for area in areas if area.page == index + 1])
+        compared += 1
+        if time.monotonic() > until:
+            break
+    return compared
+
+
+def _open(stream: _Beginning) -> pypdfium2.PdfDocument | None:
+    try:
+        return pypdfium2.PdfDocument(io.BufferedReader(stream))
+    except pypdfium2.PdfiumError:
+        return None
+
+
+def _order(count: int) -> list[int]:
+    """The first and the last, then what halves the distances between those before."""
+    found = dict.fromkeys([0, count - 1])
+    step = count
+    while step > 1:
+        step = (step + 1) // 2
+        found.update(dict.fromkeys(range(0, count, step)))
+    return list(found)
+
+
+def _compare(
+    before: pypdfium2.PdfDocument, after: pypdfium2.PdfDocument, index: int, boxes: list[tuple[float, ...]]
+) -> None:
+    old, new = (_draw(document, index) for document in (before, after))
+    if old is None and new is None:
+        return
+    if old is None or new is None or old[0].size != new[0].size:
+        raise PageChangedError
+    difference = ImageChops.difference(old[0], new[0])
+    drawing, scale = ImageDraw.Draw(difference), old[1]
+    for left, bottom, right, top in boxes:
+        x, y = left * scale - _EDGE, difference.height - top * scale - _EDGE
+        far = (right * scale + _EDGE, difference.height - bottom * scale + _EDGE)
+        drawing.rectangle((x, y, *far), fill=0)
+    if difference.getbbox() is not None:
+        raise PageChangedError
+
+
+def _draw(document: pypdfium2.PdfDocument, index: int) -> tuple[Image.Image, float] | None:
+    """The page in grey, and pixels for each 1/72 inch."""
+    try:
+        page = document[index]
+        scale = min(1.0, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+        image = page.render(scale=scale, grayscale=True, may_draw_forms=False).to_pil()
+        page.close()
+    except pypdfium2.PdfiumError:
+        return None
+    return image, scale
