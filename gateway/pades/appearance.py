@@ -16,7 +16,7 @@ from pyhanko.pdf_utils.images import pil_image
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.stamp import BaseStamp, BaseStampStyle
 
-from gateway.errors import ImageUnreadableError
+from gateway.errors import FontMissingError, ImageUnreadableError
 from gateway.pades.lettering import SIZE, Lettering, Run
 from gateway.pades.options import Appearance
 
@@ -101,7 +101,7 @@ class SignatureAppearance(BaseStamp):
         lines = [lettering.set_line(line) for line in self._style.shows.text.splitlines() if line.strip()]
         widest = max((sum(run.width for run in line) for line in lines), default=0.0)
         if not widest:
-            return b""
+            raise FontMissingError
         size = min(_LARGEST_TEXT, self._height / (_LEADING * len(lines)), SIZE * width / widest)
         top = (self._height + size * _LEADING * len(lines)) / 2
         drawn = [

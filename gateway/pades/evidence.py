@@ -10,7 +10,6 @@ from typing import IO
 
 from asn1crypto import crl, ocsp
 from asn1crypto.x509 import Certificate
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigFieldSpec
 from pyhanko.sign.signers import DocumentTimestamp
@@ -20,6 +19,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from gateway.pades.levels import DocumentTimestampPlace, Evidence
 from gateway.pades.reading import read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
+from gateway.pades.writing import SigningWriter
 
 TIMESTAMP_HASH = "sha256"
 
@@ -27,7 +27,7 @@ TIMESTAMP_HASH = "sha256"
 def add_evidence(file: IO[bytes], evidence: Evidence, *, timestamp: bool) -> DocumentTimestampPlace | None:
     """Writes an update with the evidence behind what the file holds; with ``timestamp``, also an empty place for a
     document time-stamp, which it answers with."""
-    writer = IncrementalPdfFileWriter(file, prev=_read(file))
+    writer = SigningWriter(file, prev=_read(file))
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         sig_contents=None,
@@ -46,7 +46,7 @@ def _read(file: IO[bytes]) -> PdfFileReader:
     return read_document(file)
 
 
-def _write_with_place(writer: IncrementalPdfFileWriter) -> DocumentTimestampPlace:
+def _write_with_place(writer: SigningWriter) -> DocumentTimestampPlace:
     name = f"Timestamp-{uuid.uuid4().hex[:12]}"
     embedder = PdfCMSEmbedder(new_field_spec=SigFieldSpec(name)).write_cms(field_name=name, writer=writer)
     next(embedder)

@@ -6,7 +6,7 @@ here.
 
 from collections.abc import Iterator
 
-from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import (
@@ -17,9 +17,10 @@ from pyhanko.sign.fields import (
     enumerate_sig_fields,
 )
 
-from gateway.errors import FieldConstrainedError, FieldLockedError, FieldNameTakenError
+from gateway.errors import FieldLockedError, FieldNameTakenError
 from gateway.pades.options import FieldLock, NewField
 from gateway.pades.pages import place_of
+from gateway.pades.reading import entry
 
 _DEEPEST_FORM = 64
 
@@ -28,7 +29,7 @@ def read_locks(handler: PdfHandler) -> Iterator[FieldMDPSpec]:
     """What earlier signatures locked. One that cannot be read locks nothing: it shows nothing either."""
     for _name, value, reference in enumerate_sig_fields(handler, filled_status=True):
         field = reference.get_object()
-        found = [field.get("/Lock")] if "/Lock" in field else []
+        found = [field["/Lock"]] if "/Lock" in field else []
         found += [each["/TransformParams"] for each in _references(value) if "/TransformParams" in each]
         for described in found:
             try:
@@ -43,7 +44,7 @@ def _references(value: object) -> Iterator[DictionaryObject]:
     signature = value.get_object() if hasattr(value, "get_object") else value
     if not isinstance(signature, DictionaryObject):
         return
-    for each in signature.get("/Reference", ()):
+    for each in entry(signature, "/Reference", ()):
         transform = each.get_object()
         if isinstance(transform, DictionaryObject) and transform.get("/TransformMethod") == "/FieldMDP":
             yield transform
@@ -63,16 +64,16 @@ def refuse_if_all_locked(handler: PdfHandler, name: str) -> None:
         raise FieldLockedError
 
 
-def find_empty_field(handler: PdfHandler, name: str) -> DictionaryObject | None:
+def find_empty_field(handler: PdfHandler, name: str) -> IndirectObject | None:
     """The empty signature field of that full name; None if there is no field of the name at all.
 
     Raises `FieldNameTakenError`.
     """
-    for found, value, reference in enumerate_sig_fields(handler, with_name=name):
+    for found, value, reference in enumerate_sig_fields(handler):
         if found == name:
             if value is not None:
                 raise FieldNameTakenError
-            return reference.get_object()  # type: ignore[no-any-return]
+            return reference  # type: ignore[no-any-return]
     if any(_stands_in_the_way(each, name) for each in _all_names(handler)):
         raise FieldNameTakenError
     return None
@@ -84,13 +85,14 @@ def _stands_in_the_way(there: str, name: str) -> bool:
 
 
 def _all_names(handler: PdfHandler) -> Iterator[str]:
-    waiting = [(field, "", 0) for field in handler.root.get("/AcroForm", {}).get("/Fields", ())]
+    form = entry(handler.root, "/AcroForm")
+    waiting = [(field, "", 0) for field in entry(form, "/Fields", ())] if form is not None else []
     while waiting:
         reference, above, depth = waiting.pop()
         field = reference.get_object()
-        part = field.get("/T")
+        part = entry(field, "/T")
         name = above if part is None else f"{above}.{part}" if above else str(part)
-        kids = [kid for kid in field.get("/Kids", ()) if "/T" in kid.get_object()]
+        kids = [kid for kid in entry(field, "/Kids", ()) if "/T" in kid.get_object()]
         if part is not None and not kids:
             yield name
         if depth < _DEEPEST_FORM:
@@ -112,7 +114,8 @@ def lock_of(lock: FieldLock | None) -> FieldMDPSpec | None:
     return FieldMDPSpec(FieldMDPAction[lock.action.upper()], list(lock.fields)) if lock else None
 
 
-def lock_existing(field: DictionaryObject, lock: FieldLock | None) -> None:
-    """Raises `FieldConstrainedError`: what locks when a field is signed is for who made the field to say."""
-    if lock is not None and field is not None:
-        raise FieldConstrainedError
+def widgets_of(field: IndirectObject) -> list[IndirectObject]:
+    """Where the field is shown: by itself or by children of its own."""
+    found: DictionaryObject = field.get_object()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    kids = entry(found, "/Kids")
+    return [kids.raw_get(index) for index in range(len(kids))] if kids else [field]

@@ -7,7 +7,6 @@ import re
 from typing import IO, Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject, Reference
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, append_signature_field, enumerate_sig_fields
 from pyhanko.sign.validation import read_certification_data
@@ -23,6 +22,7 @@ from gateway.errors import (
 from gateway.pades.fields import refuse_if_all_locked
 from gateway.pades.reading import read_document
 from gateway.pades.values import InspectedDocument
+from gateway.pades.writing import SigningWriter
 
 _TREE_NODES_PER_PAGE = 4
 _TRIAL = "Paraph-trial"
@@ -137,7 +137,7 @@ class _Nowhere(io.RawIOBase):
 
 def _try_to_update(stream: IO[bytes], reader: PdfFileReader) -> None:
     """Does to the document what preparing will do to it, so that a refusal comes now and not after the approval."""
-    writer = IncrementalPdfFileWriter(stream, prev=reader)
+    writer = SigningWriter(stream, prev=reader)
     append_signature_field(writer, SigFieldSpec(_TRIAL, on_page=0))
     writer.update_root()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     for generation, number in list(writer.objects):

@@ -33,6 +33,7 @@ _EVERYTHING = (
     "unifont_upper",
 )
 _REGIONS = {"Han": "SC", "Hiragana": "JP", "Katakana": "JP", "Hangul": "KR", "Bopomofo": "TC"}
+_JOINERS = "\u200c\u200d"
 _FOLLOWS = {"BN", "NSM", "ON", "WS", "CS", "ES", "ET", "S", "B"}
 
 
@@ -57,6 +58,7 @@ class Lettering:
 
     def set_line(self, text: str) -> list[Run]:
         """The line's runs from left to right. Raises `FontMissingError` if a character is in no font."""
+        text = "".join(char for char in text if unicodedata.category(char) != "Cf" or char in _JOINERS)
         return [self._shape(font, direction, part) for font, direction, part in self._split(text)]
 
     def _shape(self, font: str, direction: str, text: str) -> Run:
@@ -94,6 +96,11 @@ def _open_font(path: str, text: str) -> IO[bytes]:
     reduced.populate(text=text)
     reduced.subset(font)
     scale_upem(font, _THOUSAND)
+    if "CFF " in font:
+        # Scaled with the outlines, it would shrink them a second time; the default is what a thousand asks for.
+        for part in [font["CFF "].cff[0], *getattr(font["CFF "].cff[0], "FDArray", [])]:
+            part.rawDict.pop("FontMatrix", None)
+            vars(part).pop("FontMatrix", None)
     file = io.BytesIO()
     font.save(file)
     file.seek(0)
@@ -137,7 +144,7 @@ def _find_font(char: str, folders: tuple[str, ...]) -> str:
 
 
 def _candidates(char: str) -> Iterator[str]:
-    name = scripts.script_name(scripts.script(char)).replace("_", "")
+    name = scripts.script_name(scripts.script(char), default="").replace("_", "")
     name = _REGIONS.get(name, name)
     yield "NotoSans-Regular"
     for family in ("NotoSans", "NotoNaskh", "NotoSerif"):

@@ -9,6 +9,7 @@ from pyhanko.pdf_utils.rw_common import PdfHandler
 
 from gateway.errors import BoxOffPageError, PageOutOfRangeError
 from gateway.pades.options import Place
+from gateway.pades.reading import entry
 
 Box = tuple[float, float, float, float]
 _DEEPEST_TREE = 64
@@ -76,7 +77,7 @@ def describe(page: DictionaryObject) -> Page:
     if shown[0] >= shown[2] or shown[1] >= shown[3]:
         shown = media
     turned = int(_inherited(page, "/Rotate") or 0) % 360
-    unit = float(page.get("/UserUnit", 1) or 1)
+    unit = float(entry(page, "/UserUnit", 1))
     return Page(shown, turned if turned % 90 == 0 else 0, unit if unit > 0 else 1.0)
 
 

@@ -6,10 +6,11 @@ ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certi
 
 import asyncio
 import os
+from collections.abc import Iterator
 from typing import IO
 
 from asn1crypto.x509 import Certificate
-from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.general import SigningError
@@ -21,13 +22,15 @@ from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.appearance import AppearanceStyle
 from gateway.pades.attributes import signed_attribute_spec
 from gateway.pades.cms import external_signer
-from gateway.pades.fields import add_empty_field, find_empty_field, lock_existing, lock_of, refuse_if_locked
+from gateway.pades.fields import add_empty_field, find_empty_field, lock_of, refuse_if_locked, widgets_of
 from gateway.pades.levels import reaches
+from gateway.pades.options import Place
 from gateway.pades.pages import Page, describe, place_of, read_page
 from gateway.pades.raster import Area, compare_pages
-from gateway.pades.reading import read_document
+from gateway.pades.reading import entry, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
+from gateway.pades.writing import SigningWriter
 
 # Signed attributes, SignerInfo and the largest RSA signature fit in far less.
 _CMS_MARGIN = 6 * 1024
@@ -42,7 +45,7 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     algorithm = parse_algorithm(certificate=request.chain[0], sign_algo=request.sign_algo)
     signer: ExternalSigner = external_signer(request.chain, algorithm)
     options = request.options
-    writer = IncrementalPdfFileWriter(stream, prev=read_document(stream))
+    writer = SigningWriter(stream, prev=read_document(stream))
     size = stream.seek(0, os.SEEK_END)
     areas = _prepare_fields(writer, request)
     metadata = PdfSignatureMetadata(
@@ -89,32 +92,48 @@ def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest)
     areas = []
     for new in options.new_fields:
         add_empty_field(writer, new, request.pages)
-        areas.append(Area(new.place.page, new.place.box))
+        areas.append(_area_at(writer, new.place, request.pages))
     existing = find_empty_field(writer, request.field_name)
     if existing is not None:
-        lock_existing(existing, options.lock)
-        return [*areas, *_area_of(writer, existing, request.pages)]
-    return [*areas, *([Area(options.place.page, options.place.box)] if options.place else [])]
+        if options.lock is not None:
+            # What is locked when a field is signed was for its maker to say.
+            raise FieldConstrainedError
+        return [*areas, *_areas_of(writer, existing, request.pages)]
+    return [*areas, *([_area_at(writer, options.place, request.pages)] if options.place else [])]
 
 
-def _area_of(writer: IncrementalPdfFileWriter, field: DictionaryObject, pages: int) -> list[Area]:
-    found = _page_of(writer, field, pages)
-    if found is None or "/Rect" not in field:
-        return []
-    number, page = found
-    left, bottom, right, top = (float(each) for each in field["/Rect"])
-    box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
-    return [Area(number, page.to_shown(box))]
+def _area_at(writer: IncrementalPdfFileWriter, place: Place, pages: int) -> Area:
+    page = read_page(writer, place.page, pages)
+    left, bottom, right, top = (value / page.unit for value in place.box)
+    return Area(place.page, (left, bottom, right, top))
 
 
-def _page_of(writer: IncrementalPdfFileWriter, field: DictionaryObject, pages: int) -> tuple[int, Page] | None:
-    """The page whose annotations hold the field's widget; its number from 1."""
+def _areas_of(writer: IncrementalPdfFileWriter, field: IndirectObject, pages: int) -> list[Area]:
+    areas = []
+    for number, page, widget in _shown(writer, field, pages):
+        left, bottom, right, top = (float(each) for each in widget["/Rect"])
+        box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
+        a, b, c, d = (value / page.unit for value in page.to_shown(box))
+        areas.append(Area(number, (a, b, c, d)))
+    return areas
+
+
+def _shown(
+    writer: IncrementalPdfFileWriter, field: IndirectObject, pages: int
+) -> Iterator[tuple[int, Page, DictionaryObject]]:
+    """The pages that show a field, their numbers from 1, and its widget there."""
+    widgets = {each.idnum: each for each in widgets_of(field)}
     for number in range(1, pages + 1):
         reference, _ = writer.find_page_for_modification(number - 1)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
         page = reference.get_object()
-        if any(each.get_object() is field for each in page.get("/Annots", ())):
-            return number, describe(page)
-    return None
+        annotations = entry(page, "/Annots", ArrayObject())
+        for index in range(len(annotations)):
+            item = annotations.raw_get(index)
+            if not isinstance(item, IndirectObject) or item.idnum not in widgets:
+                continue
+            widget = item.get_object()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+            if "/Rect" in widget:
+                yield number, describe(page), widget
 
 
 def _new_field(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> SigFieldSpec | None:
@@ -134,8 +153,8 @@ def _style(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> Appea
         return None
     shown = Page((0, 0, 1, 1), 0, 1.0)
     existing = find_empty_field(writer, request.field_name)
-    if existing is not None and (found := _page_of(writer, existing, request.pages)) is not None:
-        shown = found[1]
+    if existing is not None:
+        shown = next((page for _, page, _ in _shown(writer, existing, request.pages)), shown)
     elif options.place is not None:
         shown = read_page(writer, options.place.page, request.pages)
     return AppearanceStyle(

@@ -25,7 +25,8 @@ _EDGE = 2
 
 @dataclass(frozen=True)
 class Area:
-    """A place that may differ: page from 1, box in 1/72 inch as it is shown."""
+    """A place that may differ: page from 1, box as it is shown, in the page's own unit: who draws takes no notice of
+    UserUnit."""
 
     page: int
     box: tuple[float, float, float, float]
@@ -81,7 +82,10 @@ def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area]) 
 
 def _open(stream: _Beginning) -> pypdfium2.PdfDocument | None:
     try:
-        return pypdfium2.PdfDocument(io.BufferedReader(stream))
+        document = pypdfium2.PdfDocument(io.BufferedReader(stream))
+        # Fields are part of what is shown, visible signatures among them.
+        document.init_forms()
+        return document
     except pypdfium2.PdfiumError:
         return None
 
@@ -119,7 +123,7 @@ def _draw(document: pypdfium2.PdfDocument, index: int) -> tuple[Image.Image, flo
     try:
         page = document[index]
         scale = min(1.0, _LONGEST_SIDE / max(*page.get_size(), 1.0))
-        image = page.render(scale=scale, grayscale=True, may_draw_forms=False).to_pil()
+        image = page.render(scale=scale, grayscale=True).to_pil()
         page.close()
     except pypdfium2.PdfiumError:
         return None

@@ -6,7 +6,7 @@ object that signing rewrites, objects outside the declared range, bytes that no 
 
 import logging
 import re
-from typing import IO
+from typing import IO, Any
 
 from pyhanko.pdf_utils.generic import DictionaryObject, TrailerReference
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -22,6 +22,11 @@ _TAIL = re.compile(
     rb"(?:[\x00\t\n\x0c\r ]|endobj|%(?!%EOF)[^\r\n]*[\r\n])*"
     rb"startxref[\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+%%EOF[\x00\t\n\x0c\r ]*"
 )
+
+
+def entry(container: DictionaryObject, name: str, default: Any = None) -> Any:
+    """The value of a dictionary's entry, followed to where it stands; ``default`` if there is none."""
+    return container[name] if name in container else default  # noqa: SIM401  (``get`` does not follow)
 
 
 def read_document(stream: IO[bytes]) -> PdfFileReader:

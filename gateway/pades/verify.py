@@ -23,11 +23,13 @@ from gateway.errors import (
     CertificateRevokedError,
     InvalidSignatureError,
     LevelError,
+    PageChangedError,
     RevocationDataError,
     TimestampError,
 )
 from gateway.pades.lasting import lasts_until
 from gateway.pades.levels import Trust, reaches
+from gateway.pades.raster import compare_pages
 from gateway.pades.reading import read_document
 from gateway.pades.revocation import is_never_revoked
 from gateway.pades.values import VerifiedSignedDocument
@@ -62,6 +64,8 @@ def verify_document(stream: IO[bytes], *, expected: Expected, trust: Trust) -> V
     if signature.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached":
         raise InvalidSignatureError
     chains = _verify_level(reader, signature, expected, trust)
+    if reaches(expected.level, "B-LT"):
+        _verify_pages(stream, signature)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     return VerifiedSignedDocument(
@@ -142,6 +146,15 @@ def _verify_coverage(signature: EmbeddedPdfSignature, status: PdfSignatureStatus
     found: Any = signature.diff_result
     if not isinstance(found, DiffResult) or found.modification_level > ModificationLevel.LTA_UPDATES:
         raise InvalidSignatureError
+
+
+def _verify_pages(stream: IO[bytes], signature: EmbeddedPdfSignature) -> None:
+    """What stands behind the signed revision changes no page. (Preparing compared what stands before it.)"""
+    begin, length = signature.byte_range[2:]
+    try:
+        compare_pages(stream, int(begin) + int(length), ())
+    except PageChangedError:
+        raise InvalidSignatureError from None
 
 
 def _verify_document_timestamp(reader: PdfFileReader, trust: Trust) -> list[bytes]:
