@@ -222,6 +222,8 @@ WHITENOISE_MIMETYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 # A callable (address) -> httpx.BaseTransport | None; None is httpx's own, over the network.
 CLIENT_TRANSPORT = "config.transport.transport_for"
 IN_PROCESS_URLS = [_ROLE_URLS[role] for role in ROLES] if PROCESS == "web" else []
+# A callable that answers rssp's introspection where this process serves authz as well; empty: by CLIENT_TRANSPORT.
+INTROSPECTION = "config.introspection.introspect" if PROCESS == "web" and {"authz", "rssp"} <= set(ROLES) else ""
 CLIENT_TIMEOUT_SECONDS = env_int("CLIENT_TIMEOUT_SECONDS", 30)
 
 # --- authz ----------------------------------------------------------------------------------------------------

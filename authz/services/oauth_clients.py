@@ -5,10 +5,17 @@ from django.db import IntegrityError, transaction
 
 from authz.errors import InvalidClientError, InvalidRequestError
 from authz.models import Application, Authentication
+from authz.models.prepared import Prepared
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
 FOREIGN_SCOPES = "service credential credential-creation credential-deletion"
 MIN_SECRET = 32
+_FIND_SECRET: Prepared[Application] = Prepared(
+    lambda client_id: Application.objects.filter(
+        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL, authentication=Authentication.SECRET
+    ),
+    str,
+)
 
 
 def _follow(client_id: str, secret: str | None, **fields: object) -> Application:
@@ -152,10 +159,7 @@ def _refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
 
 def authenticate_client(*, client_id: str, client_secret: str) -> Application:
     """Raises `InvalidClientError` unless it is a confidential client with this secret and no better proof."""
-    rows = Application.objects.filter(
-        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL, authentication=Authentication.SECRET
-    )
-    application: Application | None = next(iter(rows), None)  # unique: `first` would sort it
+    application = _FIND_SECRET.first(client_id)
     if application is None or not is_client_secret(client_secret, application.client_secret):
         raise InvalidClientError("Client authentication failed.")
     return application

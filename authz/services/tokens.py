@@ -30,6 +30,7 @@ from authz.models import (
     UsedChallenge,
     User,
 )
+from authz.models.prepared import Prepared
 from authz.services import accounts
 from authz.services.grants import create_used_grant, hold_grant, is_taken_now, revoke_grant
 from authz.services.secrets import checksum, create_secret
@@ -38,6 +39,12 @@ from authz.wire import Confirmation, write_approval, write_introspection, write_
 logger = logging.getLogger(__name__)
 
 CREDENTIAL_TOKEN_LIFETIME = timedelta(minutes=5)
+_READ: Prepared[AccessToken] = Prepared(
+    lambda checksum: AccessToken.objects.filter(token_checksum=checksum).select_related(
+        "user", "application", "consent", "grant"
+    ),
+    str,
+)
 
 
 def _lifetime(name: str) -> timedelta:
@@ -234,9 +241,7 @@ def rotate_tokens(
 
 def read_access_token(*, access_token: str) -> AccessToken:
     """The live token; raises `InvalidTokenError`."""
-    rows = AccessToken.objects.select_related("user", "application", "consent", "grant")
-    # Unique: `first` would sort it.
-    token: AccessToken | None = next(iter(rows.filter(token_checksum=checksum(access_token))), None)
+    token = _READ.first(checksum(access_token))
     if token is None or token.is_expired() or not _has_holder(token):
         raise InvalidTokenError("The token is unknown, expired or revoked.")
     return token

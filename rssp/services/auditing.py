@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import (
@@ -20,6 +20,7 @@ from rssp.errors import (
     TamperingError,
 )
 from rssp.models import Activation, AuditEvent
+from rssp.models.insertion import insert_rows
 from rssp.services.macs import event_facts, make_mac
 
 log = logging.getLogger(__name__)
@@ -78,12 +79,22 @@ def describe_activation(activation: Activation, *, call: uuid.UUID | None, origi
 def record_events(events: Iterable[AuditEvent]) -> None:
     """In the caller's transaction: what is recorded there and what is audited stand or fall together."""
     chain, written = _own_chain(), list(events)
-    ends = AuditEvent.objects.filter(chain=chain).order_by("-number").values_list("number", "mac")
-    last, mac = ends.first() or (None, "")
+    last, mac = _read_end(chain)
     for number, event in enumerate(written, start=0 if last is None else last + 1):
         event.chain, event.number = chain, number
         event.mac = mac = make_mac("audit event", (mac, *event_facts(event)))
-    AuditEvent.objects.bulk_create(written)
+    insert_rows(written)
+
+
+def _read_end(chain: uuid.UUID) -> tuple[int | None, str]:
+    """Number and code of the chain's last event. Written out: the ORM would compile it anew for each signature."""
+    connection = connections[router.db_for_write(AuditEvent)]
+    adapted = AuditEvent._meta.get_field("chain").get_db_prep_value(chain, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number, mac FROM rssp_auditevent WHERE chain = %s ORDER BY number DESC LIMIT 1", [adapted]
+        )
+        return cursor.fetchone() or (None, "")
 
 
 class _Own(threading.local):

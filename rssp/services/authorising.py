@@ -28,6 +28,8 @@ from rssp.errors import (
     TooManyHashesError,
 )
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
+from rssp.models.insertion import insert_rows
+from rssp.models.prepared import Prepared
 from rssp.services.activating import verify_approved_since
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.credentials import verify_usable
@@ -37,6 +39,9 @@ from rssp.services.macs import authenticate_activation, verify_credential
 from rssp.services.seals import verify_bounded, verify_open_to
 
 NONCE_BYTES = 32
+_EXPLICIT = Activation.objects.filter(kind=Activation.Kind.EXPLICIT)
+_FIND = Prepared(lambda checksum: _EXPLICIT.filter(sad_checksum=checksum), str)
+_FIND_EXTENDED = Prepared(lambda checksum: _EXPLICIT.filter(extensions__sad_checksum=checksum), str)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def authorise(
     try:
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
             activation.save(force_insert=True)
-            ActivatedDigest.objects.bulk_create(rows)
+            insert_rows(rows)
             record_events([_event(activation, credential, len(slots), origin)])
     except IntegrityError:
         if not Activation.objects.filter(nonce=activation.nonce).exists():
@@ -156,10 +161,7 @@ def find_activation(*, sad: str, bearer: VerifiedToken, credential: Credential) 
     Raises `ActivationRefusedError`, whichever of them it is not for, or what `verify_current_sad` raises.
     """
     checksum = checksum_of(sad)
-    explicit = Activation.objects.filter(kind=Activation.Kind.EXPLICIT)
-    # Unique, both of them: `first` would sort them.
-    found = next(iter(explicit.filter(sad_checksum=checksum)), None)
-    found = found or next(iter(explicit.filter(extensions__sad_checksum=checksum)), None)
+    found = _FIND.first(checksum) or _FIND_EXTENDED.first(checksum)
     if found is None:
         raise ActivationRefusedError("the SAD is unknown or has ended")
     if found.credential_id != credential.pk:

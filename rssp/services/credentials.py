@@ -11,16 +11,23 @@ from rssp.algorithms import KEY_ALGORITHMS, sign_algos
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import CertificateNotValidError, CredentialDisabledError, InvalidParameterError, UnknownCredentialError
 from rssp.models import Credential, SigningKey
+from rssp.models.prepared import Prepared
 from rssp.services.authority import certificate_status, read_chain
 from rssp.services.seals import verify_granted_owner, verify_open_to
 from rssp.wire import CredentialDescription, ListRequest
+
+_FIND = Prepared(
+    lambda credential_id: Credential.objects.filter(credential_id=credential_id).select_related(
+        "certificate", "key__kek"
+    ),
+    str,
+)
 
 
 def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
     """A credential that is open to the caller; a token of one credential opens that one alone. Raises
     `UnknownCredentialError`."""
-    rows = Credential.objects.filter(credential_id=credential_id).select_related("certificate", "key__kek")
-    found = next(iter(rows), None)  # unique: `first` would sort it
+    found = _FIND.first(credential_id)
     if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
         raise UnknownCredentialError("there is no such credential for this user")
     verify_open_to(credential=found, token=token)

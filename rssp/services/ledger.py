@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
-from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from rssp.errors import (
@@ -33,6 +33,8 @@ from rssp.errors import (
 )
 from rssp.hsm.interface import Epoch
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Extension, Intent, RestoreEpoch
+from rssp.models.insertion import insert_rows
+from rssp.models.prepared import Prepared
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.commits import committed_with_the_next
 from rssp.services.credentials import verify_usable
@@ -69,14 +71,26 @@ class CurrentSad:
     mac: str
 
 
+_LOCK = Prepared(
+    lambda pk: (
+        Activation.objects.select_for_update(of=("self",))
+        .select_related("credential__certificate", "credential__key")
+        .annotate(highest_epoch=RestoreEpoch.objects.order_by("-number").values("number")[:1])
+        .filter(pk=pk)
+    ),
+    int,
+)
+_EXTENSIONS = Prepared(lambda pk: Extension.objects.filter(activation_id=pk).order_by("number"), int)
+_SLOTS = Prepared(lambda pk: ActivatedDigest.objects.filter(activation_id=pk).order_by("position"), int)
+
+
 def lock_activation(*, pk: int) -> Activation:
     """The authorisation as it is now, with its credential, certificate and extensions; nobody else may use it in this
     transaction's lifetime."""
-    rows = Activation.objects.select_for_update(of=("self",))
-    rows = rows.select_related("credential__certificate", "credential__key")
-    found = rows.annotate(highest_epoch=RestoreEpoch.objects.order_by("-number").values("number")[:1]).get(pk=pk)
-    if found.kind == Activation.Kind.EXPLICIT:
-        prefetch_related_objects([found], "extensions")  # asked once, and read several times
+    found = _LOCK.first(pk)
+    if found is None:
+        raise Activation.DoesNotExist
+    found.held_extensions = _read_extensions(found)  # type: ignore[attr-defined]  # asked once, and read several times
     return found
 
 
@@ -102,9 +116,12 @@ def find_current_sad(*, activation: Activation) -> CurrentSad:
 
 
 def _list_extensions(activation: Activation) -> list[Extension]:
-    if activation.kind != Activation.Kind.EXPLICIT:
-        return []
-    return sorted(activation.extensions.all(), key=lambda extension: extension.number)
+    held: list[Extension] | None = activation.__dict__.get("held_extensions")
+    return _read_extensions(activation) if held is None else held
+
+
+def _read_extensions(activation: Activation) -> list[Extension]:
+    return _EXTENSIONS.all(activation.pk) if activation.kind == Activation.Kind.EXPLICIT else []
 
 
 def verify_current_sad(*, activation: Activation, sad_checksum: str) -> CurrentSad:
@@ -143,8 +160,7 @@ def reserve_digests(
         verify_usable(credential=activation.credential)
         chosen = _choose_rows(read_slots(activation=activation), hash_type, hash_algorithm_oid, digests)
         rows = tuple(slot.pk for slot in chosen)
-        free = ActivatedDigest.objects.filter(pk__in=rows, state=State.AUTHORISED)
-        if free.update(state=State.RESERVED, call=call, reserved=now) != len(rows):
+        if _reserve(rows, call, now) != len(rows):
             raise DigestSpentError("another call was faster")
     positions = tuple(slot.position for slot in chosen)
     return Reservation(activation, call, rows, positions, tuple(digests), hash_algorithm_oid)
@@ -152,7 +168,7 @@ def reserve_digests(
 
 def read_slots(*, activation: Activation) -> list[ActivatedDigest]:
     """All rows of an authorisation that `lock_activation` holds, in order; raises `TamperingError`."""
-    slots = list(activation.digests.order_by("position"))
+    slots = _SLOTS.all(activation.pk)
     verify_activation_mac(activation, _list_extensions(activation), slots)
     return slots
 
@@ -203,10 +219,9 @@ def record_intent(*, reservation: Reservation) -> None:
     ]
     try:
         with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
-            held = ActivatedDigest.objects.filter(call=reservation.call, state=State.RESERVED)
-            if held.update(state=State.INTENDED, intended=now) != len(reservation.rows):
+            if _intend(reservation, now) != len(reservation.rows):
                 raise ReservationLostError("the reservation ran out")
-            Intent.objects.bulk_create(intents)
+            insert_rows(intents)
     except IntegrityError:
         if not Intent.objects.filter(slot__in=[intent.slot for intent in intents]).exists():
             raise
@@ -244,17 +259,43 @@ def _record_outcomes(reservation: Reservation, signatures: Sequence[bytes], aske
         record_events(events)
 
 
-# Written out, because the ORM would compile it anew for each row of a call.
+# --- The ledger's three steps, written out: the ORM would compile them anew for each call ---------------------------
+
+_RESERVE = "UPDATE rssp_activateddigest SET state = %s, call = %s, reserved = %s WHERE state = %s AND id IN ({})"
+_INTEND = "UPDATE rssp_activateddigest SET state = %s, intended = %s WHERE call = %s AND state = %s"
 _CLOSE = (
     "UPDATE rssp_activateddigest SET state = %s, finished = %s, signature_sha256 = %s"
     " WHERE id = %s AND call = %s AND state = %s"
 )
 
 
+def _adapt(call: uuid.UUID, now: datetime) -> tuple[Any, Any]:
+    """As the database of the ledger takes them."""
+    connection = connections[router.db_for_write(ActivatedDigest)]
+    adapted = ActivatedDigest._meta.get_field("call").get_db_prep_value(call, connection)
+    return adapted, connection.ops.adapt_datetimefield_value(now)
+
+
+def _reserve(rows: tuple[int, ...], call: uuid.UUID, now: datetime) -> int:
+    """How many were free."""
+    held_by, reserved = _adapt(call, now)
+    statement = _RESERVE.format(", ".join(["%s"] * len(rows)))
+    with connections[router.db_for_write(ActivatedDigest)].cursor() as cursor:
+        cursor.execute(statement, (State.RESERVED.value, held_by, reserved, State.AUTHORISED.value, *rows))
+        return int(cursor.rowcount)
+
+
+def _intend(reservation: Reservation, now: datetime) -> int:
+    """How many the call still held."""
+    held_by, intended = _adapt(reservation.call, now)
+    with connections[router.db_for_write(ActivatedDigest)].cursor() as cursor:
+        cursor.execute(_INTEND, (State.INTENDED.value, intended, held_by, State.RESERVED.value))
+        return int(cursor.rowcount)
+
+
 def _close_rows(alias: str, reservation: Reservation, signatures: Sequence[bytes], now: datetime) -> None:
     connection = connections[alias]
-    finished = connection.ops.adapt_datetimefield_value(now)
-    call = ActivatedDigest._meta.get_field("call").get_db_prep_value(reservation.call, connection)
+    call, finished = _adapt(reservation.call, now)
     ends = [(State.SIGNED.value, finished, sha256(signature).hexdigest()) for signature in signatures]
     ends += [(State.UNKNOWN.value, finished, "")] * (len(reservation.rows) - len(ends))
     with connection.cursor() as cursor:

@@ -109,7 +109,7 @@ def asked(token: Token) -> Asked:
 
 @pytest.fixture
 def remote(settings: Any, monkeypatch: pytest.MonkeyPatch) -> remote_side.Remote:
-    settings.CLIENT_TRANSPORT = "tests.rssp.remote.transport_for"
+    settings.CLIENT_TRANSPORT, settings.INTROSPECTION = "tests.rssp.remote.transport_for", ""
     fresh = remote_side.Remote()
     monkeypatch.setattr(remote_side, "current", fresh)
     return fresh
