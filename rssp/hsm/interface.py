@@ -7,6 +7,9 @@ from typing import Protocol
 
 from rssp.algorithms import DigestSigner, WrappedKey
 
+# CKA_ID of the secret behind `Hsm.make_code`, the same in every token.
+CODE_KEY_ID = b"paraph codes 1\x00\x00"
+
 
 @dataclass(frozen=True)
 class TokenDescription:
@@ -82,6 +85,14 @@ class Hsm(Protocol):
 
     def raise_epoch(self, *, epoch: Epoch) -> None:
         """Puts a higher epoch in the place of the token's."""
+        ...
+
+    def make_code(self, *, data: bytes) -> bytes:
+        """An HMAC by a secret of the token's that never leaves it."""
+        ...
+
+    def verify_code(self, *, data: bytes, code: bytes) -> bool:
+        """Whether `make_code` of this token made it over these data."""
         ...
 
     def verify_available(self) -> None:

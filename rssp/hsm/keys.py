@@ -86,7 +86,7 @@ def find_object(
     the key was another. Raises `pkcs11.NoSuchKey`."""
     handle = session.handles.pop(name, None)
     if handle is None or (verify and not _has_id(handle, template[Attribute.ID])):
-        found = list(_search(session.raw, template))
+        found = list(search(session.raw, template))
         if not found:
             raise NoSuchKey
         if len(found) > 1:
@@ -106,14 +106,14 @@ def read_public_key(session: Session, *, key_id: bytes, key_algorithm: str) -> b
 
 def list_key_ids(session: Session) -> list[bytes]:
     kinds = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
-    found = (key[Attribute.ID] for kind in kinds for key in _search(session, {Attribute.CLASS: kind}))
+    found = (key[Attribute.ID] for kind in kinds for key in search(session, {Attribute.CLASS: kind}))
     return list(dict.fromkeys(found))
 
 
 def destroy_key(session: Session, *, key_id: bytes) -> None:
     """The public key last: what an interruption leaves is harmless."""
     for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY, ObjectClass.PUBLIC_KEY):
-        for found in list(_search(session, {Attribute.CLASS: kind, Attribute.ID: key_id})):
+        for found in list(search(session, {Attribute.CLASS: kind, Attribute.ID: key_id})):
             found.destroy()
 
 
@@ -128,7 +128,8 @@ def _curve_bytes(key: Key) -> int:
     )
 
 
-def _search(session: Session, template: dict[Attribute, Any]) -> Iterator[Any]:
+def search(session: Session, template: dict[Attribute, Any]) -> Iterator[Any]:
+    """Every object that matches; each is the session's."""
     return iter(session.get_objects(template))
 
 

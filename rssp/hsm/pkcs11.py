@@ -19,6 +19,7 @@ import pkcs11
 
 from rssp.algorithms import DigestSigner, SigningOperation, WrappedKey, verify_digest_length, verify_signature
 from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
+from rssp.hsm.codes import make_code, verify_code
 from rssp.hsm.epochs import raise_epoch, read_epoch
 from rssp.hsm.interface import Epoch, TokenDescription
 from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids, read_public_key
@@ -129,6 +130,12 @@ class Pkcs11Hsm:
 
     def raise_epoch(self, *, epoch: Epoch) -> None:
         self._call(lambda session: raise_epoch(session.raw, epoch=epoch))
+
+    def make_code(self, *, data: bytes) -> bytes:
+        return self._call(lambda session: make_code(session, data=data))
+
+    def verify_code(self, *, data: bytes, code: bytes) -> bool:
+        return self._call(lambda session: verify_code(session, data=data, code=code))
 
     def verify_available(self) -> None:
         self._call(_verify_token)

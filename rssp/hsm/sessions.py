@@ -72,6 +72,7 @@ class HsmSession:
     handles: dict[tuple[str, bytes], KeyHandle] = field(default_factory=dict)
     unwrapped: dict[bytes, UnwrappedKey] = field(default_factory=dict)
     epoch: Any = None  # the restore epoch's object, once it was met
+    code_secrets: list[Any] = field(default_factory=list)  # of `rssp.hsm.codes`
     is_broken: bool = False
 
 

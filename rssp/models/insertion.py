@@ -1,6 +1,6 @@
 """`bulk_create` without what it costs for a few rows: the statement is written once, and no keys are read back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,17 @@ from django.db.models import BinaryField, DateTimeField, Field, Model, UUIDField
 _ADAPTED = (BinaryField, DateTimeField, UUIDField)
 
 
+def insert_row(row: Model) -> None:
+    """One new row, in the caller's transaction, with the key that the database gave it."""
+    connection = connections[router.db_for_write(type(row))]
+    sql, fields = _insertion(type(row))
+    key = row._meta.pk
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING {key.column}", _adapt([row], fields, connection)[0])
+        row.pk = cursor.fetchone()[0]
+    row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001
+
+
 def insert_rows(rows: Iterable[Model]) -> None:
     """New rows of one model whose key the database numbers, in the caller's transaction. Their keys stay unset."""
     listed = list(rows)
@@ -19,17 +30,7 @@ def insert_rows(rows: Iterable[Model]) -> None:
     model = type(listed[0])
     connection = connections[router.db_for_write(model)]
     sql, fields = _insertion(model)
-    adapted = {place: field for place, field in enumerate(fields) if isinstance(field, _ADAPTED)}
-    has_relations = any(field.is_relation for field in fields)
-    parameters = []
-    for row in listed:
-        if has_relations:
-            row._prepare_related_fields_for_save(operation_name="bulk_create")  # type: ignore[attr-defined]  # noqa: SLF001
-        values = row.__dict__
-        one = [values[field.attname] for field in fields]
-        for place, field in adapted.items():
-            one[place] = field.get_db_prep_save(one[place], connection)
-        parameters.append(one)
+    parameters = _adapt(listed, fields, connection)
     with connection.cursor() as cursor:
         if len(parameters) == 1:
             cursor.execute(sql, parameters[0])
@@ -37,9 +38,24 @@ def insert_rows(rows: Iterable[Model]) -> None:
             cursor.executemany(sql, parameters)
 
 
+def _adapt(rows: Sequence[Model], fields: Sequence["Field[Any, Any]"], connection: Any) -> list[list[Any]]:
+    adapted = {place: field for place, field in enumerate(fields) if isinstance(field, _ADAPTED)}
+    has_relations = any(field.is_relation for field in fields)
+    parameters = []
+    for row in rows:
+        if has_relations:
+            row._prepare_related_fields_for_save(operation_name="bulk_create")  # type: ignore[attr-defined]  # noqa: SLF001
+        values = row.__dict__
+        one = [values[field.attname] for field in fields]
+        for place, field in adapted.items():
+            one[place] = field.get_db_prep_save(one[place], connection)
+        parameters.append(one)
+    return parameters
+
+
 @lru_cache(maxsize=64)
 def _insertion(model: type[Model]) -> tuple[str, "tuple[Field[Any, Any], ...]"]:
     fields = tuple(field for field in model._meta.local_concrete_fields if not field.primary_key)
-    columns = ", ".join(field.column for field in fields)
+    columns = ", ".join(str(field.column) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places})", fields  # noqa: S608  (names of ours)

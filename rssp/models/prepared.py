@@ -87,7 +87,7 @@ class Prepared(Generic[M]):
             ),
             own=own,
             names=[item[0].target.attname for item in compiler.select[own]],
-            populators=get_related_populators(described, compiler.select, alias),
+            populators=get_related_populators(described, compiler.select, alias),  # type: ignore[call-arg]  # stubs are ahead
             annotations=tuple((compiler.annotation_col_map or {}).items()),
         )
 

@@ -28,7 +28,7 @@ from rssp.errors import (
     TooManyHashesError,
 )
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Credential
-from rssp.models.insertion import insert_rows
+from rssp.models.insertion import insert_row, insert_rows
 from rssp.models.prepared import Prepared
 from rssp.services.activating import verify_approved_since
 from rssp.services.auditing import Origin, describe_activation, record_events
@@ -105,7 +105,7 @@ def authorise(
     authenticate_activation(activation, rows)
     try:
         with transaction.atomic(using=router.db_for_write(Activation), durable=True):
-            activation.save(force_insert=True)
+            insert_row(activation)
             insert_rows(rows)
             record_events([_event(activation, credential, len(slots), origin)])
     except IntegrityError:

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError, router, transaction
 
 from rssp.algorithms import KEY_ALGORITHMS
@@ -24,6 +23,7 @@ from rssp.services.keys import destroy_key, take_key
 from rssp.services.macs import authenticate_credential, bind_passkey, verify_binding
 from rssp.services.objects import list_objects
 from rssp.services.operating import Operator
+from rssp.services.pins import keep_pin
 from rssp.services.revoking import revoke_certificate
 from rssp.services.sealing import seal
 
@@ -153,7 +153,7 @@ def set_pin(*, credential: Credential, pin: str, reason: str, operator: Operator
     found = next((each for each in list_objects(credential=credential) if each.kind == Kind.PIN), None)
     if found is None:
         raise AuthenticationObjectError("This credential has no PIN.")
-    found.secret = seal(value=make_password(pin), place=place_of(found))
+    found.secret = seal(value=keep_pin(pin=pin, place=place_of(found)), place=place_of(found))
     found.format = "N" if pin.isascii() and pin.isdigit() else "A" if pin.isascii() and pin.isalnum() else ""
     with transaction.atomic(using=router.db_for_write(Credential)):
         found.save(update_fields=["secret", "format"])

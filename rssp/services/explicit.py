@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -19,6 +18,7 @@ from rssp.expressions import IDENTIFIER, OPERATORS, join_all, parse_expression
 from rssp.models import AuthenticationObject, Credential
 from rssp.one_time_passwords import SHORTEST_SECRET
 from rssp.services.factors import place_of
+from rssp.services.pins import keep_pin
 from rssp.services.sealing import seal
 
 Kind = AuthenticationObject.Kind
@@ -121,14 +121,14 @@ def add_objects(*, credential: Credential, objects: Sequence[NewObject]) -> None
             generator=_GENERATORS.get(kind, ""),
         )
         if kind != Kind.PASSKEY:
-            row.secret = seal(value=_kept(wanted), place=place_of(row))
+            row.secret = seal(value=_kept(wanted, place_of(row)), place=place_of(row))
         row.save(force_insert=True)
 
 
-def _kept(wanted: NewObject) -> str:
+def _kept(wanted: NewObject, place: str) -> str:
     match Kind(wanted.kind):
         case Kind.PIN:
-            return make_password(wanted.secret)
+            return keep_pin(pin=wanted.secret, place=place)
         case Kind.TOTP | Kind.OCRA:
             return _read_base32(wanted.secret)
     return wanted.secret

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -27,12 +26,19 @@ from rssp.errors import (
     WrongPinError,
 )
 from rssp.models import AuthenticationObject, Challenge, Credential
+from rssp.models.prepared import Prepared
 from rssp.one_time_passwords import find_totp_step
+from rssp.services.commits import committed_with_the_next
+from rssp.services.hsm import get_hsm
 from rssp.services.objects import WORDS, list_objects, read_expression
-from rssp.services.sealing import unseal
+from rssp.services.pins import is_outdated, is_pin, keep_pin
+from rssp.services.sealing import seal, unseal
 
 Kind = AuthenticationObject.Kind
 _LONGEST_LOCK = timedelta(days=1)
+# Written once: the ORM would compile them anew for each try.
+_HOLD = Prepared(lambda pk: AuthenticationObject.objects.select_for_update().filter(pk=pk), int)
+_COUNT = "UPDATE rssp_authenticationobject SET attempts = %s, lockouts = %s, locked_until = %s WHERE id = %s"
 
 
 def verify_factors(
@@ -49,12 +55,16 @@ def verify_factors(
     chosen = [each for each in objects if each.identifier in given]
     if not read_expression(credential=credential, objects=objects).evaluate(given):
         raise _missing(objects, chosen)
+    if any(each.kind == Kind.PIN for each in chosen):
+        get_hsm().verify_available()  # a token that is gone costs nobody a try
     _count_try(chosen)
     looked_at = [each for each in chosen if each.kind != Kind.PASSKEY]
     wrong = [each for each in looked_at if not _verify(each, given[each.identifier] or "", client_id)]
     if wrong:
         raise _wrong(wrong)
-    forget_tries(objects=looked_at)
+    # The disk is waited for with the authorisation: what a loss of power takes away is a success.
+    with committed_with_the_next(using=router.db_for_write(AuthenticationObject)):
+        forget_tries(objects=looked_at)
     return chosen
 
 
@@ -81,8 +91,7 @@ def _count_try(chosen: Iterable[AuthenticationObject]) -> None:
     """One try of each, or of none if one is closed. Committed when this returns."""
     now = timezone.now()
     with transaction.atomic(using=router.db_for_write(AuthenticationObject), durable=True):
-        rows = AuthenticationObject.objects.select_for_update().order_by("pk")
-        held = list(rows.filter(pk__in=[each.pk for each in chosen]))
+        held = [row for each in sorted(chosen, key=_by_key) for row in _HOLD.all(each.pk)]
         for row in held:
             verify_unlocked(authentication_object=row)
         for row in held:
@@ -92,7 +101,18 @@ def _count_try(chosen: Iterable[AuthenticationObject]) -> None:
             if row.attempts >= settings.RSSP_FACTOR_TRIES:
                 row.locked_until = now + _lock_time(row.lockouts)
                 row.lockouts += 1
-            row.save(update_fields=["attempts", "lockouts", "locked_until"])
+            _keep_count(row)
+
+
+def _by_key(factor: AuthenticationObject) -> int:
+    return int(factor.pk)
+
+
+def _keep_count(factor: AuthenticationObject) -> None:
+    connection = connections[router.db_for_write(AuthenticationObject)]
+    until = connection.ops.adapt_datetimefield_value(factor.locked_until)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [factor.attempts, factor.lockouts, until, factor.pk])
 
 
 def _lock_time(lockouts: int) -> timedelta:
@@ -110,8 +130,9 @@ def verify_unlocked(*, authentication_object: AuthenticationObject) -> None:
 
 def forget_tries(*, objects: Iterable[AuthenticationObject]) -> None:
     """After a success, or by an operator."""
-    rows = AuthenticationObject.objects.filter(pk__in=[each.pk for each in objects])
-    rows.update(attempts=0, lockouts=0, locked_until=None)
+    with connections[router.db_for_write(AuthenticationObject)].cursor() as cursor:
+        for each in objects:
+            cursor.execute(_COUNT, [0, 0, None, each.pk])
 
 
 # --- Looking ------------------------------------------------------------------------------------------------
@@ -131,7 +152,13 @@ def _read_secret(factor: AuthenticationObject) -> str:
 
 
 def _verify_pin(factor: AuthenticationObject, value: str, _client_id: str) -> bool:
-    return check_password(value, _read_secret(factor))
+    kept, place = _read_secret(factor), place_of(factor)
+    if not is_pin(pin=value, kept=kept, place=place):
+        return False
+    if is_outdated(kept):
+        anew = seal(value=keep_pin(pin=value, place=place), place=place)
+        AuthenticationObject.objects.filter(pk=factor.pk, secret=factor.secret).update(secret=anew)
+    return True
 
 
 def _verify_totp(factor: AuthenticationObject, value: str, _client_id: str) -> bool:

@@ -5,6 +5,7 @@ from itertools import product
 
 from rssp.expressions import Expression, join_all, parse_expression
 from rssp.models import AuthenticationObject, Credential
+from rssp.models.prepared import Prepared
 from rssp.wire.explicit import AuthDescription, ObjectDescription, Presence, Word
 
 Kind = AuthenticationObject.Kind
@@ -18,9 +19,14 @@ TYPES = {
 # What version 1 calls a PIN and an OTP; an answer to a challenge has no place there.
 WORDS: dict[Word, tuple[AuthenticationObject.Kind, ...]] = {"PIN": (Kind.PIN,), "OTP": (Kind.TOTP, Kind.EMAIL)}
 
+_LIST = Prepared(lambda pk: AuthenticationObject.objects.filter(credential_id=pk).order_by("pk"), int)
+
 
 def list_objects(*, credential: Credential) -> list[AuthenticationObject]:
-    return list(credential.authentication_objects.order_by("pk"))
+    found = _LIST.all(credential.pk)
+    for each in found:
+        each.credential = credential
+    return found
 
 
 def read_expression(*, credential: Credential, objects: Sequence[AuthenticationObject]) -> Expression:

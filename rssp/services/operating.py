@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import router, transaction
 from django.db.models import QuerySet
 
+from rssp.hsm.interface import CODE_KEY_ID
 from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential, KeyEncryptionKey, SigningKey
 from rssp.services.auditing import record_events
 from rssp.services.hsm import get_hsm
@@ -99,6 +100,7 @@ def list_orphan_keys() -> list[bytes]:
     known |= set(map(bytes, keks.values_list("key_id", flat=True)))
     authorities = Certificate.objects.exclude(hsm_key_id=None).values_list("hsm_key_id", flat=True)
     known |= {bytes(key_id) for key_id in authorities if key_id is not None}
+    known.add(CODE_KEY_ID)
     unnamed = [key_id for key_id in get_hsm().list_key_ids() if key_id not in known]
     return unnamed + [bytes(key.key_id) for key in _stranded_keys()]
 

@@ -228,10 +228,10 @@ def test_a_right_pin_beside_a_wrong_password_gives_no_tries_back(alice: Signer, 
 def test_a_try_is_counted_before_it_is_looked_at(alice: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     make_explicit(alice, "PIN")
 
-    def crash(*_arguments: Any) -> None:
+    def crash(**_arguments: Any) -> None:
         raise RuntimeError("the process dies here")
 
-    monkeypatch.setattr("rssp.services.factors.check_password", crash)
+    monkeypatch.setattr("rssp.services.factors.is_pin", crash)
     answer = authorize(alice, alice.log_in(), LEASE, authData=data(PIN=PIN))
     assert answer.status_code == 500
     assert factor(alice.credential, "PIN").attempts == 1
