@@ -2,13 +2,18 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
+from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from config import logs
@@ -28,6 +33,42 @@ def request_id(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Calla
         return response
 
     return middleware
+
+
+def straight_to_apis(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Calls a view that says ``needs_no_browser`` at once: sessions, languages, messages and forms are for people, and
+    cost such a request more than its view's own answer. What protects a browser that is led there all the same, stays:
+    the host is verified, and the answer says as every other that it is no page."""
+    policy = build_policy()
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        view = _find_api(request)
+        if view is None:
+            return get_response(request)
+        translation.activate(settings.LANGUAGE_CODE)  # the thread's last page may have been in another one
+        response = view()
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
+        if not response.streaming:
+            response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def _find_api(request: HttpRequest) -> Callable[[], HttpResponseBase] | None:
+    """Whatever is wrong with the host or the path is answered as for any other address."""
+    if not request.path_info.startswith(settings.API_PREFIXES):
+        return None
+    try:
+        request.get_host()
+        match = resolve(request.path_info)
+    except (DisallowedHost, Resolver404):
+        return None
+    if not getattr(match.func, "needs_no_browser", False):
+        return None
+    request.resolver_match = match
+    return partial(match.func, request, *match.args, **match.kwargs)
 
 
 class NoSession(SessionBase):

@@ -1,7 +1,7 @@
 """Statements that are written once: most of what a query costs is the ORM composing the same text for each call.
 
 `Prepared` has Django compose a queryset once for each database and keeps the text, so that it means what the queryset
-means, on every database.
+means, on every database. Its rows become models without signals and `__init__`, which these models have no use for.
 
 >>> by_name = Prepared(lambda name: Session.objects.filter(name=name).select_related("user"), str)
 >>> by_name.first("a name")
@@ -13,23 +13,35 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connections, router
 from django.db.models import Model, QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=Model)
 _NUMBER = 0x5EED_0000_0000_0001
 
 
 @dataclass(frozen=True)
+class _Part:
+    """The columns of one model in a row, and the models that are joined to it; ``key`` is empty in a row that has none
+    of it."""
+
+    model: type[Model]
+    columns: slice
+    names: tuple[str, ...]
+    key: int
+    set_here: Callable[[Any, Any], None] | None
+    set_there: Callable[[Any, Any], None] | None
+    joined: tuple["_Part", ...]
+
+
+@dataclass(frozen=True)
 class _Statement:
-    """``arguments`` are (place among the parameters, number of the argument), ``own`` the model's own columns."""
+    """``arguments`` are (place among the parameters, number of the argument)."""
 
     sql: str
     parameters: tuple[Any, ...]
     arguments: tuple[tuple[int, int], ...]
-    converters: tuple[tuple[int, Callable[[Any], Any]], ...]
-    own: slice
-    names: list[str]
-    populators: Sequence[Any]
+    converters: tuple[tuple[int, Callable[..., Any], Any], ...]
+    part: _Part
     annotations: tuple[tuple[str, int], ...]
 
 
@@ -58,7 +70,15 @@ class Prepared(Generic[M]):
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, parameters)
             rows = cursor.fetchall()
-        return [self._read(alias, statement, list(row)) for row in rows]
+        found = []
+        for row in map(list, rows):
+            for place, convert, expression in statement.converters:
+                row[place] = convert(row[place], expression, connection)
+            model = _read(statement.part, row, alias)
+            for name, place in statement.annotations:
+                setattr(model, name, row[place])
+            found.append(model)
+        return found
 
     def first(self, *arguments: str | int) -> M | None:
         """Of a queryset that has one row at most."""
@@ -67,10 +87,6 @@ class Prepared(Generic[M]):
     def _compose(self, alias: str) -> _Statement:
         compiler = self._build(*self._stand_ins).using(alias).query.get_compiler(using=alias)
         sql, parameters = compiler.as_sql()
-        # The same steps as Django's ModelIterable takes for each execution.
-        described: Any = compiler.klass_info
-        selected = described["select_fields"]
-        own = slice(selected[0], selected[-1] + 1)
         converters = compiler.get_converters([item[0] for item in compiler.select])
         return _Statement(
             sql=sql,
@@ -81,26 +97,40 @@ class Prepared(Generic[M]):
                 if value in self._stand_ins
             ),
             converters=tuple(
-                (place, _bind(function, expression, alias))
+                (place, convert, expression)
                 for place, (functions, expression) in converters.items()
-                for function in functions
+                for convert in functions
             ),
-            own=own,
-            names=[item[0].target.attname for item in compiler.select[own]],
-            populators=get_related_populators(described, compiler.select, alias),  # type: ignore[call-arg]  # stubs are ahead
+            part=_describe(compiler.klass_info, compiler.select),
             annotations=tuple((compiler.annotation_col_map or {}).items()),
         )
 
-    def _read(self, alias: str, statement: _Statement, row: list[Any]) -> M:
-        for place, convert in statement.converters:
-            row[place] = convert(row[place])
-        found = self._model.from_db(alias, statement.names, row[statement.own])
-        for populator in statement.populators:
-            populator.populate(row, found)
-        for name, place in statement.annotations:
-            setattr(found, name, row[place])
-        return found
+
+def _describe(described: Any, selected: Sequence[Any]) -> _Part:
+    """From the compiler's own description of what it selects."""
+    places, model = described["select_fields"], described["model"]
+    columns = slice(places[0], places[-1] + 1)
+    names = tuple(item[0].target.attname for item in selected[columns])
+    return _Part(
+        model=model,
+        columns=columns,
+        names=names,
+        key=places[0] + names.index(model._meta.pk.attname),
+        set_here=described.get("local_setter"),
+        set_there=described.get("remote_setter"),
+        joined=tuple(_describe(item, selected) for item in described.get("related_klass_infos", ())),
+    )
 
 
-def _bind(function: Callable[..., Any], expression: Any, alias: str) -> Callable[[Any], Any]:
-    return lambda value: function(value, expression, connections[alias])
+def _read(part: _Part, row: list[Any], alias: str) -> Any:
+    model = part.model.__new__(part.model)
+    state = model.__dict__["_state"] = ModelState()
+    state.adding, state.db = False, alias
+    model.__dict__.update(zip(part.names, row[part.columns], strict=True))
+    for joined in part.joined:
+        other = None if row[joined.key] is None else _read(joined, row, alias)
+        if joined.set_here is not None:
+            joined.set_here(model, other)
+        if other is not None and joined.set_there is not None:
+            joined.set_there(other, model)
+    return model

@@ -82,6 +82,7 @@ def _answered(call: View) -> View:
         response["Cache-Control"] = "no-store"
         return response
 
+    answer.needs_no_browser = True  # type: ignore[attr-defined]  # no session, language or form (config.middleware)
     return answer
 
 
