@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
+from django.test import override_settings
 
 from authz.models import BackchannelRequest
 from authz.services.backchannel import MOST_WAITING
+from authz.services.tokens import revoke_user_tokens
+from config.transport import CalledInsideTransactionError
 from rssp.activation import (
     parse_creation_approval,
     parse_deletion_approval,
@@ -18,7 +22,13 @@ from rssp.activation import (
     verify_deletion,
 )
 from rssp.clients import backchannel, introspection
-from rssp.errors import ActivationRefusedError, ApprovalDeniedError, InvalidTokenError, TooManyChallengesError
+from rssp.errors import (
+    ActivationRefusedError,
+    ApprovalDeniedError,
+    AuthorizationServerUnavailableError,
+    InvalidTokenError,
+    TooManyChallengesError,
+)
 from tests.authz.conftest import (
     CREATION,
     DELETION,
@@ -99,6 +109,33 @@ def test_what_the_consent_page_had_approved_ends(alice: Person, flow: Flow) -> N
     token.details[0] |= {"revoke": True, "revocationReason": "superseded"}
     with pytest.raises(ActivationRefusedError):
         verify_deletion(given=parse_deletion_approval(**given(token)), **expected)
+
+
+def test_introspection_inside_the_process_says_what_the_endpoint_says(alice: Person, flow: Flow, settings: Any) -> None:
+    alice.log_in()
+    tokens = [flow.token(alice, details)["access_token"] for details in (signing_details("Lease.pdf"), CREATION)]
+    inside = [introspection.verify_token(token) for token in tokens]
+    settings.INTROSPECTION = ""
+    assert inside == [introspection.verify_token(token) for token in tokens]
+    assert all(token.approval and token.details for token in inside)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_either_way_a_token_ends_at_once_and_a_wrong_secret_learns_nothing(
+    alice: Person, flow: Flow, settings: Any, inside: bool
+) -> None:
+    if not inside:
+        settings.INTROSPECTION = ""
+    alice.log_in()
+    token = flow.token(alice, signing_details("Lease.pdf"))["access_token"]
+    introspection.verify_token(token)
+    with override_settings(RSSP_CLIENT_SECRET="x" * 43), pytest.raises(AuthorizationServerUnavailableError):
+        introspection.verify_token(token)
+    with transaction.atomic(), pytest.raises(CalledInsideTransactionError):
+        introspection.verify_token(token)
+    revoke_user_tokens(user=alice.user)
+    with pytest.raises(InvalidTokenError):
+        introspection.verify_token(token)
 
 
 def test_a_token_that_nobody_issued_is_refused(alice: Person) -> None:

@@ -5,6 +5,7 @@ and with Redis as the workers' broker.
 """
 
 import base64
+import json
 import os
 import random
 import secrets
@@ -315,6 +316,18 @@ def test_several_web_processes_on_postgresql_and_a_worker_on_redis_sign_a_docume
     # Otherwise the tests of this module say less than they seem to.
     with several.signer("Alice", "ec-p256") as alice:
         sign_until_every_process_did(alice, 2)
+
+
+@pytest.mark.instance
+@pytest.mark.postgresql
+@pytest.mark.xdist_group("flows-several")
+def test_statements_written_once_find_on_postgresql_what_their_querysets_find(several: Chain) -> None:
+    with several.signer("Alice", "ec-p256") as alice:
+        sign_until_every_process_did(alice, 2)
+    script = "import json; from tests.support.prepared import compare; print(json.dumps(compare()))"
+    told = several.instance.manage("shell", "--no-imports", "-c", script, capture=True)
+    found = json.loads(told.strip().splitlines()[-1])
+    assert all(found[name] for name in ("credential", "locked", "slots", "token", "client")), found
 
 
 def public_key_of(signer: Signer) -> ec.EllipticCurvePublicKey:
