@@ -33,7 +33,7 @@ from rssp.errors import (
 )
 from rssp.hsm.interface import Epoch
 from rssp.models import ActivatedDigest, Activation, AuditEvent, Extension, Intent, RestoreEpoch
-from rssp.models.insertion import insert_rows
+from rssp.models.insertion import insert_rows, make_alike
 from rssp.models.prepared import Prepared
 from rssp.services.auditing import Origin, describe_activation, record_events
 from rssp.services.commits import committed_with_the_next
@@ -206,17 +206,14 @@ def record_intent(*, reservation: Reservation) -> None:
     Raises `ReservationLostError` if the sweep was faster, `TamperingError` if a row was spent before.
     """
     now = timezone.now()
-    intents = [
-        Intent(
-            row_id=pk,
-            slot=f"{reservation.activation.nonce}:{position}",
-            call=reservation.call,
-            hash_algorithm_oid=reservation.hash_algorithm_oid,
-            digest=digest.hex(),
-            happened=now,
-        )
-        for pk, position, digest in zip(reservation.rows, reservation.positions, reservation.digests, strict=True)
-    ]
+    nonce = reservation.activation.nonce
+    intents = make_alike(
+        Intent(call=reservation.call, hash_algorithm_oid=reservation.hash_algorithm_oid, happened=now),
+        (
+            {"row_id": pk, "slot": f"{nonce}:{position}", "digest": digest.hex()}
+            for pk, position, digest in zip(reservation.rows, reservation.positions, reservation.digests, strict=True)
+        ),
+    )
     try:
         with transaction.atomic(using=router.db_for_write(ActivatedDigest), durable=True):
             if _intend(reservation, now) != len(reservation.rows):
@@ -248,14 +245,18 @@ def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], as
 
 def _record_outcomes(reservation: Reservation, signatures: Sequence[bytes], asked: int, origin: Origin) -> None:
     alias, now = router.db_for_write(ActivatedDigest), timezone.now()
-    events = []
+    signed, unknown = AuditEvent.Result.SIGNED.value, AuditEvent.Result.UNKNOWN.value
+    results = [signed] * len(signatures) + [unknown] * (asked - len(signatures))
+    results += [AuditEvent.Result.NOT_ASKED.value] * (len(reservation.digests) - asked)
+    events = make_alike(
+        _event(reservation, origin),
+        (
+            {"digest": digest.hex(), "result": result}
+            for digest, result in zip(reservation.digests, results, strict=True)
+        ),
+    )
     with transaction.atomic(using=alias, durable=True):
         _close_rows(alias, reservation, signatures, now)
-        for index, digest in enumerate(reservation.digests):
-            result = AuditEvent.Result.SIGNED if index < len(signatures) else AuditEvent.Result.UNKNOWN
-            if index >= asked:
-                result = AuditEvent.Result.NOT_ASKED
-            events.append(_event(reservation, digest, result, origin))
         record_events(events)
 
 
@@ -305,13 +306,12 @@ def _close_rows(alias: str, reservation: Reservation, signatures: Sequence[bytes
             raise OutcomeNotRecordedError("the ledger's row is no longer this call's")
 
 
-def _event(reservation: Reservation, digest: bytes, result: str, origin: Origin) -> AuditEvent:
+def _event(reservation: Reservation, origin: Origin) -> AuditEvent:
+    """What the events of a call have in common."""
     credential = reservation.activation.credential
     return AuditEvent(
         action=AuditEvent.Action.SIGN,
-        result=result,
         credential_id=credential.credential_id if credential else "",
         hash_algorithm_oid=reservation.hash_algorithm_oid,
-        digest=digest.hex(),
         **describe_activation(reservation.activation, call=reservation.call, origin=origin),
     )

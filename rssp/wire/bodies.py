@@ -51,6 +51,9 @@ def _finite_float(text: str) -> float:
     return value
 
 
+_ODD = re.compile("[\0\ud800-\udfff]")
+
+
 def _refuse_odd_strings(body: Any) -> None:
     """NUL, which not every database keeps, and halves of surrogate pairs, which have no UTF-8."""
     waiting = [body]
@@ -60,5 +63,5 @@ def _refuse_odd_strings(body: Any) -> None:
             waiting += [*value.keys(), *value.values()]
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+        elif isinstance(value, str) and _ODD.search(value):
             raise MalformedBodyError("a string holds a character that cannot be kept")
