@@ -29,7 +29,7 @@ PROCESSES, THREADS, BATCH = 2, 8, 100
 KEYS = {"rsa-2048": "1.2.840.113549.1.1.11", "ec-p256": "1.2.840.10045.4.3.2"}
 EMAIL, PASSWORD, PIN = "alice@example.org", secrets.token_urlsafe(16), "Bench-4827"
 # Far more than can be used up in the time that is measured; an authorisation costs its making.
-MOST_CALLS_A_SECOND = {1: 150, BATCH: 30}
+MOST_CALLS_A_SECOND = {1: 1200, BATCH: 90}
 GOALS = {("rsa-2048", "100 hashes"): 0.9, ("ec-p256", "100 hashes"): 0.4, ("rsa-2048", "one hash"): 0.45}
 GOALS |= {("rsa-2048", "authorize, then one hash"): 0.35}
 
@@ -244,6 +244,7 @@ def main() -> None:
     for storage in chosen.storage:
         settings = {"KEY_STORAGE": storage, "WEB_CONCURRENCY": str(PROCESSES), "LOG_LEVEL": "WARNING"}
         settings["RSSP_FACTOR_TRIES"] = "1000"  # each counts until it was right, and there are several at once
+        settings["CSC_CALLS_PER_CLIENT"] = "1000000"  # a minute; counted all the same
         with started(chosen.database, settings) as instance:
             credentials = inside(instance, "prepare")
             if chosen.credentials:

@@ -114,7 +114,7 @@ def database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "config.sqlite",
             "NAME": unquote(parts.path),
             "CONN_MAX_AGE": None,
             # Threads and processes of a test meet in a file as those of an installation do, locks and all.
