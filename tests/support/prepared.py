@@ -29,7 +29,7 @@ def list_statements() -> Iterable[tuple[str, Any, type[Model], list[Any]]]:
     yield "objects", objects._LIST, Credential, _values(Credential, "pk")
     yield "held", factors._HOLD, AuthenticationObject, _values(AuthenticationObject, "pk")
     yield "token", tokens._READ, AccessToken, _values(AccessToken, "token_checksum")
-    yield "client", oauth_clients._FIND_CONFIDENTIAL, Application, _values(Application, "client_id")
+    yield "client", oauth_clients._FIND_SECRET, Application, _values(Application, "client_id")
 
 
 def compare() -> dict[str, int]:
