@@ -1,4 +1,4 @@
-"""The approval: the bytes that a passkey's challenge commits to (docs/protocols.md, section 5), layout version 1.
+"""The approval: the bytes that a passkey's challenge commits to (docs/approval-layout.md), layout version 1.
 
 Plain Python. Every field is length-prefixed and none is left out, so two different approvals never share bytes.
 """

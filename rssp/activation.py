@@ -438,7 +438,7 @@ def _refuse_unless(condition: bool, reason: str) -> None:
         raise ActivationRefusedError(reason)
 
 
-# --- The approval's bytes: docs/protocols.md, section 5, layout version 1 -----------------------------------
+# --- The approval's bytes: docs/approval-layout.md, layout version 1 -----------------------------------------
 
 
 def _part(value: bytes) -> bytes:

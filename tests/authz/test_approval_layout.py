@@ -1,4 +1,4 @@
-"""The approval's bytes, against vectors that were computed apart from this code (docs/protocols.md, section 5)."""
+"""The approval's bytes, against vectors that were computed apart from this code (docs/approval-layout.md)."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from authz.approval import build_creation_approval, build_signing_approval, compute_challenge, format_fingerprint
+from authz.approval import (
+    build_creation_approval,
+    build_deletion_approval,
+    build_signing_approval,
+    compute_challenge,
+    format_fingerprint,
+)
 from tests.support.authenticator import b64, unb64
 
 CASES: list[dict[str, Any]] = json.loads(
@@ -29,6 +35,9 @@ def build(case: dict[str, Any], **changes: Any) -> bytes:
             ],
             **common,
         )
+    if case["kind"] == "credential-deletion":
+        names = ("credential_id", "revocation_reason")
+        return build_deletion_approval(**{name: case[name] for name in names}, **common)
     return build_creation_approval(
         certificate_policy=case["certificate_policy"],
         key_algorithm=case["key_algorithm"],

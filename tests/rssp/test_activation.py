@@ -14,6 +14,7 @@ from rssp.activation import (
     ApprovedDigest,
     Assertion,
     CreationApproval,
+    DeletionApproval,
     SigningApproval,
     parse_creation_approval,
     parse_signing_approval,
@@ -32,7 +33,7 @@ SHA256_OID = "2.16.840.1.101.3.4.2.1"
 NOTHING = Assertion(b"", b"", b"")
 
 
-def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval:
+def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | DeletionApproval:
     common = {name: case[name] for name in ("client_id", "expires_at")} | {
         "nonce": unb64(case["nonce"]),
         "subject": case["sub"],
@@ -46,6 +47,9 @@ def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval:
         names = ("credential_id", "num_signatures", "hash_algorithm_oid")
         common["on_behalf_of"] = case.get("on_behalf_of", "")
         return SigningApproval(digests=digests, **{name: case[name] for name in names}, **common)
+    if case["kind"] == "credential-deletion":
+        names = ("credential_id", "revocation_reason")
+        return DeletionApproval(**{name: case[name] for name in names}, **common)
     names = ("certificate_policy", "key_algorithm", "common_name", "email")
     key = unb64(case["passkey_public_key"])
     return CreationApproval(passkey_public_key=key, **{name: case[name] for name in names}, **common)
@@ -56,6 +60,8 @@ def test_the_layout_is_the_published_one_byte_for_byte(case: dict[str, Any]) -> 
     given = from_vector(case)
     if isinstance(given, SigningApproval):
         approval = activation._signing_approval(given, case["rp_id"], case["origin"])
+    elif isinstance(given, DeletionApproval):
+        approval = activation._deletion_approval(given, case["rp_id"], case["origin"])
     else:
         approval = activation._creation_approval(given, case["rp_id"], case["origin"])
     assert approval.hex() == case["approval_hex"]
