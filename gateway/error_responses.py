@@ -5,6 +5,7 @@ import logging
 from django.http import HttpRequest, JsonResponse
 
 from gateway import errors
+from gateway.wire import PROOF_ALGORITHMS
 
 log = logging.getLogger(__name__)
 
@@ -51,5 +52,7 @@ def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
     if status in {429, 503}:
         response["Retry-After"] = _RETRY_AFTER_SECONDS
     if status == 401:
-        response["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        proof = "invalid_dpop_proof" if isinstance(error, errors.InvalidProofError) else "invalid_token"
+        algorithms = " ".join(PROOF_ALGORITHMS)
+        response["WWW-Authenticate"] = f'Bearer error="invalid_token", DPoP error="{proof}", algs="{algorithms}"'
     return response

@@ -156,6 +156,12 @@ class InvalidTokenError(GatewayError):
     sentence = "The access token is missing, has ended or is not meant for this service."
 
 
+class InvalidProofError(InvalidTokenError):
+    """The token is bound to a key, and the proof that its holder has it is missing, wrong or used (RFC 9449, 7)."""
+
+    sentence = "The access token is bound to a key that was not proven."
+
+
 class JobNotFoundError(GatewayError):
     """There is none, or it is somebody else's: the answer is the same."""
 

@@ -25,6 +25,10 @@ _NAME_LIMIT = 120
 _DEFAULT_NAME = "document.pdf"
 
 
+# Of DPoP proofs (RFC 9449, 7.1).
+PROOF_ALGORITHMS = ("ES256", "ES384", "PS256", "PS384", "EdDSA", "Ed25519")
+
+
 class AnswerError(ValueError):
     """Another role's answer does not have the shape that was agreed on."""
 

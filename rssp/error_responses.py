@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from django.http import HttpRequest, JsonResponse
 
 from rssp import errors
-from rssp.wire import HASH_ALGORITHM, Version
+from rssp.wire import HASH_ALGORITHM, PROOF_ALGORITHMS, Version
 
 log = logging.getLogger(__name__)
 
@@ -208,6 +208,9 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     response = write_error(request, status, code, text)
     if status in {401, 403}:
         response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}"'
+    if status == 401:
+        proof = "invalid_dpop_proof" if isinstance(error, errors.InvalidProofError) else code
+        response["WWW-Authenticate"] += f', DPoP error="{proof}", algs="{" ".join(PROOF_ALGORITHMS)}"'
     if status in {429, 503}:
         response["Retry-After"] = str(getattr(error, "seconds", RETRY_AFTER_SECONDS))
     return response

@@ -158,6 +158,10 @@ class InvalidTokenError(TokenError):
     """The bearer token is unknown, has ended, or is meant for another service."""
 
 
+class InvalidProofError(InvalidTokenError):
+    """The token is bound to a key, and the proof that its holder has it is missing, wrong or used (RFC 9449, 7)."""
+
+
 class InsufficientScopeError(TokenError):
     """The bearer token lives, but is not for this method."""
 

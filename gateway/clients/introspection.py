@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from django.conf import settings
@@ -16,11 +17,12 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class VerifiedCaller:
     """The user behind a live service token that is meant for this role. The token opens the user's credentials
-    list, nothing more."""
+    list, nothing more. ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None."""
 
     issuer: str
     subject: str
     token: str
+    confirmation: Any = None
 
     def __repr__(self) -> str:
         return f"VerifiedCaller({self.issuer!r}, {self.subject!r})"
@@ -56,4 +58,4 @@ def verify_token(token: str) -> VerifiedCaller:
         and expires > time.time()
     ):
         raise InvalidTokenError
-    return VerifiedCaller(issuer, subject, token)
+    return VerifiedCaller(issuer, subject, token, body.get("cnf"))

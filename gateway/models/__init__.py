@@ -5,6 +5,7 @@ key leaves this role.
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
+from gateway.models.proofs import UsedProof
 from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
 
@@ -15,5 +16,6 @@ __all__ = [
     "StoredDocument",
     "TrustAnchor",
     "TrustedList",
+    "UsedProof",
     "retention_end",
 ]

@@ -8,13 +8,15 @@ from django.utils import timezone
 
 from gateway import documents
 from gateway.errors import ApprovalExpiredError
-from gateway.models import CredentialRequest, Job
+from gateway.models import CredentialRequest, Job, UsedProof
 from gateway.services.bell import ring
 from gateway.services.jobs import PREPARABLE, purge
 from gateway.services.signing import fail
 
 _RUNG_JUST_NOW = timedelta(seconds=5)
 _BATCH = 500
+# Longer than any proof is good for.
+_PROOFS_KEPT = timedelta(minutes=10)
 
 
 def sweep_jobs() -> int:
@@ -26,6 +28,7 @@ def sweep_jobs() -> int:
     _end_unsigned_jobs()
     _purge_old_jobs()
     CredentialRequest.objects.filter(expires_at__lte=now).delete()
+    UsedProof.objects.filter(used__lt=now - _PROOFS_KEPT).delete()
     documents.remove_stale_files()
     return len(waiting)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import wraps
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from gateway import documents
 from gateway.error_responses import respond
 from gateway.errors import DocumentTooLargeError, GatewayError, InvalidRequestError
-from gateway.services.callers import verify_caller
+from gateway.services.callers import Call, verify_caller
 
 _JSON_LIMIT = 64 * 1024
 _CHUNK = 256 * 1024
@@ -30,7 +31,7 @@ def endpoint(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Calla
         @wraps(view)
         def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
             try:
-                caller = verify_caller(authorization=request.headers.get("Authorization"))
+                caller = verify_caller(call=_read_call(request))
                 response = view(request, caller, **parameters)
             except GatewayError as error:
                 response = respond(request, error)
@@ -40,6 +41,19 @@ def endpoint(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Calla
         return answer
 
     return decorate
+
+
+def _read_call(request: HttpRequest) -> Call:
+    """Addressed as the world addresses this role; a certificate is the trusted proxy's word alone."""
+    base, name = urlsplit(settings.GATEWAY_API_URL), settings.CLIENT_CERTIFICATE_HEADER
+    is_trusted = bool(name) and request.META.get("REMOTE_ADDR") in settings.TRUSTED_PROXIES
+    return Call(
+        authorization=request.headers.get("Authorization"),
+        proof=request.headers.get("DPoP"),
+        method=request.method or "",
+        address=f"{base.scheme}://{base.netloc}{request.path}",
+        certificate=request.headers.get(name, "") if is_trusted else "",
+    )
 
 
 def by_method(**views: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

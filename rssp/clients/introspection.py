@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class VerifiedToken:
     """A live token that is meant for this service. ``details`` and ``approval`` are the server's word, still to be
-    verified; ``checksum`` is the SHA-256 of the token, which itself is not kept. ``is_client``: no person is behind it,
-    and ``subject`` is the client."""
+    verified; ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None; ``checksum`` is the SHA-256 of the
+    token, which itself is not kept. ``is_client``: no person is behind it, and ``subject`` is the client."""
 
     issuer: str
     client_id: str
@@ -33,6 +33,7 @@ class VerifiedToken:
     details: Any
     approval: Any
     is_client: bool = False
+    confirmation: Any = None
 
     def __repr__(self) -> str:
         return f"VerifiedToken({self.client_id!r}, {self.subject!r}, {sorted(self.scopes)!r})"
@@ -75,6 +76,7 @@ def verify_token(token: str) -> VerifiedToken:
         approval=body.get("paraph_approval"),
         # Either sign is enough: a client is never taken for the person whose identifier it might bear.
         is_client=body.get("gty") == "client_credentials" or subject == client_id,
+        confirmation=body.get("cnf"),
     )
 
 

@@ -11,6 +11,7 @@ from rssp.models.ends import CredentialEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.limits import RateLimit
 from rssp.models.one_time import OneTimeCredential
+from rssp.models.proofs import UsedProof
 from rssp.models.requests import CertificateRequest, RequestAttribute, RequestDecision
 from rssp.models.revocation import RevocationList, RevocationScope, StatusAnswer
 from rssp.models.seals import SealGrant
@@ -46,4 +47,5 @@ __all__ = [
     "StatusAnswer",
     "Timestamp",
     "TimestampTally",
+    "UsedProof",
 ]

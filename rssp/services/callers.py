@@ -3,17 +3,20 @@
 from rssp.clients import introspection
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import InsufficientScopeError
-from rssp.wire import parse_bearer
+from rssp.services.proofs import Call, verify_possession
+from rssp.wire import parse_authorization
 
-__all__ = ["VerifiedToken", "verify_caller"]
+__all__ = ["Call", "VerifiedToken", "verify_caller"]
 
 
-def verify_caller(*, authorization: str | None, scopes: frozenset[str]) -> VerifiedToken:
-    """The live token of an ``Authorization: Bearer`` header that has one of ``scopes``.
+def verify_caller(*, call: Call, scopes: frozenset[str]) -> VerifiedToken:
+    """The live token of an ``Authorization`` header that has one of ``scopes``, presented by its holder.
 
     Raises `MalformedAuthorizationError`, `TokenError` or `AuthorizationServerUnavailableError`.
     """
-    token = introspection.verify_token(parse_bearer(authorization))
+    scheme, value = parse_authorization(call.authorization)
+    token = introspection.verify_token(value)
+    verify_possession(confirmation=token.confirmation, scheme=scheme, token=value, call=call)
     if not token.scopes & scopes:
         raise InsufficientScopeError("the token is not for this method")
     return token

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rssp.models import Challenge, PendingAuthorization
+from rssp.models import Challenge, PendingAuthorization, UsedProof
 from rssp.services.limiting import clear_limits
 
 # The longest time that a limit looks back is an hour.
@@ -16,4 +16,5 @@ def clear_expired() -> int:
     old = timezone.now() - _KEPT
     challenges, _ = Challenge.objects.filter(expires__lt=old).delete()
     pending, _ = PendingAuthorization.objects.filter(expires__lt=old).delete()
-    return challenges + pending + clear_limits()
+    proofs, _ = UsedProof.objects.filter(used__lt=old).delete()
+    return challenges + pending + proofs + clear_limits()

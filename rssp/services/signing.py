@@ -139,6 +139,9 @@ def _read_token(sad: str, bearer: VerifiedToken) -> VerifiedToken:
         raise ActivationRefusedError("the SAD is a token for something else")
     if (token.subject, token.client_id) != (bearer.subject, bearer.client_id):
         raise ActivationRefusedError("the SAD is another user's or another client's")
+    if token.confirmation not in (None, bearer.confirmation):
+        # The call's one proof is for the bearer's key.
+        raise ActivationRefusedError("the SAD is bound to a key that was not proven")
     return token
 
 

@@ -14,7 +14,7 @@ from rssp.errors import BodyTooLongError, MalformedAuthorizationError, Malformed
 from rssp.services.auditing import Origin
 from rssp.services.callers import VerifiedToken, verify_caller
 from rssp.services.limiting import count_address, count_client
-from rssp.views.addresses import client_address
+from rssp.views.addresses import client_address, read_call
 from rssp.wire import LONGEST_BODY, Version, parse_object
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def _identify(request: HttpRequest, scopes: frozenset[str]) -> VerifiedToken:
     """The caller, counted before anything else is done for them. Who has a good token is not counted by address, so
     that no neighbour's bad ones keep them out."""
     try:
-        token = verify_caller(authorization=request.headers.get("Authorization"), scopes=scopes)
+        token = verify_caller(call=read_call(request), scopes=scopes)
     except (MalformedAuthorizationError, TokenError):
         count_address(address=client_address(request))
         raise

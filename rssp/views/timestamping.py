@@ -23,7 +23,7 @@ from rssp.pki.tsa import TimestampRequest, parse_request, write_refusal, write_r
 from rssp.services.callers import VerifiedToken, verify_caller
 from rssp.services.timestamp_records import Caller
 from rssp.services.timestamping import issue_timestamp
-from rssp.views.addresses import client_address
+from rssp.views.addresses import client_address, read_call
 from rssp.views.endpoint import SERVICE, endpoint
 from rssp.wire import TimestampMembers, Version, parse_timestamp_request
 
@@ -77,7 +77,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
     try:
         caller = Caller("", client_address(request))
         if settings.TSA_REQUIRES_BEARER:
-            token = verify_caller(authorization=request.headers.get("Authorization"), scopes=SERVICE)
+            token = verify_caller(call=read_call(request), scopes=SERVICE)
             caller = Caller(token.client_id, caller.address)
         reply = write_reply(issue_timestamp(request=parse_request(query), caller=caller))
     except TooManyRequestsError as error:

@@ -18,7 +18,7 @@ from rssp.wire.answers import (
     write_standing,
     write_time,
 )
-from rssp.wire.bodies import LONGEST_BODY, parse_bearer, parse_object
+from rssp.wire.bodies import LONGEST_BODY, PROOF_ALGORITHMS, parse_authorization, parse_object
 from rssp.wire.members import HASH_ALGORITHM, HASHES, MOST_HASHES, Certificates, Members, Version, decode_hashes
 from rssp.wire.requests import (
     LONGEST_USER_ID,
@@ -50,6 +50,7 @@ __all__ = [
     "LONGEST_USER_ID",
     "MOST_HASHES",
     "PAGE_SIZE",
+    "PROOF_ALGORITHMS",
     "REVOCATION_REASONS",
     "AsynchronousMode",
     "Certificates",
@@ -68,7 +69,7 @@ __all__ = [
     "TimestampMembers",
     "Version",
     "decode_hashes",
-    "parse_bearer",
+    "parse_authorization",
     "parse_create_request",
     "parse_delete_request",
     "parse_extend_request",

@@ -7,17 +7,20 @@ from typing import Any
 
 from rssp.errors import MalformedAuthorizationError, MalformedBodyError
 
+# Of DPoP proofs (RFC 9449, 7.1).
+PROOF_ALGORITHMS = ("ES256", "ES384", "PS256", "PS384", "EdDSA", "Ed25519")
 LONGEST_BODY = 2 * 1024 * 1024
 _LONGEST_TOKEN = 4096
-_BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
-def parse_bearer(authorization: str | None) -> str:
-    """The token of an ``Authorization: Bearer`` header (RFC 6750, 2.1); raises `MalformedAuthorizationError`."""
-    match = _BEARER.fullmatch(authorization or "")
-    if match is None or len(match[1]) > _LONGEST_TOKEN:
-        raise MalformedAuthorizationError("no bearer token")
-    return match[1]
+def parse_authorization(authorization: str | None) -> tuple[str, str]:
+    """The scheme, ``bearer`` or ``dpop``, and the token of an ``Authorization`` header (RFC 6750, 2.1; RFC 9449, 7.1);
+    raises `MalformedAuthorizationError`."""
+    match = _AUTHORIZATION.fullmatch(authorization or "")
+    if match is None or len(match[2]) > _LONGEST_TOKEN:
+        raise MalformedAuthorizationError("no access token")
+    return match[1].lower(), match[2]
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
