@@ -1,7 +1,8 @@
 """``python -m tests.conformance --base-url https://host/csc …``: asks a server, prints the report.
 
 Ends with 0 if no row failed, 1 if one did, 2 if the server cannot be asked at all. Secrets come from the environment
-where they are not given: CSC_TOKEN, CSC_PASSWORD, CSC_PIN, CSC_OTP, CSC_SAD, CSC_SEAL_TOKEN.
+where they are not given: CSC_TOKEN, CSC_PASSWORD, CSC_PIN, CSC_OTP, CSC_SAD, CSC_SEAL_TOKEN,
+CSC_CLIENT_SECRET.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from tests.conformance.rows import BOTH, Version
 from tests.conformance.running import Result, rows_for, try_row
 from tests.conformance.target import Given, Target
 
-_SECRETS = ("token", "password", "pin", "otp", "sad", "seal_token")
+_SECRETS = ("token", "password", "pin", "otp", "sad", "seal_token", "client_secret")
 
 
 def main(arguments: list[str]) -> int:

@@ -4,10 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tests.conformance import oauth_tables
 from tests.conformance.running import Result
-from tests.conformance.tables import CLAUSES
+from tests.conformance.tables import CLAUSES as METHOD_CLAUSES
 
 _MARKS = {"passed": "passed", "failed": "**FAILED**", "not tried": "not tried"}
+
+CLAUSES = METHOD_CLAUSES | oauth_tables.CLAUSES
 
 
 def write_markdown(address: str, results: Sequence[Result]) -> Iterator[str]:

@@ -26,6 +26,7 @@ FACILITIES = {
     "oauth2code": "a credential of mode oauth2code (found by credentials/info)",
     "short SAD": "an expiresIn of at most --patience seconds",
     "basic": "a user name and a password (--user, --password)",
+    "client": "a confidential OAuth client (--client-id, --client-secret)",
     "refresh token": "a login that answers with a refresh token (--user, --password)",
 }
 
@@ -38,6 +39,7 @@ class Answer:
     error: str | None = None
     description: str | Mapping[int, str] | Callable[[str], bool] | None = None
     shape: str | None = None  # a check of `shapes`, for a success
+    or_status: int | None = None  # where the texts leave two
 
     def sentence(self, version: Version) -> "str | Callable[[str], bool] | None":
         return self.description[version] if isinstance(self.description, Mapping) else self.description

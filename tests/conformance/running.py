@@ -53,7 +53,7 @@ def try_row(target: Target, row: Row) -> Result:
 def judge(target: Target, wanted: Answer, prepared: Prepared, answer: httpx.Response) -> None:
     """Raises `ShapeError` with a sentence."""
     told = _read(answer)
-    if answer.status_code != wanted.status:
+    if answer.status_code not in {wanted.status, wanted.or_status}:
         raise ShapeError(f"answered {answer.status_code} instead of {wanted.status}: {answer.text[:200]}")
     if wanted.status == 204:
         if answer.content:

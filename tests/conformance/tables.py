@@ -4,6 +4,7 @@ Sentences are the protocol's constants. Where the texts contradict one another, 
 implementations reads; where they are silent there is no row.
 """
 
+from tests.conformance.oauth_tables import OAUTH
 from tests.conformance.rows import Answer, Row, Version, bad, having, invalid, missing, raw, without
 
 BEARER_1 = (
@@ -634,6 +635,7 @@ ROWS: tuple[Row, ...] = (
     *SIGN_HASH,
     *POLLING,
     *TIMESTAMP,
+    *OAUTH,
 )
 
 

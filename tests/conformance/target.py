@@ -17,6 +17,7 @@ from tests.conformance.shapes import TIMESTAMPED, read_chain
 
 SHA256 = "2.16.840.1.101.3.4.2.1"
 RSA_SHA256, ECDSA_SHA256 = "1.2.840.113549.1.1.11", "1.2.840.10045.4.3.2"
+OAUTH2 = ("oauth2/token", "oauth2/revoke")
 _HASHES = {1: "hash", 2: "hashes"}
 
 
@@ -51,6 +52,9 @@ class Given:
     sad: str = ""
     sad_credential: str = ""
     sad_digest: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    oauth2_base: str = ""
     patience: float = 5.0
 
 
@@ -76,6 +80,10 @@ class Target:
         headers = {"Content-Type": "application/json"}
         if authorization:
             headers["Authorization"] = authorization
+        if method.startswith("oauth2/"):
+            del headers["Content-Type"]
+            form: Any = body
+            return self.http.post(f"{self.oauth2_base}{method}", data=form, headers=headers)
         url = f"{self.given.base_url.rstrip('/')}/v{self.version}/{method}"
         if isinstance(body, bytes):
             return self.http.post(url, content=body, headers=headers)
@@ -92,9 +100,21 @@ class Target:
     # --- What it told and what we hold -----------------------------------------------------------------------
 
     @cached_property
+    def info(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.post("info", {}, None).json()
+        return told
+
+    @cached_property
     def methods(self) -> frozenset[str]:
-        """What ``info`` lists, and ``info`` itself."""
-        return frozenset({"info", *self.post("info", {}, None).json()["methods"]})
+        """What ``info`` lists, ``info`` itself, and the OAuth endpoints, which it may leave out."""
+        return frozenset({"info", *OAUTH2, *self.info["methods"]})
+
+    @cached_property
+    def oauth2_base(self) -> str:
+        """With a slash: what was given, what ``info`` tells, or the API's own address."""
+        beside = f"{self.given.base_url.rstrip('/')}/v{self.version}"
+        found: str = self.given.oauth2_base or self.info.get("oauth2") or beside
+        return f"{found.rstrip('/')}/"
 
     @cached_property
     def token(self) -> str:
@@ -116,6 +136,10 @@ class Target:
             raise NotTried("basic")
         return f"Basic {base64.b64encode(f'{self.given.user}:{password}'.encode()).decode()}"
 
+    def client(self, secret: str) -> str:
+        named = self._needed("client_id", "client")
+        return f"Basic {base64.b64encode(f'{named}:{secret}'.encode()).decode()}"
+
     def authorization(self, wanted: str | None) -> str | None:
         match wanted:
             case "token" | "user token":
@@ -126,6 +150,10 @@ class Target:
                 if not self.given.seal_token:
                     raise NotTried("seal token")
                 return f"Bearer {self.given.seal_token}"
+            case "client":
+                return self.client(self._needed("client_secret", "client"))
+            case "wrong client":
+                return self.client("wrong")
             case "basic":
                 return self.basic(self.given.password)
             case "wrong basic":
@@ -178,6 +206,18 @@ class Target:
         if special is not None:
             return special(row)  # type: ignore[no-any-return]
         return Prepared({})
+
+    def _oauth2_token(self, row: Row) -> Prepared:
+        form = {"grant_type": "authorization_code", "code": "bm9ib2R5"}
+        return Prepared(form | self._named(row))
+
+    def _oauth2_revoke(self, row: Row) -> Prepared:
+        return Prepared({"token": "bm9ib2R5"} | self._named(row))
+
+    def _named(self, row: Row) -> dict[str, str]:
+        """A client that names itself in the body, where the row says so."""
+        named = self._needed("client_id", "client")
+        return {"client_id": named} if row.good == "named" else {}
 
     def _auth_revoke(self, row: Row) -> Prepared:
         return Prepared({"token": self.log_in()["access_token"] if row.good else self.token})

@@ -75,7 +75,9 @@ class Laboratory:
             disabled_credential=disabled,
             locked_credential=locked,
             expired_credential=expired,
-            seal_token=self._seal_token(plain),
+            seal_token=self._seal_token(plain, told := self._client()),
+            client_id=told["client_id"],
+            client_secret=told["client_secret"],
             user_id=self._alice["user_id"],
             patience=SECONDS,
         )
@@ -94,9 +96,12 @@ class Laboratory:
     def _shell(self, code: str, **values: str) -> None:
         self._instance.manage("shell", "--no-imports", "-c", code.format(**values), capture=True)
 
-    def _seal_token(self, credential_id: str) -> str:
+    def _client(self) -> dict[str, str]:
         arguments = ("create_client", "A sealing machine", "--may-act-alone")
-        told = loads(self._instance.manage(*arguments, capture=True))
+        told: dict[str, str] = loads(self._instance.manage(*arguments, capture=True))
+        return told
+
+    def _seal_token(self, credential_id: str, told: dict[str, str]) -> str:
         self._shell(SEAL, credential_id=credential_id, client_id=told["client_id"])
         answer = httpx.post(
             f"{self._instance.base_url}/authz/oauth2/token",
