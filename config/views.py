@@ -12,6 +12,8 @@ _API_PREFIXES = (
     "/authz/oauth2/bc-authorize",
     "/authz/oauth2/introspect",
     "/authz/oauth2/pushed_authorize",
+    "/authz/oauth2/revoke",
+    "/authz/oauth2/userinfo",
 )
 
 

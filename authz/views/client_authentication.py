@@ -6,9 +6,10 @@ from urllib.parse import unquote_plus, urlsplit
 
 from cryptography import x509
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
-from authz.errors import InvalidClientError, InvalidProofError, InvalidRequestError, InvalidTokenError
+from authz.errors import InvalidClientError, InvalidProofError, InvalidRequestError, InvalidTokenError, TooLargeError
 from authz.models import AccessToken, Application
 from authz.services import client_assertions, oauth_clients, tokens
 from authz.services.certificates import authenticate_by_certificate, compute_thumbprint, read_certificate
@@ -17,8 +18,12 @@ from authz.wire import CLIENT, Confirmation, write_token_type
 
 
 def refuse_malformed(request: HttpRequest) -> None:
-    """Raises `InvalidRequestError` or `InvalidClientError` for what no client sends."""
-    for name, values in request.POST.lists():
+    """Raises `InvalidRequestError`, `TooLargeError` or `InvalidClientError` for what no client sends."""
+    try:
+        form = request.POST
+    except RequestDataTooBig:
+        raise TooLargeError("The body is too long.") from None
+    for name, values in form.lists():
         if len(values) > 1 and name != "resource":
             raise InvalidRequestError("A parameter stands twice.")
         if any("\0" in str(text) for text in (name, *values)):

@@ -38,9 +38,9 @@ def _form(request: HttpRequest) -> list[tuple[str, str]]:
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.2. The provider serves codes and refresh tokens, and knows more than this server serves."""
-    grant_type = request.POST.get("grant_type")
     try:
         refuse_malformed(request)
+        grant_type = request.POST.get("grant_type")
         if grant_type not in {"authorization_code", "refresh_token", CLIENT_CREDENTIALS, CIBA}:
             raise UnsupportedGrantTypeError("The grant_type is not one of this server's.")
         application = authenticate(request)

@@ -73,7 +73,7 @@ def _in_words(response: HttpResponse, grant_type: str, version: int) -> HttpResp
     body = json.loads(response.content)
     if body.get("error") == "invalid_grant" and grant_type in answers.INVALID_GRANT:
         body["error_description"] = answers.INVALID_GRANT[grant_type]
-    elif version == 1 and body.get("scope") == "credential":
+    elif version == 1 and (body.get("scope"), body.get("token_type")) == ("credential", "Bearer"):
         body["token_type"] = "SAD"
     response.content = json.dumps(body).encode()
     return response

@@ -21,6 +21,21 @@ def test_the_token_endpoint_answers_post_alone(server: Server) -> None:
         assert (answer.status_code, answer["Allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect", "pushed_authorize", "bc-authorize"])
+def test_an_odd_body_is_refused_in_json(server: Server, endpoint: str) -> None:
+    form = "application/x-www-form-urlencoded"
+    for status, body, content_type in (
+        (413, f"token={'a' * 1_100_000}", form),
+        (400, "&".join(f"a{number}=1" for number in range(1100)), form),
+        (400, "token=a&token=b", form),
+        (400, "token=%00", form),
+        (400, b"--x", "multipart/form-data"),
+    ):
+        answer = server.http.post(f"/authz/oauth2/{endpoint}", body, content_type, headers=basic(GATEWAY))
+        assert answer.status_code == status, answer.content
+        assert answer.json()["error"]
+
+
 def test_a_token_response_has_its_members_and_is_not_stored(
     alice: Person, server: Server, login_code: LoginCode
 ) -> None:
@@ -87,6 +102,13 @@ def test_every_endpoint_that_discovery_names_answers(server: Server) -> None:
     for name in ("subject_types_supported", "id_token_signing_alg_values_supported", "scopes_supported"):
         assert metadata[name]
     assert "RS256" in metadata["id_token_signing_alg_values_supported"]
+
+
+def test_discovery_tells_of_bound_tokens(server: Server) -> None:
+    metadata = server.http.get("/.well-known/oauth-authorization-server/authz").json()
+    algorithms = set(metadata["dpop_signing_alg_values_supported"])
+    assert "ES256" in algorithms
+    assert not algorithms & {"none", "HS256", "RS256"}
 
 
 def test_discovery_says_that_request_objects_are_not_taken(server: Server) -> None:
