@@ -409,6 +409,8 @@ if "gateway" in ROLES:
     # The level of a signature whose caller asks for none (EN 319 142-1, 6): B-B, B-T, B-LT or B-LTA.
     SIGNATURE_LEVEL = env_str("SIGNATURE_LEVEL", "B-LT")
     TIMESTAMP_URL = env_str("TIMESTAMP_URL", f"{RSSP_URL}/pki/tsa")
+    # How long before its last proof ends an archived document is renewed.
+    ARCHIVE_RENEWAL = timedelta(days=env_int("ARCHIVE_RENEWAL_DAYS", 90))
     # Where fonts for the text of visible signatures lie; the first folder that has one wins.
     SIGNATURE_FONT_FOLDERS = env_list(
         "SIGNATURE_FONT_FOLDERS", "/usr/share/fonts/truetype/noto,/usr/share/fonts/opentype/unifont"
@@ -457,6 +459,10 @@ if "gateway" in ROLES:
     CELERY_BEAT_SCHEDULE["sweep jobs"] = {
         "task": "gateway.sweep_jobs",
         "schedule": schedule(timedelta(seconds=env_int("JOB_SWEEP_SECONDS", 10))),
+    }
+    CELERY_BEAT_SCHEDULE["renew archives"] = {
+        "task": "gateway.renew_archives",
+        "schedule": schedule(timedelta(seconds=env_int("ARCHIVE_ROUND_SECONDS", 3600))),
     }
 
 if "rssp" in ROLES:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from gateway.errors import TrustError
 from gateway.forms import TrustAnchorForm, TrustedListForm
-from gateway.models import CredentialRequest, Job, TrustAnchor, TrustedList
+from gateway.models import Archive, CredentialRequest, Job, TrustAnchor, TrustedList
 from gateway.services import trust
 
 if TYPE_CHECKING:
@@ -44,7 +44,30 @@ class JobAdmin(ReadOnlyAdmin):
     fields = (
         *("id", "state", "issuer", "subject", "document_name", "document_pages", "document_size", "document_sha256"),
         *("credential_id", "sign_algo", "hash_algorithm_oid", "digest", "attempts", "lease_until", "next_attempt_at"),
-        *("token_expires_at", "error_code", "error_message", "created_at", "updated_at", "expires_at"),
+        *(
+            "level",
+            "best_effort",
+            "achieved_level",
+            "shortfall",
+            "lasts_until",
+            "token_expires_at",
+            "error_code",
+            "error_message",
+            "created_at",
+            "updated_at",
+            "expires_at",
+        ),
+    )
+
+
+@admin.register(Archive)
+class ArchiveAdmin(ReadOnlyAdmin):
+    list_display = ("id", "subject", "signatures", "lasts_until", "next_renewal_at", "renewals", "error_code")
+    list_filter = ("error_code", "lasts_until")
+    search_fields = ("id", "subject")
+    fields = (
+        *("id", "issuer", "subject", "name", "signatures", "lasts_until", "next_renewal_at", "renewals", "error_code"),
+        *("created_at", "updated_at"),
     )
 
 

@@ -58,6 +58,13 @@ def temporary_file() -> IO[bytes]:
     return tempfile.TemporaryFile("w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)
 
 
+def measure(file: IO[bytes]) -> tuple[int, str]:
+    """Its size, and its SHA-256 in lower-case hexadecimal."""
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file does
+    return file.seek(0, os.SEEK_END), digest.hexdigest()
+
+
 def store_document(plaintext: IO[bytes]) -> StoredDocument:
     """Encrypts the whole file; the row is written after the file is safely on disk. Raises `StorageFullError`."""
     plaintext.seek(0)

@@ -67,6 +67,16 @@ class DocumentTooLargeError(DocumentError):
     sentence = "This file is larger than can be signed here."
 
 
+class NotSignedError(DocumentError):
+    code = "not_signed"
+    sentence = "This PDF holds no signature that could be kept."
+
+
+class BrokenSignatureError(DocumentError):
+    code = "broken_signature"
+    sentence = "A signature in this PDF is not over what the file holds."
+
+
 class PageChangedError(DocumentError):
     code = "page_changed"
     sentence = "Signing would change what a page of this PDF shows. Save it anew from the program that made it."
@@ -138,6 +148,8 @@ DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
         HostilePdfError,
         TooManyPagesError,
         DocumentTooLargeError,
+        NotSignedError,
+        BrokenSignatureError,
         PageChangedError,
         *OPTION_ERRORS,
     )

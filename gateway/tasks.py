@@ -5,7 +5,7 @@ import uuid
 
 from celery import shared_task
 
-from gateway.services import signing, sweeping
+from gateway.services import archives, signing, sweeping
 
 
 @shared_task(name="gateway.run_job")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -18,3 +18,9 @@ def run_job(job_id: str) -> None:
 def sweep_jobs() -> None:
     """The regular round; beat rings it every few seconds."""
     sweeping.sweep_jobs()
+
+
+@shared_task(name="gateway.renew_archives")  # type: ignore[untyped-decorator]  # Celery has no types
+def renew_archives() -> None:
+    """Archived documents whose proofs end before long; beat rings it every hour."""
+    archives.renew_archives()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.views import credentials, jobs
+from gateway.views import archives, credentials, jobs
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
@@ -15,6 +15,13 @@ urlpatterns = [
     path("gateway/v1/jobs/<uuid:job_id>/complete", jobs.complete, name="complete"),
     path("gateway/v1/jobs/<uuid:job_id>/finish", jobs.finish, name="finish"),
     path("gateway/v1/jobs/<uuid:job_id>/result", jobs.result, name="result"),
+    path("gateway/v1/archives", archives.create, name="archives"),
+    path(
+        "gateway/v1/archives/<uuid:archive_id>",
+        by_method(GET=archives.show, DELETE=archives.delete),
+        name="archive",
+    ),
+    path("gateway/v1/archives/<uuid:archive_id>/document", archives.document, name="archive-document"),
     path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
     path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
     path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),

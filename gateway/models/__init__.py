@@ -2,6 +2,7 @@
 key leaves this role.
 """
 
+from gateway.models.archives import Archive
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
@@ -10,6 +11,7 @@ from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
 
 __all__ = [
+    "Archive",
     "ChangingQuerySet",
     "CredentialRequest",
     "Job",

@@ -25,7 +25,9 @@ from gateway.errors import (
 from gateway.pades.levels import (
     DocumentTimestampPlace,
     Evidence,
+    Proofs,
     Trust,
+    decode,
     encode,
     evidence_to_json,
     place_from_json,
@@ -84,6 +86,23 @@ def verify_document(
         "timestamp_anchors": encode(trust.timestamp_anchors),
     }
     return VerifiedSignedDocument(**_call("verify", [document], arguments))
+
+
+def read_proofs(document: IO[bytes]) -> Proofs:
+    """See `gateway.pades.archive`. Raises document errors."""
+    value = _call("read_proofs", [document], {})
+    return Proofs(value["signatures"], decode(value["leaves"]), decode(value["known"]))
+
+
+def verify_archive(document: IO[bytes], *, size: int, sha256: str, trust: Trust) -> VerifiedSignedDocument:
+    """See `gateway.pades.archive`. Raises `InvalidSignatureError`, `TimestampError`."""
+    arguments = {
+        "size": size,
+        "sha256": sha256,
+        "anchors": encode(trust.anchors),
+        "timestamp_anchors": encode(trust.timestamp_anchors),
+    }
+    return VerifiedSignedDocument(**_call("verify_archive", [document], arguments))
 
 
 def read_trusted_list(file: IO[bytes], *, signers: Sequence[bytes], now: datetime) -> TrustedListContent:

@@ -32,6 +32,16 @@ class DocumentTimestampPlace:
 
 
 @dataclass(frozen=True)
+class Proofs:
+    """``leaves`` are the certificates that have to be shown to be good before the next time-stamp: the last document
+    time-stamp's, or, where there is none yet, those of all signatures and their time-stamps. ``known`` are others."""
+
+    signatures: int
+    leaves: tuple[bytes, ...]
+    known: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Trust:
     """DER certificates that chains may end in: signers', and time-stamping units'."""
 

@@ -16,10 +16,10 @@ from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, enumera
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.stamp import BaseStampStyle
 
 from gateway.errors import CertificationNotFirstError, FieldConstrainedError
 from gateway.pades.algorithms import parse_algorithm
-from gateway.pades.appearance import AppearanceStyle
 from gateway.pades.attributes import signed_attribute_spec
 from gateway.pades.cms import external_signer
 from gateway.pades.fields import add_empty_field, find_empty_field, lock_of, refuse_if_locked, widgets_of
@@ -147,10 +147,13 @@ def _new_field(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> S
     return SigFieldSpec(request.field_name, on_page=options.place.page - 1, box=box, field_mdp_spec=lock)  # type: ignore[arg-type]
 
 
-def _style(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> AppearanceStyle | None:
+def _style(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> BaseStampStyle | None:
     options = request.options
     if options.appearance is None:
         return None
+    # Its libraries take longer to import than most documents to prepare.
+    from gateway.pades.appearance import AppearanceStyle
+
     shown = Page((0, 0, 1, 1), 0, 1.0)
     existing = find_empty_field(writer, request.field_name)
     if existing is not None:

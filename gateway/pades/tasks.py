@@ -6,9 +6,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any
 
+from gateway.pades.archive import read_proofs, verify_archive
 from gateway.pades.evidence import add_evidence
 from gateway.pades.inspect import inspect_document
-from gateway.pades.levels import Trust, decode, evidence_from_json, place_to_json
+from gateway.pades.levels import Trust, decode, encode, evidence_from_json, place_to_json
 from gateway.pades.prepare import prepare_document
 from gateway.pades.values import prepared_to_json, request_from_json, trusted_list_to_json
 from gateway.pades.verify import Expected, verify_document
@@ -25,6 +26,16 @@ def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any
 def _add_evidence(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     evidence = evidence_from_json(arguments["evidence"])
     return place_to_json(add_evidence(files[0], evidence, timestamp=arguments["timestamp"]))
+
+
+def _read_proofs(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    proofs = read_proofs(files[0])
+    return {"signatures": proofs.signatures, "leaves": encode(proofs.leaves), "known": encode(proofs.known)}
+
+
+def _verify_archive(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    trust = Trust(decode(arguments["anchors"]), decode(arguments["timestamp_anchors"]))
+    return asdict(verify_archive(files[0], size=arguments["size"], sha256=arguments["sha256"], trust=trust))
 
 
 def _verify(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -47,5 +58,7 @@ TASKS: dict[str, Callable[[list[IO[bytes]], dict[str, Any]], dict[str, Any]]] = 
     "prepare": _prepare,
     "add_evidence": _add_evidence,
     "verify": _verify,
+    "read_proofs": _read_proofs,
+    "verify_archive": _verify_archive,
     "read_trusted_list": _read_trusted_list,
 }

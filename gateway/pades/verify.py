@@ -55,7 +55,7 @@ def verify_document(stream: IO[bytes], *, expected: Expected, trust: Trust) -> V
 
     Raises `InvalidSignatureError`; where that is right and the level is not reached, a child of `LevelError`.
     """
-    _verify_prefix(stream, expected.size, expected.sha256)
+    verify_prefix(stream, expected.size, expected.sha256)
     stream.seek(0)
     reader = read_document(stream)
     signature = _find_signature(reader, expected.field_name)
@@ -93,7 +93,7 @@ def _verify_level(
         chains.append(_chain(stamp))
     _verify_coverage(signature, status, with_evidence)
     if expected.level == "B-LTA":
-        chains.append(_verify_document_timestamp(reader, trust))
+        chains.append(verify_document_timestamp(reader, trust))
     return chains
 
 
@@ -150,14 +150,16 @@ def _verify_coverage(signature: EmbeddedPdfSignature, status: PdfSignatureStatus
 
 def _verify_pages(stream: IO[bytes], signature: EmbeddedPdfSignature) -> None:
     """What stands behind the signed revision changes no page. (Preparing compared what stands before it.)"""
-    begin, length = signature.byte_range[2:]
+    _, _, begin, length = (int(each) for each in signature.byte_range)
     try:
-        compare_pages(stream, int(begin) + int(length), ())
+        compare_pages(stream, begin + length, ())
     except PageChangedError:
         raise InvalidSignatureError from None
 
 
-def _verify_document_timestamp(reader: PdfFileReader, trust: Trust) -> list[bytes]:
+def verify_document_timestamp(reader: PdfFileReader, trust: Trust) -> list[bytes]:
+    """The chain of the last document time-stamp, which covers the file to its end. Raises `TimestampError`,
+    `InvalidSignatureError`."""
     stamps = reader.embedded_timestamp_signatures
     if not stamps:
         raise TimestampError().reachable("B-LT")
@@ -189,7 +191,8 @@ def _find_signature(reader: PdfFileReader, field_name: str) -> EmbeddedPdfSignat
     raise InvalidSignatureError
 
 
-def _verify_prefix(stream: IO[bytes], size: int, sha256: str) -> None:
+def verify_prefix(stream: IO[bytes], size: int, sha256: str) -> None:
+    """The file goes on where another one (``size``, ``sha256``) ended. Raises `InvalidSignatureError`."""
     stream.seek(0)
     digest, left = hashlib.sha256(), size
     while left and (chunk := stream.read(min(_CHUNK, left))):

@@ -12,10 +12,10 @@ from typing import IO
 from django.utils import timezone
 
 from gateway.clients import sources
-from gateway.errors import OutboundError, TimestampError
+from gateway.errors import GatewayError, OutboundError, TimestampError
 from gateway.pades import isolation
 from gateway.pades.complete import complete_timestamp
-from gateway.pades.levels import Trust
+from gateway.pades.levels import Evidence, Trust
 from gateway.pades.timestamps import Timestamp, build_query, verify_answer
 from gateway.services.evidence import gather_evidence
 
@@ -45,9 +45,17 @@ def add_evidence(file: IO[bytes], *, level: str, signers: Signers, trust: Trust)
     """
     leaves = [signers.chain[0], *signers.timestamp.certificates]
     evidence = gather_evidence(leaves=leaves, known=signers.chain, anchors=trust.timestamp_anchors)
-    place = isolation.add_evidence(file, evidence, timestamp=level == "B-LTA")
+    if level == "B-LTA":
+        add_archive_timestamp(file, evidence=evidence, trust=trust)
+    else:
+        isolation.add_evidence(file, evidence, timestamp=False)
+
+
+def add_archive_timestamp(file: IO[bytes], *, evidence: Evidence, trust: Trust) -> None:
+    """The file grows by an update with the evidence and a document time-stamp. Raises `TimestampError`."""
+    place = isolation.add_evidence(file, evidence, timestamp=True)
     if place is None:
-        return
+        raise GatewayError("no place for a time-stamp")
     try:
         complete_timestamp(file, place, _stamp(place.digest, trust).token)
     except TimestampError as error:

@@ -9,24 +9,29 @@ from typing import Any
 import httpx
 import pytest
 from asn1crypto import tsp
+from asn1crypto.x509 import Certificate
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.conf import settings
 from django.utils import timezone
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+from pyhanko_certvalidator import ValidationContext
 
 from gateway.clients import sources as fetching
 from gateway.errors import CertificateRevokedError, RevocationDataError, TimestampError
-from gateway.models import Job
+from gateway.models import Archive, Job, StoredDocument
 from gateway.pades.lasting import lasts_until
 from gateway.pades.levels import Trust
 from gateway.services import levels
+from gateway.services.archives import renew_archives
 from gateway.services.evidence import gather_evidence
 from tests.gateway import remote as remote_side
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
 from tests.gateway.sources import Sources, change_imprint, change_nonce, flip, time_stamping_unit
 from tests.support.authority import Authority
+from tests.support.pdfs import make_pdf, make_signed_pdf
 
 Work = Callable[[str], None]
 Bend = Callable[[Sources], None]
@@ -306,3 +311,95 @@ def test_until_when_each_level_lasts() -> None:
     long = authority.issue("Somebody", key, days=3600).chain
     assert lasts_until("B-B", signer=long) == datetime(2030, 12, 31, tzinfo=UTC)
     assert settings.SIGNATURE_LEVEL == "B-B"
+
+
+# --- Archives -------------------------------------------------------------------------------------------------
+
+
+def stamps(pdf: bytes) -> int:
+    return len(PdfFileReader(io.BytesIO(pdf)).embedded_timestamp_signatures)
+
+
+def kept(user: User, archive_id: str) -> bytes:
+    response = user.call("GET", f"archives/{archive_id}/document")
+    assert response.status_code == 200, response.content
+    return b"".join(response.streaming_content)
+
+
+def test_a_job_s_document_is_archived_and_renewed_before_its_proof_ends(
+    alice: User, approve: Any, work: Work, sources: Sources
+) -> None:
+    job_id = approve(level="B-B")
+    work(job_id)
+    answer = alice.call("POST", "archives", {"job_id": job_id})
+    assert answer.status_code == 201, answer.content
+    archive = answer.json()
+    first = kept(alice, archive["archive_id"])
+    assert (archive["signatures"], archive["renewals"], stamps(first)) == (1, 0, 1)
+    assert first.startswith(alice.download(job_id))
+    # Nothing is due, then it is.
+    assert renew_archives() == 0
+    fetching.forget()
+    row = Archive.objects.get(pk=archive["archive_id"])
+    Archive.objects.filter(pk=row.pk).update(next_renewal_at=timezone.now())
+    assert renew_archives() == 1
+    second = kept(alice, archive["archive_id"])
+    assert second.startswith(first)
+    assert stamps(second) == 2
+    after = alice.call("GET", f"archives/{archive['archive_id']}").json()
+    assert (after["renewals"], after["error"], after["size"]) == (1, None, len(second))
+    assert not StoredDocument.objects.filter(pk=row.document_id).exists()
+    context = ValidationContext(trust_roots=[Certificate.load(sources.authority.certificate)], allow_fetching=False)
+    reader = PdfFileReader(io.BytesIO(second))
+    for stamp in reader.embedded_timestamp_signatures:
+        status = validate_pdf_timestamp(stamp, context)
+        assert (status.intact, status.valid, status.trusted) == (True, True, True)
+    assert validate_pdf_signature(reader.embedded_regular_signatures[0], context).bottom_line
+
+
+def test_a_renewal_that_fails_says_why_and_keeps_the_document(
+    alice: User, approve: Any, work: Work, sources: Sources
+) -> None:
+    job_id = approve(level="B-LTA")
+    work(job_id)
+    archive_id = alice.call("POST", "archives", {"job_id": job_id}).json()["archive_id"]
+    before = kept(alice, archive_id)
+    Archive.objects.filter(pk=archive_id).update(next_renewal_at=timezone.now())
+    sources.answers["tsa"] = httpx.Response(500)
+    assert renew_archives() == 0
+    assert alice.call("GET", f"archives/{archive_id}").json()["error"] == "timestamp_failed"
+    assert kept(alice, archive_id) == before
+    assert StoredDocument.objects.count() == 2  # the job's and the archive's
+    # Within the hour nobody asks again.
+    assert renew_archives() == 0
+    assert sources.calls["tsa"] == 4
+    assert alice.call("DELETE", f"archives/{archive_id}").status_code == 204
+    assert alice.call("GET", f"archives/{archive_id}").status_code == 404
+    assert StoredDocument.objects.count() == 1
+
+
+def flipped(pdf: bytes) -> bytes:
+    """A byte of the first page is another one."""
+    return pdf.replace(b"Lease", b"Loose", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [(lambda _pdf: make_pdf(), "not_signed"), (flipped, "broken_signature"), (bytes, "not_a_pdf")]
+)
+def test_what_proves_nothing_is_not_archived(
+    alice: User, credential_id: str, sources: Sources, change: Callable[[bytes], bytes], code: str
+) -> None:
+    pdf = change(make_signed_pdf()) if change is not bytes else b"nothing"
+    answer = alice.call("POST", "archives", pdf)
+    assert (answer.status_code, answer.json()["error"]) == (422, code)
+    assert (Archive.objects.count(), StoredDocument.objects.count(), sources.calls["tsa"]) == (0, 0, 0)
+
+
+def test_a_document_of_somebody_whom_nobody_trusts_is_not_archived(alice: User, credential_id: str) -> None:
+    answer = alice.call("POST", "archives", make_signed_pdf())
+    assert (answer.status_code, answer.json()["error"]) == (503, "revocation_data_failed")
+
+
+@pytest.mark.parametrize("body", [{}, {"job_id": 1}, {"job_id": "x"}])
+def test_an_archive_of_nothing_is_refused(alice: User, body: Any) -> None:
+    assert alice.call("POST", "archives", body).status_code == 400

@@ -3,9 +3,11 @@
 import uuid
 
 import pytest
+from django.conf import settings
 from django.urls import get_resolver
+from django.utils import timezone
 
-from gateway.models import Job
+from gateway.models import Archive, Job, StoredDocument
 from gateway.urls import urlpatterns
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
@@ -24,7 +26,7 @@ def _calls() -> list[tuple[str, str, str]]:
     found = []
     for pattern in _ADDRESSES:
         name = str(pattern.name)
-        methods = ["GET", "DELETE"] if name == "job" else ["POST"] if name in _BODIES else ["GET"]
+        methods = ["GET", "DELETE"] if name in {"job", "archive"} else ["POST"] if name in _BODIES else ["GET"]
         found += [(method, name, str(pattern.pattern)) for method in methods]
     return found
 
@@ -32,8 +34,34 @@ def _calls() -> list[tuple[str, str, str]]:
 def test_every_address_with_an_identifier_is_tried_here() -> None:
     assert get_resolver()
     assert {name for _, name, _ in _calls()} == {
-        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete")
+        *(
+            "job",
+            "prepare",
+            "authorization",
+            "complete",
+            "finish",
+            "result",
+            "archive",
+            "archive-document",
+            "credential-complete",
+        )
     }
+
+
+def _archive(user: User) -> str:
+    """One of the user's, of nothing in particular."""
+    now = timezone.now()
+    document = StoredDocument.objects.create(wrapped_key="", size=1, sha256="0" * 64)
+    archive = Archive.objects.create(
+        issuer=settings.ISSUER,
+        subject=user.subject,
+        name="a.pdf",
+        document=document,
+        signatures=1,
+        lasts_until=now,
+        next_renewal_at=now,
+    )
+    return str(archive.pk)
 
 
 @pytest.mark.parametrize(("method", "name", "pattern"), _calls())
@@ -46,9 +74,11 @@ def test_another_users_object_answers_as_one_that_does_not_exist(
         {"certificate_policy": "demonstration", "key_algorithm": "ec-p256", "state": "s" * 43},
     ).json()
     bodies = []
-    for identifier in (answer["request_id"] if name == "credential-complete" else prepared, str(uuid.uuid4())):
+    own = {"credential-complete": answer["request_id"], "archive": _archive(alice), "archive-document": _archive(alice)}
+    for identifier in (own.get(name, prepared), str(uuid.uuid4())):
         path = pattern.removeprefix("gateway/v1/")
-        path = path.replace("<uuid:job_id>", identifier).replace("<uuid:request_id>", identifier)
+        for kind in ("job_id", "archive_id", "request_id"):
+            path = path.replace(f"<uuid:{kind}>", identifier)
         response = bob.call(method, path, _BODIES.get(name))
         assert response.status_code == 404
         body = response.json()
