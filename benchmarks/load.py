@@ -1,6 +1,7 @@
 """A light load: threads with one kept connection each, over bare sockets, so that little of the machine is theirs."""
 
 import json
+import os
 import socket
 import statistics
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -57,10 +59,13 @@ class Connection:
 
 @dataclass(frozen=True)
 class Rate:
-    """``signatures`` a second, and the ``median`` of the calls' seconds."""
+    """``signatures`` a second, ``median`` of the calls' seconds, the load's own seconds of ``processor`` time for each
+    signature, and how many were ``done``."""
 
     signatures: float
     median: float
+    processor: float
+    done: int
 
 
 def at_once(call: Callable[[Connection], int], *, port: int, threads: int, seconds: float) -> Rate:
@@ -88,7 +93,23 @@ def at_once(call: Callable[[Connection], int], *, port: int, threads: int, secon
             done += given
         return done, began, ended
 
+    own = time.process_time()
     with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(run, range(threads)))
+    own = time.process_time() - own
     began, ended = min(result[1] for result in results), max(result[2] for result in results)
-    return Rate(sum(result[0] for result in results) / (ended - began), statistics.median(times))
+    done = sum(result[0] for result in results)
+    return Rate(done / (ended - began), statistics.median(times), own / done, done)
+
+
+def processor_time(group: int) -> float:
+    """Seconds of processor time that the living processes of a group have taken."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import Connection, Rate, at_once
+from benchmarks.load import Connection, Rate, at_once, processor_time
 from scripts.instance import ROOT, Instance, free_port
 
 PROCESSES, THREADS, BATCH = 2, 8, 100
@@ -120,6 +120,25 @@ def sign_raw(credential_id: str, seconds: float) -> float:
         return done / (time.perf_counter() - began)
 
 
+def commit(credential_id: str, seconds: float) -> tuple[float, float]:
+    """A transaction of one small row that waits for the disk: (seconds, seconds of processor time)."""
+    from django.db import connections, router, transaction
+    from django.utils import timezone
+
+    from rssp.models import RateLimit
+
+    alias = router.db_for_write(RateLimit)
+    key = f"benchmark {credential_id}"[:60]
+    row, _ = RateLimit.objects.get_or_create(key=key, defaults={"moment": timezone.now()})
+    statement = "UPDATE rssp_ratelimit SET moment = moment WHERE key = %s"
+    done, began, processor = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        with transaction.atomic(using=alias, durable=True), connections[alias].cursor() as cursor:
+            cursor.execute(statement, [row.key])
+        done += 1
+    return (time.perf_counter() - began) / done, (time.process_time() - processor) / done
+
+
 def fill(credential_id: str, rows: int) -> None:
     """That many more credentials, of one user each, with this one's key and certificate."""
     from django.db import connections, router
@@ -136,7 +155,13 @@ def fill(credential_id: str, rows: int) -> None:
         cursor.execute("ANALYZE")
 
 
-ACTS: dict[str, Callable[..., Any]] = {"prepare": prepare, "authorise": authorise, "sign_raw": sign_raw, "fill": fill}
+ACTS: dict[str, Callable[..., Any]] = {
+    "prepare": prepare,
+    "authorise": authorise,
+    "sign_raw": sign_raw,
+    "commit": commit,
+    "fill": fill,
+}
 
 
 # --- Outside ----------------------------------------------------------------------------------------------------------
@@ -172,6 +197,14 @@ class Alice:
 
         return call
 
+    def info(self) -> Callable[[Connection], int]:
+        """A call of the API that asks nobody and does nothing: what the server, Django and JSON cost."""
+
+        def call(connection: Connection) -> int:
+            return int(bool(connection.post("/csc/v1/info", self._bearer, {})))
+
+        return call
+
     def pairs(self, key: str, credential: str) -> Callable[[Connection], int]:
         """credentials/authorize with the PIN, then signHash."""
 
@@ -191,20 +224,23 @@ class Alice:
         return len(signatures)
 
 
-def measure(instance: Instance, key: str, credential: str, seconds: float) -> Iterator[tuple[str, float, Rate]]:
-    """(what, the raw rate around it, the rate)."""
+def measure(instance: Instance, key: str, credential: str, seconds: float) -> Iterator[tuple[str, float, Rate, float]]:
+    """(what, the raw rate around it, the rate, seconds of the server's processor time for each signature)."""
     alice = Alice(instance)
-    calls = {"100 hashes": BATCH, "one hash": 1, "authorize, then one hash": 0}
+    calls = {"info, nothing signed": -1, "100 hashes": BATCH, "one hash": 1, "authorize, then one hash": 0}
     before = measure_raw(instance, credential, seconds / 2)
     for name, hashes in calls.items():
-        if hashes:
+        if hashes > 0:
             made = inside(instance, "authorise", credential, int(MOST_CALLS_A_SECOND[hashes] * seconds), hashes)
             call = alice.signing(key, credential, iter(made))
         else:
-            call = alice.pairs(key, credential)
+            call = alice.pairs(key, credential) if hashes == 0 else alice.info()
+        web = instance.processes["web"].pid
+        processor = processor_time(web)
         rate = at_once(call, port=instance.port, threads=THREADS, seconds=seconds)
+        processor = (processor_time(web) - processor) / rate.done
         after = measure_raw(instance, credential, seconds / 2)
-        yield name, (before + after) / 2, rate
+        yield name, (before + after) / 2, rate, processor
         before = after
 
 
@@ -239,24 +275,27 @@ def main() -> None:
         what, *arguments = json.loads(chosen.inside)
         print(json.dumps(ACTS[what](*arguments)))
         return
-    print("| database | key | call | raw | signatures a second | of raw | goal | median ms |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| database | key | call | raw | signatures a second | of raw | goal | median ms | server ms | load ms |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for storage in chosen.storage:
         settings = {"KEY_STORAGE": storage, "WEB_CONCURRENCY": str(PROCESSES), "LOG_LEVEL": "WARNING"}
         settings["RSSP_FACTOR_TRIES"] = "1000"  # each counts until it was right, and there are several at once
-        settings["CSC_CALLS_PER_CLIENT"] = "1000000"  # a minute; counted all the same
+        settings |= {"CSC_CALLS_PER_CLIENT": "1000000", "CSC_CALLS_PER_ADDRESS": "1000000"}  # counted all the same
         with started(chosen.database, settings) as instance:
             credentials = inside(instance, "prepare")
+            wall, used = inside(instance, "commit", credentials["ec-p256"], 1.0)
             if chosen.credentials:
                 inside(instance, "fill", credentials["ec-p256"], chosen.credentials)
             for key in chosen.keys:
-                for name, raw, rate in measure(instance, key, credentials[key], chosen.seconds):
+                for name, raw, rate, processor in measure(instance, key, credentials[key], chosen.seconds):
                     goal = GOALS.get((key, name))
                     print(
                         f"| {chosen.database} | {key}, {storage} | {name} | {raw:.0f} | {rate.signatures:.0f} "
-                        f"| {rate.signatures / raw:.3f} | {goal or ''} | {rate.median * 1000:.0f} |",
+                        f"| {rate.signatures / raw:.3f} | {goal or ''} | {rate.median * 1000:.1f} "
+                        f"| {processor * 1000:.3f} | {rate.processor * 1000:.3f} |",
                         flush=True,
                     )
+    print(f"one commit that waits for the disk: {wall * 1000:.2f} ms, {used * 1000:.2f} ms of them of the processor")
     print("load average:", *(f"{load:.1f}" for load in os.getloadavg()))
 
 

@@ -109,7 +109,8 @@ def test_openssl_reads_every_reason(alice: Signer, tmp_path: Path, reason: str) 
     revoke_certificate(certificate=alice.credential.certificate, reason=reason)
     (tmp_path / "list.crl").write_bytes(fetch().content)
     text = openssl("crl", "-inform", "DER", "-noout", "-text", "-in", str(tmp_path / "list.crl"))
-    assert f"Serial Number: {alice.credential.certificate.serial_number.upper().zfill(40)}" in text
+    serial = alice.credential.certificate.serial_number.upper()
+    assert f"Serial Number: {serial.zfill(len(serial) + len(serial) % 2)}" in text
     assert ("CRL Reason Code" in text) is (reason != "unspecified")
     for words in (
         "Version 2 (0x1)",

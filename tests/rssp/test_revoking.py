@@ -83,11 +83,11 @@ def test_every_reason_has_its_code() -> None:
 
 
 def test_a_change_and_what_follows_are_one(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_certificate: Certificate) -> None:
+    def fail(**_arguments: Certificate) -> None:
         raise DatabaseError("disk full")
 
     counted = changes(certificate)
-    monkeypatch.setattr(revoking, "_withdraw_approvals", fail)
+    monkeypatch.setattr(revoking, "withdraw_approvals", fail)
     with pytest.raises(DatabaseError), transaction.atomic(using=ALIAS):
         revoke_certificate(certificate=certificate, reason="key_compromise")
     certificate.refresh_from_db()
