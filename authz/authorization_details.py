@@ -17,6 +17,7 @@ from typing import Any
 from authz.errors import InvalidAuthorizationDetailsError
 
 CREDENTIAL_TYPES = ("credential", "https://cloudsignatureconsortium.org/2025/credential")
+SERVICE_TYPE = "service"
 CREATION_TYPE = "credential-creation"
 DELETION_TYPE = "credential-deletion"
 # Why a certificate is revoked, as far as its own subject can say (RFC 5280, 5.3.1).
@@ -87,6 +88,14 @@ class CredentialDeletion:
     revocation_reason: str = ""
 
 
+@dataclass(frozen=True)
+class ServiceAccess:
+    """Access to an account, which scope ``service`` asks for too; at the resources of ``locations``, or wherever the
+    client may. Nothing is approved by it, so it is none of `AuthorizationDetails`."""
+
+    locations: tuple[str, ...] = ()
+
+
 AuthorizationDetails = CredentialAuthorization | CredentialCreation | CredentialDeletion
 
 
@@ -95,18 +104,46 @@ def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> A
 
     ``onBehalfOf`` stands where the signing service asks out of band, and nowhere else.
     """
-    if len(text) > MAX_JSON:
-        raise InvalidAuthorizationDetailsError("authorization_details is too long.")
-    try:
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise InvalidAuthorizationDetailsError("authorization_details is not JSON.") from None
+    value = _load(text)
     if any(isinstance(entry, dict) and "subject" in entry for entry in (value if isinstance(value, list) else [])):
         raise InvalidAuthorizationDetailsError("The subject comes from the user's own record, not from the client.")
     details = read_authorization_details(value)
     if is_out_of_band != (isinstance(details, CredentialAuthorization) and details.on_behalf_of != ""):
         raise InvalidAuthorizationDetailsError("onBehalfOf belongs to requests out of band, each of which needs it.")
     return details
+
+
+def parse_service_access(text: str) -> ServiceAccess | None:
+    """The access that ``text`` asks for, or None where it asks for something that has to be approved."""
+    value = _load(text)
+    if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
+        return None
+    entry: dict[str, Any] = value[0]
+    if entry.get("type") != SERVICE_TYPE:
+        return None
+    _known(entry, "type", "locations")
+    return ServiceAccess(_locations(entry))
+
+
+def write_service_access(access: ServiceAccess) -> list[dict[str, Any]]:
+    """The wire form, as it was asked for."""
+    return [{"type": SERVICE_TYPE} | ({"locations": list(access.locations)} if access.locations else {})]
+
+
+def _load(text: str) -> Any:
+    if len(text) > MAX_JSON:
+        raise InvalidAuthorizationDetailsError("authorization_details is too long.")
+    try:
+        return json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidAuthorizationDetailsError("authorization_details is not JSON.") from None
+
+
+def _locations(entry: dict[str, Any]) -> tuple[str, ...]:
+    locations = entry.get("locations", [])
+    if not isinstance(locations, list) or not all(isinstance(item, str) and _is_text(item) for item in locations):
+        raise InvalidAuthorizationDetailsError("locations must be an array of strings.")
+    return tuple(locations)
 
 
 def read_authorization_details(value: Any) -> AuthorizationDetails:
@@ -231,9 +268,6 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
     count = entry.get("numSignatures")
     if count is not None and type(count) is not int:
         raise InvalidAuthorizationDetailsError("numSignatures must be a whole number.")
-    locations = entry.get("locations", [])
-    if not isinstance(locations, list) or not all(isinstance(item, str) and _is_text(item) for item in locations):
-        raise InvalidAuthorizationDetailsError("locations must be an array of strings.")
     read = _credential(
         kind=entry["type"],
         credential_id=_identifier(entry.get("credentialID"), "credentialID"),
@@ -241,7 +275,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         digests=[_read_digest(item) for item in digests],
         count=count,
         credential_label=_label(entry.get("credentialLabel", "")),
-        locations=tuple(locations),
+        locations=_locations(entry),
     )
     if "onBehalfOf" not in entry:
         return read

@@ -9,7 +9,12 @@ from typing import Any
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
-from authz.authorization_details import parse_authorization_details, write_authorization_details
+from authz.authorization_details import (
+    parse_authorization_details,
+    parse_service_access,
+    write_authorization_details,
+    write_service_access,
+)
 from authz.errors import InvalidAuthorizationDetailsError, InvalidGrantError, InvalidTargetError
 from authz.models import Application, Face, Grant, IDToken
 from authz.models.faces import FACE
@@ -176,7 +181,12 @@ def _are_details_granted(request: Any, grant: Grant) -> bool:
     if repeated is None:
         return True
     try:
-        asked = write_authorization_details(parse_authorization_details(repeated))
+        access = parse_service_access(repeated)
+        asked = (
+            write_service_access(access)
+            if access
+            else write_authorization_details(parse_authorization_details(repeated))
+        )
     except InvalidAuthorizationDetailsError:
         return False
     granted = [{name: value for name, value in entry.items() if name != "subject"} for entry in _details(grant)]

@@ -152,6 +152,7 @@ def write_metadata(issuer: str) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": authentication,
         "revocation_endpoint_auth_methods_supported": [*authentication, "none"],
         "authorization_details_types_supported": [
+            "service",
             "credential",
             "https://cloudsignatureconsortium.org/2025/credential",
             "credential-creation",

@@ -17,8 +17,10 @@ from authz.authorization_details import (
     AuthorizationDetails,
     CredentialAuthorization,
     CredentialDeletion,
+    ServiceAccess,
     parse_authorization_details,
     parse_credential_parameters,
+    parse_service_access,
 )
 from authz.errors import (
     AuthzError,
@@ -62,6 +64,7 @@ _MAX_CLIENT_DATA = 2048
 class AuthorizationRequest:
     """A request that this server is willing to put before a user. ``details`` is None for access to an account.
 
+    ``access`` is there where an account was asked for by authorization details.
     ``account_token`` names the only account that may answer; ``client_data`` is kept with the consent and means
     nothing here. ``dpop_jkt``, if any, is the thumbprint of the key that the code will be for.
     """
@@ -80,6 +83,7 @@ class AuthorizationRequest:
     details: AuthorizationDetails | None
     face: Face
     account_token: AccountToken | None
+    access: ServiceAccess | None
     client_data: str = ""
 
 
@@ -151,7 +155,8 @@ def _parse_trusted(
         raise UnsupportedResponseTypeError("Only response_type code, answered in the query, is supported.")
     if len(values.get("state", "")) > _MAX_STATE or len(values.get("nonce", "")) > _MAX_NONCE:
         raise InvalidRequestError("state or nonce is too long.")
-    scopes, details = _parse_scopes(application, values)
+    access = parse_service_access(values["authorization_details"]) if "authorization_details" in values else None
+    scopes, details = _parse_scopes(application, values, access)
     if face != Face.OAUTH and not set(scopes) <= _CSC_SCOPES:
         raise InvalidScopeError("The CSC API knows no such scope.")
     account_token = _parse_account_token(application, face, values)
@@ -163,7 +168,7 @@ def _parse_trusted(
         redirect_uri=redirect_uri,
         state=values.get("state"),
         scopes=scopes,
-        resources=_parse_resources(application, scopes, resources),
+        resources=_parse_resources(application, scopes, [*resources, *(access.locations if access else ())]),
         code_challenge=_parse_challenge(application, face, values),
         nonce=values.get("nonce", ""),
         dpop_jkt=_parse_thumbprint(values.get("dpop_jkt")),
@@ -173,6 +178,7 @@ def _parse_trusted(
         details=details,
         face=face,
         account_token=account_token,
+        access=access,
         client_data=values.get("clientData", "")[:_MAX_CLIENT_DATA],
     )
 
@@ -207,18 +213,19 @@ def _parse_thumbprint(value: str | None) -> str:
 
 
 def _parse_scopes(
-    application: Application, values: Mapping[str, str]
+    application: Application, values: Mapping[str, str], access: ServiceAccess | None
 ) -> tuple[tuple[str, ...], AuthorizationDetails | None]:
     details: AuthorizationDetails | None = None
     asked = values.get("scope", "").split()
     if "authorization_details" in values:
         if _CREDENTIAL_PARAMETERS & set(values):
             raise InvalidRequestError("Give authorization_details or the parameters of scope credential, not both.")
-        details = parse_authorization_details(values["authorization_details"])
-        implied = _scope_of(details)
+        details = None if access else parse_authorization_details(values["authorization_details"])
+        implied = "service" if details is None else _scope_of(details)
         if asked not in ([], [implied]):
             raise InvalidScopeError("The scope does not go with authorization_details.")
-        _refuse_other_locations(details)
+        if details is not None:
+            _refuse_other_locations(details)
         scopes = [implied]
     elif asked == ["credential"]:
         details = parse_credential_parameters(values)

@@ -29,6 +29,7 @@ from authz.authorization_details import (
     CredentialDeletion,
     read_authorization_details,
     write_authorization_details,
+    write_service_access,
 )
 from authz.errors import RequestGoneError, StaleApprovalError, WrongFactorError
 from authz.factors.interface import VerifiedAssertion
@@ -70,7 +71,7 @@ def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
         application=request.application,
         browser=checksum(browser),
         expires=timezone.now() + REQUEST_LIFETIME,
-        details=None if request.details is None else write_authorization_details(request.details),
+        details=_write_details(request),
         request={
             "redirect_uri": request.redirect_uri,
             "state": request.state,
@@ -87,6 +88,12 @@ def open_consent(*, request: AuthorizationRequest, browser: str) -> Consent:
             "client_data": request.client_data,
         },
     )
+
+
+def _write_details(request: AuthorizationRequest) -> list[dict[str, Any]] | None:
+    if request.details is not None:
+        return write_authorization_details(request.details)
+    return None if request.access is None else write_service_access(request.access)
 
 
 def _kind_of(details: AuthorizationDetails | None) -> Consent.Kind:

@@ -223,17 +223,20 @@ def rotate_tokens(
             _take_refresh_token(used)
             AccessToken.objects.filter(pk=used.access_token_id).delete()
             lifetime = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+            consent: Consent | None = grant.consent
             token = _create_access_token(
-                grant, access_token, scope, resources or used.resource, now + lifetime, None, confirmation
+                grant, access_token, scope, resources or used.resource, now + lifetime, consent, confirmation
             )
             _create_refresh_token(grant, refresh_token, token)
             kind = write_token_type(confirmation)
-            return {
+            members = {
                 "token_type": kind,
                 "expires_in": int(lifetime.total_seconds()),
                 "scope": scope,
                 "refresh_token": refresh_token,
             }
+            details = consent.details if consent else None
+            return members if details is None else members | {"authorization_details": details}
     except InvalidGrantError:
         revoke_grant(grant=grant)
         raise

@@ -1,5 +1,6 @@
 """Smaller duties of the OAuth endpoints, which the table of requirements names one by one."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,3 +190,47 @@ def test_a_signature_qualifier_is_refused_by_name(foreign: tuple[str, str]) -> N
     told = query(Client().get("/authz/oauth2/authorize", parameters)["Location"])
     assert told["error"] == "invalid_authorization_details"
     assert "signatureQualifier" in told["error_description"]
+
+
+def test_an_account_is_asked_for_by_authorization_details_too(
+    alice: Person, server: Server, login_code: LoginCode
+) -> None:
+    details = [{"type": "service", "locations": [settings.RSSP_RESOURCE]}]
+    told = json.dumps(details)
+    code, pkce = login_code(alice, scope="service", resource=[], authorization_details=told)
+    first = server.redeem(code, pkce, SIGNAPP, authorization_details=told).json()
+    assert (first["scope"], first["authorization_details"]) == ("service", details)
+    form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    second = server.token(form, SIGNAPP).json()
+    assert second["authorization_details"] == details
+    found = server.introspect(second["access_token"])
+    assert (found["authorization_details"], found["aud"]) == (details, [settings.RSSP_RESOURCE])
+    assert "paraph_approval" not in found
+    # It was for one of the two resources.
+    assert server.introspect(second["access_token"], GATEWAY) == {"active": False}
+
+
+@pytest.mark.parametrize(
+    ("details", "changes", "error"),
+    [
+        ({"locations": ["https://evil.example/csc"]}, {}, "invalid_target"),
+        ({"locations": "https://evil.example/csc"}, {}, "invalid_authorization_details"),
+        ({"credentialID": "x"}, {}, "invalid_authorization_details"),
+        ({"subject": {}}, {}, "invalid_authorization_details"),
+        ({}, {"scope": "openid service"}, "invalid_scope"),
+        ({}, {"scope": "credential"}, "invalid_scope"),
+        ({}, {"numSignatures": "1"}, "invalid_request"),
+    ],
+)
+def test_access_with_something_else_is_refused(
+    server: Server, details: dict[str, Any], changes: dict[str, str], error: str
+) -> None:
+    form = {
+        "response_type": "code",
+        "redirect_uri": settings.LOGIN_REDIRECT_URI,
+        "code_challenge": Pkce().challenge,
+        "code_challenge_method": "S256",
+        "authorization_details": json.dumps([{"type": "service"} | details]),
+    }
+    refused = server.push(form | changes, SIGNAPP)
+    assert (refused.status_code, refused.json()["error"]) == (400, error)

@@ -166,6 +166,30 @@ def test_openid_client_binds_its_tokens_to_a_key(alice: Signer, openid_client: A
     assert refreshed["token_type"].lower() == "dpop"
 
 
+def test_openid_client_signs_with_a_token_that_is_bound_to_its_key(
+    alice: Signer, client: CscClient, openid_client: Ask
+) -> None:
+    """PAR, RAR, PKCE and DPoP, up to the signature: without the key the approval is worth nothing."""
+    keys = openid_client("keys")
+    details = json.dumps(client.details(alice.credential, DIGEST)["authorization_details"])
+    parameters = {"redirect_uri": REDIRECT_URI, "authorization_details": details}
+    begun = openid_client("begin", parameters=parameters, algorithm="oauth2", dpop=keys)
+    callback = approve(alice.walker, begun["url"])
+    kept = {"verifier": begun["verifier"], "state": begun["state"], "algorithm": "oauth2"}
+    tokens = openid_client("finish", callback=callback, dpop=keys, **kept)["tokens"]
+    assert tokens["token_type"].lower() == "dpop"
+    call = {
+        "accessToken": tokens["access_token"],
+        "url": f"{client.service}/v2/signatures/signHash",
+        "body": sign_body(alice.credential),
+    }
+    for stolen in ({}, {"dpop": openid_client("keys")}):
+        assert openid_client("call", **call, **stolen).get("status") != 200
+    signed = openid_client("call", **call, dpop=keys)
+    assert signed["status"] == 200, signed
+    assert base64.b64decode(signed["body"]["signatures"][0])
+
+
 # --- authlib ------------------------------------------------------------------------------------------------
 
 
