@@ -206,6 +206,21 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
             "What came back was not a good signature, so it was thrown away. Your document is still here: try again."
         ),
     ),
+    "timestamp_failed": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("No time-stamp could be had"),
+        gettext_lazy("So no signed document was handed out. Your document is still here: sign it again later."),
+    ),
+    "revocation_data_failed": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("Not every certificate could be checked"),
+        gettext_lazy("So no signed document was handed out. Your document is still here: sign it again later."),
+    ),
+    "certificate_revoked": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("A certificate was revoked meanwhile"),
+        gettext_lazy("So no signed document was handed out. Your document is still here: choose another certificate."),
+    ),
     "result_damaged": (
         HTTPStatus.INTERNAL_SERVER_ERROR,
         gettext_lazy("The signed document did not arrive intact"),

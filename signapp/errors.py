@@ -171,6 +171,9 @@ FAILURES: dict[str, str] = {
     "job_expired": "The approval did not come in time. Nothing was signed; prepare the document again.",
     "outcome_unknown": "The signing service's answer was lost. No signed document was made; approve again.",
     "invalid_signature": "The signature that came back does not verify, so nothing was handed out.",
+    "timestamp_failed": "No time-stamp could be had for the signature, so nothing was handed out. Sign again later.",
+    "revocation_data_failed": "A certificate could not be checked, so nothing was handed out. Sign again later.",
+    "certificate_revoked": "A certificate was revoked before the signature was complete. Nothing was handed out.",
     "result_damaged": "The signed document did not arrive intact, so it was not kept. Sign it again.",
 }
 

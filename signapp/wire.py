@@ -124,6 +124,8 @@ class Job:
     label: str
     signed_size: int
     signed_sha256: str
+    signed_level: str
+    lasts_until: datetime | None
     error_code: str
 
 
@@ -151,8 +153,18 @@ def parse_job(body: dict[str, Any]) -> Job:
         label=_text(body, "label", required=False),
         signed_size=_number(signed, "size") if signed else 0,
         signed_sha256=_text(signed, "sha256") if signed else "",
+        signed_level=_text(signed, "level", required=False) if signed else "",
+        lasts_until=_moment(signed, "lasts_until"),
         error_code=_text(error, "code") if error else "",
     )
+
+
+def _moment(body: dict[str, Any], name: str) -> datetime | None:
+    text = _text(body, name, required=False)
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise AnswerError(name) from None
 
 
 def _digest(body: dict[str, Any]) -> bytes:

@@ -48,7 +48,9 @@ _LEASE = timedelta(seconds=120)
 _RETRY_FINISHING = timedelta(seconds=5)
 _MOST_SECONDS_BETWEEN_ATTEMPTS = 30
 _MOST_ATTEMPTS_TO_FINISH = 12
-_MOST_ATTEMPTS_FOR_LEVEL = 4
+# About two and a half minutes, or, where a lower level will do, half of one.
+_MOST_ATTEMPTS_FOR_LEVEL = 6
+_MOST_ATTEMPTS_WITH_BEST_EFFORT = 4
 
 
 def run_job(*, job_id: uuid.UUID) -> None:
@@ -152,8 +154,10 @@ def _fall_short(job: Job, level: str, error: LevelError) -> None:
     """Somebody else did not do their part: again later, then a lower level if that will do, or `failed`. The signature
     value stays, so a failed job can be finished once they do (`finish_job`)."""
     log.warning("job %s: level %s not reached: %s (%s)", job.pk, level, error.code, error)
-    if job.attempts < _MOST_ATTEMPTS_FOR_LEVEL and not isinstance(error, CertificateRevokedError):
-        _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
+    most = _MOST_ATTEMPTS_WITH_BEST_EFFORT if job.best_effort else _MOST_ATTEMPTS_FOR_LEVEL
+    if job.attempts < most and not isinstance(error, CertificateRevokedError):
+        # A source that is flooded is given time: our own answers an address so many times a minute.
+        _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING * 2 ** (job.attempts - 1))
     elif not job.best_effort:
         fail(_held(job), error)
     else:

@@ -67,6 +67,9 @@ class Document(models.Model):
     created = models.DateTimeField(default=timezone.now)
     updated = models.DateTimeField(auto_now=True)
     signed_at = models.DateTimeField(null=True)
+    # What the signature is (EN 319 142-1, 6), and until when the file itself shows that it is good.
+    signature_level = models.CharField(max_length=8, default="", blank=True)
+    lasts_until = models.DateTimeField(null=True)
 
     objects = ChangingQuerySet.as_manager()
 

@@ -242,7 +242,13 @@ def _keep_result(token: str, document: Document, job: wire.Job) -> None:
         _fail(document, JobLostError.code)
         return
     kept = Document.objects.filter(pk=document.pk, job_id=job.job_id, state__in=(*_APPROVABLE, _State.SIGNING)).change(
-        state=_State.SIGNED, signed=stored, signed_at=timezone.now(), error_code="", error_message=""
+        state=_State.SIGNED,
+        signed=stored,
+        signed_at=timezone.now(),
+        signature_level=job.signed_level,
+        lasts_until=job.lasts_until,
+        error_code="",
+        error_message="",
     )
     if not kept:
         documents.delete_file(stored)

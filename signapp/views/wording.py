@@ -77,6 +77,8 @@ def describe_document(document: Document) -> dict[str, Any]:
         "act": _act(document),
         "created": document.created,
         "signed_at": document.signed_at,
+        "signature_level": document.signature_level if is_signed else "",
+        "lasts_until": document.lasts_until if is_signed else None,
         "credential_label": visible_text(document.credential_name),
         "fingerprint": document.fingerprint if state not in {"ready", "failed"} else "",
         "failure": explanation_of(document.error_code) if state == "failed" else None,
