@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -9,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from authz.models import Application, Consent, Passkey, Session, User
+from authz.services.client_policy import find_faults
 from authz.services.logins import has_two_factors
 
 if TYPE_CHECKING:
@@ -129,26 +131,58 @@ class PasskeyAdmin(ReadOnlyAdmin):
     exclude = ["credential_id", "public_key"]
 
 
-class ApplicationAdmin(ModelAdmin):
-    """Foreign clients' names and redirect URIs; our own follow the settings, secrets are made by a command."""
+class ApplicationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own takes no parameters at run time
+    """A client's policy; what does not go together is said beside the field."""
 
-    list_display = ["name", "client_id", "client_type", "allowed_scopes", "may_act_alone", "resource", "is_own"]
-    list_filter = ["client_type", "is_own"]
-    search_fields = ["name", "client_id"]
-    fields = [
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name, value in cleaned.items():
+            setattr(self.instance, name, value)
+        for field, sentence in find_faults(application=self.instance):
+            self.add_error(field if field in self.fields else None, sentence)
+        return cleaned
+
+
+class ApplicationAdmin(ModelAdmin):
+    """A foreign client's policy; our own clients follow the settings, secrets are made by a command, and nobody
+    registers one but an operator (RFC 7591 is not offered)."""
+
+    form = ApplicationForm
+    list_display = [
         "name",
         "client_id",
         "client_type",
-        "redirect_uris",
         "allowed_scopes",
-        "allowed_resources",
-        "resource",
-        "require_pkce",
-        "require_pushed_requests",
+        "authentication",
+        "fapi_profile",
         "may_act_alone",
         "is_own",
-        "created",
-        "updated",
+    ]
+    list_filter = ["client_type", "authentication", "fapi_profile", "is_own"]
+    search_fields = ["name", "client_id"]
+    fieldsets = [
+        (None, {"fields": ["name", "client_id", "client_type", "consent_text", "is_own", "created", "updated"]}),
+        (
+            _("What it may ask for"),
+            {"fields": ["redirect_uris", "allowed_scopes", "allowed_resources", "resource", "may_act_alone"]},
+        ),
+        (
+            _("How it proves itself"),
+            {"fields": ["authentication", "jwks", "jwks_uri"]},
+        ),
+        (
+            _("What it is held to"),
+            {
+                "fields": [
+                    "require_pkce",
+                    "require_pushed_requests",
+                    "require_dpop",
+                    "tls_bound_tokens",
+                    "fapi_profile",
+                    "jwt_access_tokens",
+                ]
+            },
+        ),
     ]
     readonly_fields = ["client_id", "client_type", "allowed_resources", "resource", "is_own", "created", "updated"]
 

@@ -19,7 +19,8 @@ from authz.errors import InvalidAuthorizationDetailsError, InvalidGrantError, In
 from authz.models import Application, Face, Grant, IDToken
 from authz.models.faces import FACE
 from authz.services import grants, tokens
-from authz.services.secrets import checksum
+from authz.services.access_tokens import create_access_token
+from authz.services.secrets import checksum, create_secret
 from authz.wire import CLIENT, CONFIRMATION
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -169,6 +170,26 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
             user=request.user, scope=" ".join(request.scopes), expires=expires, jti=jti, application=request.client
         )
         return id_token
+
+
+def create_refresh_value(_request: Any) -> str:
+    """What the provider calls for a refresh token's value."""
+    return create_secret()
+
+
+def create_token_value(request: Any) -> str:
+    """What the provider calls for an access token's value."""
+    grant = getattr(request, "authorization_grant", None)
+    if grant is None:
+        grant = request.refresh_token_instance.grant
+    asked = [value for name, value in request.decoded_body or [] if name == "resource"]
+    return create_access_token(
+        application=request.client,
+        grant=grant,
+        scope=" ".join(request.scopes),
+        resources=asked or list(grant.resource),
+        confirmation=request.headers.get(CONFIRMATION),
+    )
 
 
 def _face(request: Any) -> str:

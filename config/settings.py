@@ -269,6 +269,8 @@ if "authz" in ROLES:
         "OIDC_ISS_ENDPOINT": ISSUER,
         "OIDC_RSA_PRIVATE_KEY": env_secret("OIDC_RSA_PRIVATE_KEY", development=_DEVELOPMENT_SECRETS, make=_rsa_key),
         "OAUTH2_VALIDATOR_CLASS": "authz.oauth_validator.OAuthValidator",
+        "ACCESS_TOKEN_GENERATOR": "authz.oauth_validator.create_token_value",
+        "REFRESH_TOKEN_GENERATOR": "authz.oauth_validator.create_refresh_value",
         "PKCE_REQUIRED": True,
         "APPLICATION_ADMIN_CLASS": "authz.admin.ApplicationAdmin",
         "ACCESS_TOKEN_ADMIN_CLASS": "authz.admin.HiddenAdmin",

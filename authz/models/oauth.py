@@ -73,7 +73,16 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
     jwt_access_tokens = models.BooleanField(
         _("its service tokens are JWTs"),
         default=False,
-        help_text=_("RFC 9068, five minutes long. Tokens that approve signatures are never JWTs."),
+        help_text=_(
+            "RFC 9068, a minute long, so that none outlives its revocation by more. "
+            "Tokens that approve signatures are never JWTs."
+        ),
+    )
+    consent_text = models.CharField(
+        _("what it says of itself"),
+        max_length=300,
+        blank=True,
+        help_text=_("Shown on the page that asks for access to an account, as the application's own words."),
     )
     is_own = models.BooleanField(_("part of this installation"), default=False)
     may_act_alone = models.BooleanField(

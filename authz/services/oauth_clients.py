@@ -12,7 +12,11 @@ FOREIGN_SCOPES = "service credential credential-creation credential-deletion"
 MIN_SECRET = 32
 _FIND_SECRET: Prepared[Application] = Prepared(
     lambda client_id: Application.objects.filter(
-        client_id=client_id, client_type=Application.CLIENT_CONFIDENTIAL, authentication=Authentication.SECRET
+        client_id=client_id,
+        client_type=Application.CLIENT_CONFIDENTIAL,
+        authentication=Authentication.SECRET,
+        # Whatever else its record says, the profile knows no secret that two share.
+        fapi_profile=False,
     ),
     str,
 )
@@ -138,7 +142,7 @@ def create_client(
         may_act_alone=may_act_alone,
     )
     if redirect_uris or not may_act_alone:
-        _refuse_bad_redirect_uris(redirect_uris)
+        refuse_bad_redirect_uris(redirect_uris)
     try:
         with transaction.atomic():
             application.save()
@@ -147,7 +151,8 @@ def create_client(
     return application, secret
 
 
-def _refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
+def refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
+    """Raises `InvalidRequestError` for none at all, or one that no browser can be sent to."""
     allowed: list[str] = settings.OAUTH2_PROVIDER["ALLOWED_REDIRECT_URI_SCHEMES"]  # type: ignore[assignment]  # a mixed dict
     schemes = tuple(f"{scheme}://" for scheme in allowed)
     for uri in redirect_uris:
@@ -173,7 +178,7 @@ def is_known_by_certificate(*, client_id: str) -> bool:
 def identify_public_client(*, client_id: str) -> Application:
     """A public client names itself and proves nothing; raises `InvalidClientError` for any other."""
     application: Application | None = Application.objects.filter(
-        client_id=client_id, client_type=Application.CLIENT_PUBLIC
+        client_id=client_id, client_type=Application.CLIENT_PUBLIC, fapi_profile=False
     ).first()
     if application is None:
         raise InvalidClientError("Client authentication failed.")

@@ -32,6 +32,7 @@ from authz.models import (
 )
 from authz.models.prepared import Prepared
 from authz.services import accounts
+from authz.services.access_tokens import JWT_LIFETIME, create_access_token, is_jwt
 from authz.services.grants import create_used_grant, hold_grant, is_taken_now, revoke_grant
 from authz.services.secrets import checksum, create_secret
 from authz.wire import Confirmation, write_approval, write_introspection, write_token_type
@@ -50,6 +51,10 @@ _READ: Prepared[AccessToken] = Prepared(
 def _lifetime(name: str) -> timedelta:
     provider: dict[str, Any] = settings.OAUTH2_PROVIDER
     return timedelta(seconds=provider[name])
+
+
+def _access_lifetime(application: Application, scope: str) -> timedelta:
+    return JWT_LIFETIME if is_jwt(application=application, scope=scope) else _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
 
 
 def issue_tokens(
@@ -99,7 +104,7 @@ def issue_under_grant(
     response's members that follow from it."""
     consent: Consent | None = grant.consent
     now = timezone.now()
-    expires = now + _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+    expires = now + _access_lifetime(grant.application, grant.scope)
     if consent and consent.approval_expires:
         expires = min(now + CREDENTIAL_TOKEN_LIFETIME, consent.approval_expires)
     token = _create_access_token(
@@ -222,7 +227,7 @@ def rotate_tokens(
             now = timezone.now()
             _take_refresh_token(used)
             AccessToken.objects.filter(pk=used.access_token_id).delete()
-            lifetime = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS")
+            lifetime = _access_lifetime(grant.application, scope)
             consent: Consent | None = grant.consent
             token = _create_access_token(
                 grant, access_token, scope, resources or used.resource, now + lifetime, consent, confirmation
@@ -268,13 +273,17 @@ def issue_client_token(
         raise InvalidScopeError("Without a user there is scope service alone.")
     if not set(resources) <= set(application.allowed_resources):
         raise InvalidTargetError("This client may not ask for this resource.")
-    lifetime, value = _lifetime("ACCESS_TOKEN_EXPIRE_SECONDS"), create_secret()
+    granted = resources or list(application.allowed_resources)
+    lifetime = _access_lifetime(application, "service")
+    value = create_access_token(
+        application=application, grant=None, scope="service", resources=granted, confirmation=confirmation
+    )
     token = AccessToken(
         user=None,
         application=application,
         scope="service",
         expires=timezone.now() + lifetime,
-        resource=resources or application.allowed_resources,
+        resource=granted,
         confirmation=confirmation,
         token="",
     )
