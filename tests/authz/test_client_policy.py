@@ -112,9 +112,7 @@ def test_the_form_says_what_is_wrong_and_keeps_nothing(alice: Person, foreign: t
     assert (kept.consent_text, kept.require_pkce, kept.jwks) == ("We file your leases.", True, None)
 
 
-def test_a_client_of_the_profile_shares_no_secret_and_must_push(
-    server: Server, foreign: tuple[str, str]
-) -> None:
+def test_a_client_of_the_profile_shares_no_secret_and_must_push(server: Server, foreign: tuple[str, str]) -> None:
     # However its record came about.
     Application.objects.filter(client_id=foreign[0]).update(fapi_profile=True, may_act_alone=True)
     assert server.token({"grant_type": "client_credentials"}, foreign).json()["error"] == "invalid_client"
