@@ -25,3 +25,13 @@ def check_environment(**_kwargs: Any) -> list[CheckMessage]:
                 checks.Warning(f"The database {alias!r} is a SQLite file: one machine only.", id="paraph.W001")
             )
     return found
+
+
+@register(Tags.security)
+def check_external_issuer(**_kwargs: Any) -> list[CheckMessage]:
+    """``paraph.E003``: another provider in authz's place, for a role that knows authz alone."""
+    others = sorted(set(settings.ROLES) - {"rssp"})
+    if not settings.EXTERNAL_ISSUER or not others:
+        return []
+    hint = "Serve rssp alone where EXTERNAL_ISSUER is set: ROLES=rssp."
+    return [checks.Error(f"EXTERNAL_ISSUER is not for {', '.join(others)}.", hint=hint, id="paraph.E003")]

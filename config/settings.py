@@ -64,7 +64,10 @@ AUTHZ_URL = env_str("AUTHZ_URL", BASE_URL).rstrip("/")
 RSSP_URL = env_str("RSSP_URL", BASE_URL).rstrip("/")
 GATEWAY_URL = env_str("GATEWAY_URL", BASE_URL).rstrip("/")
 SIGNAPP_URL = env_str("SIGNAPP_URL", BASE_URL).rstrip("/")
-ISSUER = f"{AUTHZ_URL}/authz"
+# An OpenID provider in authz's place (docs/operations/external-identity-provider.md), letter for letter as it names
+# itself.
+EXTERNAL_ISSUER = env_str("EXTERNAL_ISSUER", "")
+ISSUER = EXTERNAL_ISSUER or f"{AUTHZ_URL}/authz"
 CSC_BASE_URL = f"{RSSP_URL}/csc"
 RSSP_RESOURCE = f"{RSSP_URL}/csc"
 GATEWAY_API_URL = f"{GATEWAY_URL}/gateway/v1"
@@ -361,6 +364,11 @@ if "rssp" in ROLES:
     PREPARED_CREDENTIALS = env_int("PREPARED_CREDENTIALS", 10)
     # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
     FOUR_EYES = env_list("FOUR_EYES")
+    # How EXTERNAL_ISSUER's access tokens are read: jwt (RFC 9068) or introspection (RFC 7662), and where, if not where
+    # its metadata say; how old one of scope credential may be.
+    EXTERNAL_TOKENS = env_str("EXTERNAL_TOKENS", "jwt")
+    EXTERNAL_INTROSPECTION_URL = env_str("EXTERNAL_INTROSPECTION_URL", "")
+    EXTERNAL_APPROVAL_SECONDS = env_int("EXTERNAL_APPROVAL_SECONDS", 300)
     # Who issues, by policy: built-in (where it is not named), cmp or by-hand.
     CERTIFICATE_ISSUERS = dict(item.partition("=")[::2] for item in env_list("CERTIFICATE_ISSUERS"))
     # PEM certificates that the chain of an outside authority's certificate may end in.

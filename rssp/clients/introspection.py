@@ -12,6 +12,7 @@ import httpx
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from rssp.clients import access_tokens, external
 from rssp.clients.http import client_for
 from rssp.errors import AuthorizationServerUnavailableError, InvalidTokenError
 
@@ -34,6 +35,8 @@ class VerifiedToken:
     approval: Any
     is_client: bool = False
     confirmation: Any = None
+    token_id: str = ""  # of another provider's: jti, or the checksum where it has none
+    issued_at: int = 0
 
     def __repr__(self) -> str:
         return f"VerifiedToken({self.client_id!r}, {self.subject!r}, {sorted(self.scopes)!r})"
@@ -46,10 +49,17 @@ def checksum_of(token: str) -> str:
 
 def verify_token(token: str) -> VerifiedToken:
     """Raises `InvalidTokenError` or `AuthorizationServerUnavailableError`."""
-    body = _introspect(token)
+    if settings.EXTERNAL_ISSUER and settings.EXTERNAL_TOKENS == "jwt":
+        body = access_tokens.verify_claims(token)
+    else:
+        body = _introspect(token)
     issuer, client_id, subject, scope = (body.get(name) for name in ("iss", "client_id", "sub", "scope"))
     audience, expires = body.get("aud"), body.get("exp")
     named = [audience] if isinstance(audience, str) else audience
+    issued, token_id = body.get("iat", 0), body.get("jti", checksum_of(token))
+    if settings.EXTERNAL_ISSUER:
+        client_id = client_id or body.get("azp")
+        issuer = issuer or settings.ISSUER  # optional in an answer (RFC 7662, 2.2), which comes from there alone
     if not (
         body.get("active") is True
         and isinstance(issuer, str)
@@ -62,6 +72,9 @@ def verify_token(token: str) -> VerifiedToken:
         and isinstance(named, list)
         and settings.RSSP_RESOURCE in named
         and type(expires) is int
+        and type(issued) is int
+        and isinstance(token_id, str)
+        and token_id
         and expires > time.time()
     ):
         raise InvalidTokenError("the token is unknown, has ended or is for another service")
@@ -72,18 +85,21 @@ def verify_token(token: str) -> VerifiedToken:
         scopes=frozenset(scope.split()),
         expires_at=expires,
         checksum=checksum_of(token),
-        details=body.get("authorization_details"),
-        approval=body.get("paraph_approval"),
+        # Another provider has no approval of ours to tell, whatever stands in its tokens.
+        details=None if settings.EXTERNAL_ISSUER else body.get("authorization_details"),
+        approval=None if settings.EXTERNAL_ISSUER else body.get("paraph_approval"),
         # Either sign is enough: a client is never taken for the person whose identifier it might bear.
         is_client=body.get("gty") == "client_credentials" or subject == client_id,
         confirmation=body.get("cnf"),
+        token_id=token_id,
+        issued_at=issued,
     )
 
 
 def _introspect(token: str) -> dict[str, Any]:
     """The answer's JSON object, without HTTP between where this process serves the authorization server as well. RFC
     6749, 2.3.1: both halves of our own credentials are form-encoded."""
-    if settings.INTROSPECTION:
+    if settings.INTROSPECTION and not settings.EXTERNAL_ISSUER:
         ask: Callable[..., dict[str, Any] | None] = import_string(settings.INTROSPECTION)
         told = ask(client_id=settings.RSSP_CLIENT_ID, client_secret=settings.RSSP_CLIENT_SECRET, access_token=token)
         if told is None:
@@ -91,8 +107,11 @@ def _introspect(token: str) -> dict[str, Any]:
         return told
     own = httpx.BasicAuth(quote_plus(settings.RSSP_CLIENT_ID), quote_plus(settings.RSSP_CLIENT_SECRET))
     form = {"token": token, "token_type_hint": "access_token"}
+    address = f"{settings.ISSUER}/oauth2/introspect"
+    if settings.EXTERNAL_ISSUER:
+        address = settings.EXTERNAL_INTROSPECTION_URL or external.read_address("introspection_endpoint")
     try:
-        response = client_for(settings.ISSUER).post(f"{settings.ISSUER}/oauth2/introspect", data=form, auth=own)
+        response = client_for(settings.ISSUER).post(address, data=form, auth=own)
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError("the authorization server is not reached") from None
     try:

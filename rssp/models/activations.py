@@ -22,6 +22,7 @@ class Activation(models.Model):
         CREDENTIAL_CREATION = "credential-creation", _("creation of a credential, by passkey")
         CREDENTIAL_DELETION = "credential-deletion", _("end of a credential, by passkey")
         EXPLICIT = "explicit", _("signing, by factors of this service")
+        EXTERNAL = "external", _("signing, by a token of another provider")
 
     nonce = models.CharField(max_length=64, unique=True)  # hexadecimal
     sad_checksum = models.CharField(max_length=64, unique=True)

@@ -22,6 +22,8 @@ class Credential(models.Model):
         OAUTH2CODE = "oauth2code", _("OAuth with a passkey")
         EXPLICIT = "explicit", _("explicit: PIN, one-time password (weaker)")
         IMPLICIT = "implicit", _("implicit: a passkey, asked for out of band (weaker)")
+        # On the wire it is oauth2code: how an application opens it is the same.
+        EXTERNAL = "external", _("OAuth at another provider, one signature a token (weaker)")
 
     credential_id = models.CharField(max_length=64, unique=True)  # a UUID in its canonical text form
     issuer = models.CharField(max_length=255)
@@ -45,6 +47,16 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.credential_id
+
+    @property
+    def is_opened_by_oauth(self) -> bool:
+        """Whether a token of scope ``credential`` opens it, with a passkey's approval behind it or without."""
+        return self.auth_mode in {self.AuthMode.OAUTH2CODE, self.AuthMode.EXTERNAL}
+
+    @property
+    def csc_auth_mode(self) -> str:
+        """``authMode`` as the CSC API knows it."""
+        return str(self.AuthMode.OAUTH2CODE if self.is_opened_by_oauth else self.auth_mode)
 
 
 class PasskeyBinding(models.Model):

@@ -205,8 +205,8 @@ def make_slots(
 
 def verify_explicit(*, credential: Credential) -> None:
     """Raises `ActivationRefusedError` for a credential that passkeys activate: its tokens are SADs, made elsewhere."""
-    if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
-        raise ActivationRefusedError("the credential is activated by passkey alone")
+    if credential.is_opened_by_oauth:
+        raise ActivationRefusedError("the credential is activated by tokens of the authorization server alone")
 
 
 def _event(activation: Activation, credential: Credential, bound: int, origin: Origin) -> AuditEvent:

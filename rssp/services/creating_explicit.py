@@ -85,7 +85,7 @@ def create_explicit_credential(
     except Exception as error:
         # Whatever it was: no key stays without a credential.
         log.exception("no explicit credential was made")
-        _undo(credential, key, certificate, operator)
+        undo_creation(credential, key, certificate, operator)
         raise CreationFailedError("no credential was made") from error
     return credential
 
@@ -118,7 +118,9 @@ def _keep(
         record_events([event])
 
 
-def _undo(credential: Credential, key: SigningKey | None, certificate: Certificate | None, operator: Operator) -> None:
+def undo_creation(
+    credential: Credential, key: SigningKey | None, certificate: Certificate | None, operator: Operator
+) -> None:
     """As far as it came; the audit says what was left."""
     left = []
     try:

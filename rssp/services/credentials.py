@@ -28,10 +28,19 @@ def find_credential(*, token: VerifiedToken, credential_id: str) -> Credential:
     """A credential that is open to the caller; a token of one credential opens that one alone. Raises
     `UnknownCredentialError`."""
     found = _FIND.first(credential_id)
-    if found is None or ("service" not in token.scopes and _approved_credential(token) != credential_id):
+    if found is None or not _is_within(token, found):
         raise UnknownCredentialError("there is no such credential for this user")
     verify_open_to(credential=found, token=token)
     return found
+
+
+def _is_within(token: VerifiedToken, credential: Credential) -> bool:
+    """Another provider's token names no credential: it is the owner's for any that was made for such tokens."""
+    if "service" in token.scopes:
+        return True
+    if credential.auth_mode == Credential.AuthMode.EXTERNAL:
+        return "credential" in token.scopes
+    return _approved_credential(token) == credential.credential_id
 
 
 def _approved_credential(token: VerifiedToken) -> object:
@@ -98,7 +107,7 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
         valid_from=certificate.not_valid_before_utc,
         valid_to=certificate.not_valid_after_utc,
         scal=credential.scal,
-        auth_mode=credential.auth_mode,
+        auth_mode=credential.csc_auth_mode,
         multisign=credential.multisign,
     )
 

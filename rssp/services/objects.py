@@ -51,7 +51,7 @@ def describe_auth(*, credential: Credential) -> AuthDescription:
         if (found := find_version_1(objects=objects, word=word)) is not None
     }
     return AuthDescription(
-        mode=credential.auth_mode,
+        mode=credential.csc_auth_mode,
         expression=str(expression),
         objects=tuple(_describe(each, *words.get(each.pk, (None, "false"))) for each in objects),
     )

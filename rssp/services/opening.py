@@ -71,7 +71,7 @@ def authorize_credential(
 
 def _authorize(token: VerifiedToken, request: AuthorizeRequest, version: Version, origin: Origin) -> Sad | Pending:
     credential = find_credential(token=token, credential_id=request.credential_id)
-    if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
+    if credential.is_opened_by_oauth:
         raise AuthModeError("the credential is opened by OAuth alone")
     digests = None if request.hashes is None else decode_hashes(request.hashes)
     verify_authorisable(

@@ -37,6 +37,7 @@ from rssp.services.activating import activate_credential
 from rssp.services.auditing import Origin, record_refusal
 from rssp.services.authorising import find_activation
 from rssp.services.credentials import find_credential, read_public_key, verify_usable
+from rssp.services.external import activate_external
 from rssp.services.hsm import get_hsm
 from rssp.services.keys import open_key
 from rssp.services.ledger import SIGNABLE_HASH_TYPE, Reservation, record_intent, record_outcomes, reserve_digests
@@ -119,6 +120,8 @@ def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | N
 
     The SAD is of the service token's user and client.
     """
+    if credential.auth_mode == Credential.AuthMode.EXTERNAL:
+        return _find_external(bearer, credential, sad, epoch)
     if "credential" in bearer.scopes:
         if sad is not None and not _is_same(introspection.checksum_of(sad), bearer.checksum):
             raise ActivationRefusedError("the SAD is another token than the bearer")
@@ -128,6 +131,16 @@ def _find_activation(bearer: VerifiedToken, credential: Credential, sad: str | N
     if credential.auth_mode != Credential.AuthMode.OAUTH2CODE:
         return find_activation(sad=sad, bearer=bearer, credential=credential)
     return activate_credential(token=_read_token(sad, bearer), credential=credential, epoch=epoch)
+
+
+def _find_external(bearer: VerifiedToken, credential: Credential, sad: str | None, epoch: Epoch) -> Activation:
+    if "credential" in bearer.scopes:
+        if sad is not None and not _is_same(introspection.checksum_of(sad), bearer.checksum):
+            raise ActivationRefusedError("the SAD is another token than the bearer")
+        return activate_external(token=bearer, credential=credential, epoch=epoch)
+    if sad is None:
+        raise ActivationRefusedError("there is no SAD")
+    return activate_external(token=_read_token(sad, bearer), credential=credential, epoch=epoch)
 
 
 def _read_token(sad: str, bearer: VerifiedToken) -> VerifiedToken:

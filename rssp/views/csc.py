@@ -109,7 +109,7 @@ def _write_standing(standing: CertificateRequest) -> dict[str, Any]:
 
 def _write(credential: Credential, members: Members, version: Version) -> dict[str, Any]:
     answer = write_credential(describe_credential(credential=credential), members, version)
-    if credential.auth_mode == Credential.AuthMode.OAUTH2CODE:
+    if credential.is_opened_by_oauth:
         return answer
     return answer | write_auth(describe_auth(credential=credential), version, auth_info=members.auth_info)
 

@@ -1,0 +1,132 @@
+"""What another OpenID provider says of itself (OpenID Connect Discovery 1.0, RFC 8414) and its keys (RFC 7517).
+
+It is believed at the issuer's own origin alone, bounded in time and size and without redirects. What it said is kept in
+the process; an unknown key has it asked again, but never more often than every half minute, whoever sends what.
+"""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from rssp.clients.http import client_for
+from rssp.errors import AuthorizationServerUnavailableError
+
+log = logging.getLogger(__name__)
+
+_KEPT_SECONDS = 600.0
+_PAUSE_SECONDS = 30.0
+_LONGEST_ANSWER = 256 * 1024
+_MOST_KEYS = 50
+_KINDS: dict[str, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
+
+Key = RSAKey | ECKey
+
+
+@dataclass
+class _Kept:
+    """What one issuer said. ``lock`` lets one thread ask."""
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    read: float = float("-inf")
+    asked: float = float("-inf")
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_kept: dict[str, _Kept] = {}
+
+
+def read_address(name: str) -> str:
+    """An endpoint by its name in the metadata. Raises `AuthorizationServerUnavailableError`."""
+    kept = _current(settings.EXTERNAL_ISSUER)
+    return _own_address(settings.EXTERNAL_ISSUER, kept.metadata.get(name))
+
+
+def find_key(key_id: str) -> Key | None:
+    """The key of this ``kid``; None where the provider has none. Raises `AuthorizationServerUnavailableError`."""
+    return _current(settings.EXTERNAL_ISSUER, wanted=key_id).keys.get(key_id)
+
+
+def forget() -> None:
+    """As if the process had begun anew."""
+    _kept.clear()
+
+
+def _current(issuer: str, *, wanted: str | None = None) -> _Kept:
+    kept = _kept.setdefault(issuer, _Kept())
+    with kept.lock:
+        now = time.monotonic()
+        is_old = now - kept.read >= _KEPT_SECONDS or (wanted is not None and wanted not in kept.keys)
+        if is_old and now - kept.asked >= _PAUSE_SECONDS:
+            kept.asked = now
+            try:
+                kept.metadata, kept.keys = _read(issuer)
+                kept.read = now
+            except AuthorizationServerUnavailableError as error:
+                log.error("the provider's metadata or keys were not read: %s", error)
+        # Old keys go on for a while where the provider is away, as its tokens do; not for ever.
+        if now - kept.read >= 2 * _KEPT_SECONDS:
+            raise AuthorizationServerUnavailableError("the provider's keys are not known")
+    return kept
+
+
+def _read(issuer: str) -> tuple[dict[str, Any], dict[str, Key]]:
+    metadata = _fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    if metadata.get("issuer") != issuer:
+        raise AuthorizationServerUnavailableError("the metadata are another issuer's")
+    listed = _fetch(_own_address(issuer, metadata.get("jwks_uri"))).get("keys")
+    if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
+        raise AuthorizationServerUnavailableError("there are no keys, or too many")
+    return metadata, {key_id: key for key_id, key in map(_read_key, listed) if key is not None}
+
+
+def _read_key(given: Any) -> tuple[str, Key | None]:
+    """A public key for signatures; whatever else a set holds is passed over (RFC 7517, 5)."""
+    try:
+        if given.get("use", "sig") == "sig" and isinstance(given["kid"], str) and "d" not in given:
+            return given["kid"], _KINDS[given["kty"]].import_key(given)
+    except (JoseError, AttributeError, KeyError, TypeError, ValueError):
+        pass
+    return "", None
+
+
+def _own_address(issuer: str, address: object) -> str:
+    """Metadata send us nowhere but to the issuer's origin."""
+    try:
+        own, given = urlsplit(issuer), urlsplit(address) if isinstance(address, str) else None
+        is_own = given is not None and (given.scheme, given.netloc) == (own.scheme, own.netloc)
+    except ValueError:
+        is_own = False
+    if not is_own:
+        raise AuthorizationServerUnavailableError("the metadata name an address elsewhere, or none")
+    return str(address)
+
+
+def _fetch(address: str) -> dict[str, Any]:
+    content = bytearray()
+    try:
+        with client_for(settings.EXTERNAL_ISSUER).stream("GET", address) as response:
+            if response.status_code != httpx.codes.OK:
+                raise AuthorizationServerUnavailableError(f"the provider answered {response.status_code}")
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > _LONGEST_ANSWER:
+                    raise AuthorizationServerUnavailableError("the provider's answer is too long")
+    except httpx.HTTPError:
+        raise AuthorizationServerUnavailableError("the provider is not reached") from None
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise AuthorizationServerUnavailableError("the provider does not answer as it should")
+    return body
