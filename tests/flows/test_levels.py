@@ -161,3 +161,31 @@ def test_what_lasts_is_valid_after_its_certificate_has_ended(
     [signature] = PdfFileReader(io.BytesIO(signed["B-LTA"][0])).embedded_regular_signatures
     later = asyncio.run(simulate_future_ades_lta_validation(signature, policy(root), future_validation_time=moment))
     assert later.ades_subindic == AdESPassed.OK
+
+
+def test_g15_options_through_the_whole_chain(caller: GatewayCaller, tmp_path: Path) -> None:
+    """Certified, visible, with a field for who signs next; and then that field."""
+    box = [60, 60, 260, 120]
+    shows = {"page": 2, "box": box, "text": "Alice Example\nПривет 漢字", "qr": "https://example.org/verify"}
+    first, _ = caller.sign(
+        make_pdf(pages=2),
+        level="B-LT",
+        field="Tenant",
+        certify=2,
+        appearance=shows,
+        new_fields=[{"name": "Landlord", "page": 1, "box": box}],
+        location="Lyon",
+        commitment="approval",
+    )
+    second, job = caller.sign(first, level="B-T", field="Landlord", appearance={"text": "Bob Example"})
+    assert second.startswith(first)
+    assert job["signed"]["level"] == "B-T"
+    said = pdfsig(second, tmp_path)
+    assert said.count("Signature Validation: Signature is Valid.") == 2, said
+    # In the order of fields; the later signature covers all.
+    assert said.count("- Total document signed") == 1, said
+    checked = subprocess.run(["qpdf", "--check", str(tmp_path / "signed.pdf")], capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    job_id = caller.call("POST", "jobs", second).json()["job_id"]
+    refused = caller.call("POST", f"jobs/{job_id}/prepare", {"credential_id": caller.credential(), "field": "Tenant"})
+    assert (refused.status_code, refused.json()["error"]) == (422, "field_name_taken")
