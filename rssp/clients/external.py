@@ -63,10 +63,11 @@ def forget() -> None:
 
 def _current(issuer: str, *, wanted: str | None = None) -> _Kept:
     kept = _kept.setdefault(issuer, _Kept())
+    if _is_current(kept, wanted):
+        return kept  # nobody with a known key waits for an answer about an unknown one
     with kept.lock:
         now = time.monotonic()
-        is_old = now - kept.read >= _KEPT_SECONDS or (wanted is not None and wanted not in kept.keys)
-        if is_old and now - kept.asked >= _PAUSE_SECONDS:
+        if not _is_current(kept, wanted) and now - kept.asked >= _PAUSE_SECONDS:
             kept.asked = now
             try:
                 kept.metadata, kept.keys = _read(issuer)
@@ -77,6 +78,10 @@ def _current(issuer: str, *, wanted: str | None = None) -> _Kept:
         if now - kept.read >= 2 * _KEPT_SECONDS:
             raise AuthorizationServerUnavailableError("the provider's keys are not known")
     return kept
+
+
+def _is_current(kept: _Kept, wanted: str | None) -> bool:
+    return time.monotonic() - kept.read < _KEPT_SECONDS and (wanted is None or wanted in kept.keys)
 
 
 def _read(issuer: str) -> tuple[dict[str, Any], dict[str, Key]]:

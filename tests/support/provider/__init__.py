@@ -9,8 +9,11 @@ The tests hold its signing key, so they can also make what it would never make.
 import base64
 import hashlib
 import json
+import os
 import secrets
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,9 +109,12 @@ def start_provider(*, resource: str, secret: str) -> Iterator[Provider]:
         "resource": resource,
         "secret": secret,
     }
+    beside = Path(sys.executable).with_name("node")
+    node = str(beside) if beside.exists() else shutil.which("node")
+    assert node, "there is no Node.js"
     process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", "node", str(_SERVER)],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PROVIDER": json.dumps(settings)},
+        ["setpriv", "--pdeathsig", "TERM", node, str(_SERVER)],
+        env={"PATH": os.environ["PATH"], "PROVIDER": json.dumps(settings)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
