@@ -440,6 +440,12 @@ if "signapp" in ROLES:
     # The policy of the certificates that signers ask for here.
     CERTIFICATE_POLICY = env_str("CERTIFICATE_POLICY", "demonstration")
     SIGNAPP_DOCUMENTS_DIR = VAR_DIR / "signapp-documents"
+    # How long an envelope waits for its signers, a mailed link works, and somebody is silent before a reminder.
+    ENVELOPE_EXPIRY_DAYS = env_int("ENVELOPE_EXPIRY_DAYS", 30)
+    INVITATION_DAYS = env_int("INVITATION_DAYS", 14)
+    REMINDER_DAYS = env_int("REMINDER_DAYS", 3)
+    ENVELOPE_DOCUMENTS = env_int("ENVELOPE_DOCUMENTS", 20)
+    ENVELOPE_RECIPIENTS = env_int("ENVELOPE_RECIPIENTS", 50)
 
 # --- Jobs -----------------------------------------------------------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"
@@ -530,6 +536,10 @@ if "signapp" in ROLES:
     CELERY_BEAT_SCHEDULE["clear sessions and stale files"] = {
         "task": "signapp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
+    }
+    CELERY_BEAT_SCHEDULE["tend envelopes"] = {
+        "task": "signapp.tend_envelopes",
+        "schedule": schedule(timedelta(seconds=env_int("ENVELOPE_TEND_SECONDS", 30))),
     }
 
 # --- E-mail ---------------------------------------------------------------------------------------------------

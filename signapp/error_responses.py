@@ -226,6 +226,92 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("The signed document did not arrive intact"),
         gettext_lazy("So it was not kept. Your document is still here: sign it again."),
     ),
+    # Envelopes and invitations.
+    "envelope_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no such envelope"),
+        gettext_lazy("It may have been deleted, or it was sent to another account. Open the link in the e-mail."),
+    ),
+    "envelope_incomplete": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This envelope cannot be sent yet"),
+        gettext_lazy("It needs a document, and somebody who signs or approves it."),
+    ),
+    "envelope_full": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("No more fits into one envelope"),
+        gettext_lazy("This envelope holds as much as one may. Send a second one."),
+    ),
+    "recipient_twice": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This address is in the envelope already"),
+        gettext_lazy("This address is in the envelope already. One person needs to be named only once."),
+    ),
+    "envelope_sent": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("The envelope is sent"),
+        gettext_lazy("What was sent cannot be changed, so that everybody signs the same. Cancel it, and send another."),
+    ),
+    "envelope_over": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("There is nothing to do here any more"),
+        gettext_lazy("The envelope has ended, or your part in it is done. Nothing was signed or changed by this step."),
+    ),
+    "turn_taken": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("Somebody else is signing this document now"),
+        gettext_lazy("Signatures are made one after another. Nothing was lost: try again in a few minutes."),
+    ),
+    "revision_moved": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("Somebody else signed this document first"),
+        gettext_lazy("Yours goes over theirs, so it has to be prepared again. Nothing was signed by you yet."),
+    ),
+    "reminded_lately": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        gettext_lazy("They were written to a short while ago"),
+        gettext_lazy("A message went out within the last hour. Remind them later."),
+    ),
+    "invitation_unknown": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("This link opens nothing"),
+        gettext_lazy("It may be cut short. Open it from the e-mail again, or copy the whole address."),
+    ),
+    "invitation_expired": (
+        HTTPStatus.GONE,
+        gettext_lazy("This link is too old"),
+        gettext_lazy("Links work for a limited time, and a new one ends the old. Have a new one sent to your address."),
+    ),
+    "invitation_used": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("Another account has taken this invitation up"),
+        gettext_lazy(
+            "A link is good for one account. If that account is yours, log in with it and open the link again."
+        ),
+    ),
+    "invitation_elsewhere": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("This invitation went to another address"),
+        gettext_lazy(
+            "It opens only for the account of the address that was invited. Log out and use that account, "
+            "or ask the sender to invite the address that you use here."
+        ),
+    ),
+    "invitation_unverified": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("Confirm your address first"),
+        gettext_lazy(
+            "You signed up with the invited address, and a second e-mail is on its way to it. "
+            "Open the link in that one, press the button there, and come back to this page."
+        ),
+    ),
+    "invitation_over": (
+        HTTPStatus.GONE,
+        gettext_lazy("This envelope is over"),
+        gettext_lazy(
+            "It was cancelled, declined or handed to somebody else, or it has expired. There is nothing to sign."
+        ),
+    ),
     # Another service: try later.
     "signing_service_unavailable": (
         HTTPStatus.SERVICE_UNAVAILABLE,

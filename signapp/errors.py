@@ -174,8 +174,107 @@ FAILURES: dict[str, str] = {
     "timestamp_failed": "No time-stamp could be had for the signature, so nothing was handed out. Sign again later.",
     "revocation_data_failed": "A certificate could not be checked, so nothing was handed out. Sign again later.",
     "certificate_revoked": "A certificate was revoked before the signature was complete. Nothing was handed out.",
+    "revision_moved": "Somebody else signed this document first. Nothing was signed by you; prepare it again.",
     "result_damaged": "The signed document did not arrive intact, so it was not kept. Sign it again.",
 }
+
+# --- Envelopes ----------------------------------------------------------------------------------------------
+
+
+class EnvelopeNotFoundError(SignappError):
+    """There is none, or it is none of this account's: the answer is the same."""
+
+    code = "envelope_not_found"
+    sentence = "There is no such envelope."
+
+
+class EnvelopeIncompleteError(SignappError):
+    """It cannot be sent: no document, or nobody who acts."""
+
+    code = "envelope_incomplete"
+    sentence = "An envelope needs a document and somebody who signs or approves it."
+
+
+class EnvelopeFullError(SignappError):
+    code = "envelope_full"
+    sentence = "No more fits into one envelope."
+
+
+class RecipientTwiceError(SignappError):
+    code = "recipient_twice"
+    sentence = "This address is in the envelope already."
+
+
+class EnvelopeSentError(SignappError):
+    """Documents and people are fixed once it is sent."""
+
+    code = "envelope_sent"
+    sentence = "The envelope is sent, so it cannot be changed any more."
+
+
+class EnvelopeOverError(SignappError):
+    """Completed, declined, cancelled or expired, or this person's part in it is over."""
+
+    code = "envelope_over"
+    sentence = "This envelope is over, or it is not your turn. Nothing was signed or changed."
+
+
+class TurnTakenError(SignappError):
+    """Another signer is about to sign the same document."""
+
+    code = "turn_taken"
+    sentence = "Somebody else is signing this document at this moment. Nothing was lost; try again in a few minutes."
+
+
+class RevisionMovedError(SignappError):
+    """Another signer signed first, so what was prepared is not the last revision any more."""
+
+    code = "revision_moved"
+    sentence = "Somebody else signed this document meanwhile. Nothing was signed by you; prepare it again."
+
+
+class RemindedLatelyError(SignappError):
+    code = "reminded_lately"
+    sentence = "They were written to within the last hour."
+
+
+class InvitationError(SignappError):
+    """A mailed link that opens nothing for whoever opens it now."""
+
+    code = "invitation_unknown"
+    sentence = "There is no such invitation."
+
+
+class InvitationExpiredError(InvitationError):
+    """Too old, or a later link took its place."""
+
+    code = "invitation_expired"
+    sentence = "This link is too old."
+
+
+class InvitationUsedError(InvitationError):
+    code = "invitation_used"
+    sentence = "Another account has taken this invitation up."
+
+
+class InvitationElsewhereError(InvitationError):
+    """The account has another address than the one that was invited."""
+
+    code = "invitation_elsewhere"
+    sentence = "This invitation went to another address."
+
+
+class InvitationUnverifiedError(InvitationError):
+    """The right address, but nobody has shown yet that it is this account's."""
+
+    code = "invitation_unverified"
+    sentence = "Your address is not confirmed yet."
+
+
+class InvitationOverError(InvitationError):
+    code = "invitation_over"
+    sentence = "What this invitation was for is over."
+
 
 # --- Try later ----------------------------------------------------------------------------------------------
 

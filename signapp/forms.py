@@ -1,8 +1,11 @@
 """Forms of the pages. They check shapes; what may be signed, and by whom, is the services' matter."""
 
+import unicodedata
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 KEY_ALGORITHMS = (
@@ -69,3 +72,79 @@ class CertificateForm(forms.Form):
         initial="rsa-2048",
         error_messages={"invalid_choice": _("Choose one of these kinds.")},
     )
+
+
+def one_line(value: str) -> str:
+    """Goes into subjects of messages and beside other people's words: nothing that hides or turns text round."""
+    if not value.isprintable():
+        raise forms.ValidationError(_("Use letters, digits and spaces on one line."))
+    return value
+
+
+class NewEnvelopeForm(UploadForm):
+    """The first document of an envelope; its name becomes the title."""
+
+
+class EnvelopeForm(forms.Form):
+    """What everybody reads who gets the envelope."""
+
+    title = forms.CharField(label=_("Title"), max_length=120, help_text=_("Stands in the subject of each e-mail."))
+    message = forms.CharField(
+        label=_("Message"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    due_on = forms.DateField(
+        label=_("Wanted by"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("Signing stays possible until the envelope expires."),
+    )
+
+    def clean_title(self) -> str:
+        return one_line(self.cleaned_data["title"])
+
+    def clean_message(self) -> str:
+        message: str = self.cleaned_data["message"].replace("\r\n", "\n")
+        if any(unicodedata.category(char) in {"Cc", "Cf"} and char not in "\n\t" for char in message):
+            raise forms.ValidationError(_("This text holds characters that cannot be seen. Type it anew."))
+        return message
+
+    def clean_due_on(self) -> date | None:
+        due_on: date | None = self.cleaned_data["due_on"]
+        today = timezone.now().date()
+        if due_on and not today <= due_on <= today + timedelta(days=366):
+            raise forms.ValidationError(_("Choose a day from today to a year ahead."))
+        return due_on
+
+
+class RecipientForm(forms.Form):
+    """Somebody, what they do, and when they are asked."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[("signer", _("Signs")), ("approver", _("Approves")), ("copy", _("Gets a copy"))]
+    )
+    order = forms.IntegerField(
+        label=_("Place in the order"),
+        min_value=1,
+        max_value=20,
+        initial=1,
+        help_text=_("People with the same number are asked at the same time, after all lower numbers are done."),
+    )
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+
+class ReasonForm(forms.Form):
+    """Why not; everybody in the envelope reads it."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        help_text=_("Everybody who was asked can read it."),
+        error_messages={"required": _("Say why, so that the others know.")},
+    )
+
+    def clean_reason(self) -> str:
+        return one_line(self.cleaned_data["reason"])

@@ -1,10 +1,23 @@
-"""What beat rings by the hour."""
+"""What beat rings, and pages when something is to be sent."""
 
 from celery import shared_task
 
 from signapp.services import clearing
+from signapp.services.envelopes import notices, tending
 
 
 @shared_task(name="signapp.clear_expired")  # type: ignore[untyped-decorator]  # Celery has no types
 def clear_expired() -> None:
     clearing.clear_expired()
+
+
+@shared_task(name="signapp.send_notices")  # type: ignore[untyped-decorator]  # Celery has no types
+def send_notices() -> None:
+    notices.send_notices()
+
+
+@shared_task(name="signapp.tend_envelopes")  # type: ignore[untyped-decorator]  # Celery has no types
+def tend_envelopes() -> None:
+    tending.follow_signatures()
+    tending.tend_envelopes()
+    notices.send_notices()

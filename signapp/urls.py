@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from signapp.views import account, approval, certificates, documents, files, home, login, signing
+from signapp.views import (
+    account,
+    approval,
+    certificates,
+    documents,
+    drafts,
+    envelopes,
+    files,
+    home,
+    invitations,
+    login,
+    signing,
+)
 
 app_name = "signapp"
 
@@ -26,5 +38,27 @@ urlpatterns = [
     path("documents/<uuid:document_id>/download", files.download, name="download"),
     path("approval/callback", approval.callback, name="approval_callback"),
     path("certificates/new", certificates.new, name="new_certificate"),
+    path("envelopes", envelopes.envelopes, name="envelopes"),
+    path("envelopes/new", drafts.new, name="new_envelope"),
+    path("envelopes/<uuid:envelope_id>", envelopes.envelope, name="envelope"),
+    path("envelopes/<uuid:envelope_id>/edit", drafts.edit, name="edit_envelope"),
+    path("envelopes/<uuid:envelope_id>/documents", drafts.add_document, name="add_document"),
+    path("envelopes/<uuid:envelope_id>/recipients", drafts.add_recipient, name="add_recipient"),
+    path(
+        "envelopes/<uuid:envelope_id>/documents/<uuid:part_id>/remove", drafts.remove_document, name="remove_document"
+    ),
+    path(
+        "envelopes/<uuid:envelope_id>/recipients/<uuid:recipient_id>/remove",
+        drafts.remove_recipient,
+        name="remove_recipient",
+    ),
+    path("envelopes/<uuid:envelope_id>/discard", drafts.discard, name="discard_envelope"),
+    path("envelopes/<uuid:envelope_id>/documents/<uuid:part_id>", files.part, name="part"),
+    path("envelopes/<uuid:envelope_id>/approve", envelopes.approve, name="approve_envelope"),
+    path("envelopes/<uuid:envelope_id>/decline", envelopes.decline, name="decline_envelope"),
+    path("envelopes/<uuid:envelope_id>/cancel", envelopes.cancel, name="cancel_envelope"),
+    path("envelopes/<uuid:envelope_id>/remind", envelopes.remind, name="remind"),
+    path("invitations/<str:secret>", invitations.invitation, name="invitation"),
+    path("invitations/<str:secret>/renew", invitations.renew, name="renew_invitation"),
     path("account", account.account, name="account"),
 ]

@@ -130,6 +130,25 @@ def is_token_live(*, token: str, subject: str) -> bool:
     return json_object(response).get("sub") == subject
 
 
+@dataclass(frozen=True)
+class Address:
+    """An account's e-mail address, and whether the server has seen that it is the account's."""
+
+    email: str
+    is_verified: bool
+
+
+def read_address(*, token: str) -> Address:
+    """As the server knows it now (``userinfo``). Raises `LoginRequiredError`, `AuthorizationServerUnavailableError`."""
+    response = _get("userinfo", token=token)
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        raise LoginRequiredError
+    if response.status_code != httpx.codes.OK:
+        raise AuthorizationServerUnavailableError
+    body = json_object(response)
+    return Address(str(body.get("email", "")), body.get("email_verified") is True)
+
+
 def revoke_token(*, refresh_token: str) -> None:
     """RFC 7009. Raises `AuthorizationServerUnavailableError`."""
     _post("revoke", {"token": refresh_token, "token_type_hint": "refresh_token"})

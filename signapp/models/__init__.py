@@ -1,7 +1,19 @@
 """Everything that this role keeps."""
 
 from signapp.models.documents import Document, StoredFile
+from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.logins import Login
 from signapp.models.sessions import Session
 
-__all__ = ["Document", "Login", "Session", "StoredFile"]
+__all__ = [
+    "Document",
+    "Envelope",
+    "EnvelopeDocument",
+    "Event",
+    "Invitation",
+    "Login",
+    "Notice",
+    "Recipient",
+    "Session",
+    "StoredFile",
+]

@@ -32,6 +32,9 @@ class ChangingQuerySet(models.QuerySet[Any]):
 class Document(models.Model):
     """One PDF of one person, from upload to signed.
 
+    In an envelope it is the turn of ``recipient`` at ``part``: it has no file of its own to begin with but takes the
+    part's current revision, whose facts it then carries.
+
     What stands from ``credential_id`` to ``idempotency_key`` belongs to the present attempt to sign.
     """
 
@@ -62,6 +65,9 @@ class Document(models.Model):
     job_id = models.UUIDField(null=True)
     idempotency_key = models.UUIDField(null=True)
 
+    part = models.ForeignKey("signapp.EnvelopeDocument", models.CASCADE, null=True, related_name="turns")
+    recipient = models.ForeignKey("signapp.Recipient", models.CASCADE, null=True, related_name="turns")
+
     original = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
     signed = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
     created = models.DateTimeField(default=timezone.now)
@@ -75,6 +81,12 @@ class Document(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["issuer", "subject", "-created"], name="signapp_document_owner")]
+        constraints = [models.UniqueConstraint(fields=["part", "recipient"], name="signapp_document_turn")]
 
     def __str__(self) -> str:
         return f"{self.id} ({self.state})"
+
+    @property
+    def source(self) -> StoredFile | None:
+        """What is signed: the upload, or the last revision of the envelope's document."""
+        return self.original if self.part is None else self.part.current

@@ -20,7 +20,7 @@ from signapp.errors import (
 )
 from signapp.models import Document, StoredFile
 from signapp.services.logins import Account
-from signapp.wire import clean_file_name
+from signapp.wire import Facts, clean_file_name
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +31,8 @@ def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, 
     Raises `DocumentRefusedError` (`DocumentTooLargeError` before anything is sent), `ServiceUnavailableError`,
     `StorageFullError`; then nothing of it is kept.
     """
-    actual = upload.seek(0, 2)
-    if max(actual, size or 0) > settings.MAX_DOCUMENT_BYTES:
-        raise DocumentTooLargeError
-    facts = gateway.inspect(token=token, upload=upload, size=actual)
-    stored = documents.store_file(upload)
+    facts, stored = keep_upload(token=token, upload=upload, size=size)
     try:
-        if (stored.size, stored.sha256) != (facts.size, facts.sha256):
-            log.error("the gateway inspected another document than it was given")
-            raise ServiceUnavailableError  # noqa: TRY301  (undone like every other failure)
         created: Document = Document.objects.create(
             issuer=account.issuer,
             subject=account.subject,
@@ -56,15 +49,33 @@ def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, 
     return created
 
 
+def keep_upload(*, token: str, upload: IO[bytes], size: int | None = None) -> tuple[Facts, StoredFile]:
+    """What the gateway says of the file, and the file, encrypted; the caller makes a row for it or deletes it. Raises
+    as `add_document`."""
+    actual = upload.seek(0, 2)
+    if max(actual, size or 0) > settings.MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError
+    facts = gateway.inspect(token=token, upload=upload, size=actual)
+    stored = documents.store_file(upload)
+    if (stored.size, stored.sha256) != (facts.size, facts.sha256):
+        documents.delete_file(stored)
+        log.error("the gateway inspected another document than it was given")
+        raise ServiceUnavailableError
+    return facts, stored
+
+
 def list_documents(*, account: Account) -> list[Document]:
-    """Newest first."""
-    return list(Document.objects.filter(issuer=account.issuer, subject=account.subject).order_by("-created"))
+    """This person's own, newest first; turns at envelopes are listed with their envelopes."""
+    own = Document.objects.filter(issuer=account.issuer, subject=account.subject, part=None)
+    return list(own.order_by("-created"))
 
 
 def find_document(*, account: Account, document_id: uuid.UUID) -> Document:
     """Raises `DocumentNotFoundError` if there is none or it is somebody else's."""
     owned = Document.objects.filter(issuer=account.issuer, subject=account.subject)
-    found: Document | None = owned.select_related("original", "signed").filter(pk=document_id).first()
+    found: Document | None = (
+        owned.select_related("original", "signed", "part__current", "recipient").filter(pk=document_id).first()
+    )
     if found is None:
         raise DocumentNotFoundError
     return found
@@ -72,7 +83,7 @@ def find_document(*, account: Account, document_id: uuid.UUID) -> Document:
 
 def open_original(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
     """The document as it was uploaded; the caller closes it. Raises `DocumentNotFoundError`, `StorageError`."""
-    return _open(find_document(account=account, document_id=document_id).original)
+    return open_stored(find_document(account=account, document_id=document_id).source)
 
 
 def open_signed(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
@@ -80,10 +91,11 @@ def open_signed(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
     document = find_document(account=account, document_id=document_id)
     if document.state != Document.State.SIGNED:
         raise WrongStateError
-    return _open(document.signed)
+    return open_stored(document.signed)
 
 
-def _open(stored: StoredFile | None) -> IO[bytes]:
+def open_stored(stored: StoredFile | None) -> IO[bytes]:
+    """Raises `StorageError`."""
     if stored is None:
         raise StorageError
     return documents.open_file(stored)
@@ -91,8 +103,10 @@ def _open(stored: StoredFile | None) -> IO[bytes]:
 
 def delete_document(*, account: Account, document_id: uuid.UUID, token: str | None = None) -> None:
     """The document, its files and their keys, and with a token the gateway's copy too. Raises `DocumentBusyError`
-    while it is being signed."""
+    while it is being signed, `WrongStateError` if it belongs to an envelope."""
     document = find_document(account=account, document_id=document_id)
+    if document.part is not None:
+        raise WrongStateError  # it is the envelope's
     if document.state == Document.State.SIGNING:
         raise DocumentBusyError
     if document.job_id is not None and token is not None:

@@ -22,13 +22,15 @@ from signapp.errors import (
     ApprovalStaleError,
     DocumentBusyError,
     JobLostError,
+    RevisionMovedError,
     ServiceUnavailableError,
     SignappError,
     WrongStateError,
 )
-from signapp.models import Document
+from signapp.models import Document, StoredFile
 from signapp.services import pending
 from signapp.services.documents import drop_job, find_document
+from signapp.services.envelopes import turns
 from signapp.services.logins import Account
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ def prepare_signature(
     document = find_document(account=account, document_id=document_id)
     if document.state not in _PREPARABLE:
         raise WrongStateError
+    turns.take(document)
+    document = find_document(account=account, document_id=document_id)
     certificates = {item.credential_id: item.common_name for item in gateway.list_credentials(token=token)}
     job = _prepare(token, document, credential_id, reason)
     fingerprint = _fingerprint(document, job, credential_id)
@@ -121,9 +125,9 @@ def _open_job(token: str, document: Document) -> wire.Job:
         key = uuid.uuid4()
         if not same.change(idempotency_key=key, job_id=None):
             raise WrongStateError
-    if document.original is None:
+    if document.source is None:
         raise WrongStateError
-    with documents.open_file(document.original) as original:
+    with documents.open_file(document.source) as original:
         job = gateway.open_job(
             token=token, upload=original, size=document.size, name=document.name, idempotency_key=key
         )
@@ -145,6 +149,7 @@ def begin_approval(*, account: Account, token: str, session: SessionBase, docume
     job_id = document.job_id
     if document.state not in _APPROVABLE or job_id is None:
         raise WrongStateError
+    turns.hold(document)
     state = secrets.token_urlsafe(32)
     try:
         approval = gateway.request_authorization(token=token, job_id=job_id, state=state)
@@ -173,6 +178,7 @@ def approve_document(*, account: Account, token: str, begun: dict[str, Any], cod
         raise ApprovalStaleError
     if document.state not in _APPROVABLE:
         return document
+    turns.hold(document, commit=True)
     try:
         job = gateway.complete_job(token=token, job_id=job_id, code=code, iss=iss)
     except JobLostError:
@@ -186,6 +192,8 @@ def approve_document(*, account: Account, token: str, begun: dict[str, Any], cod
 
 def deny_document(*, account: Account, begun: dict[str, Any]) -> None:
     """The approval is over; the document is as prepared as before."""
+    document = find_document(account=account, document_id=uuid.UUID(begun["document_id"]))
+    turns.loosen(document, release=False)
     Document.objects.filter(
         issuer=account.issuer,
         subject=account.subject,
@@ -241,19 +249,32 @@ def _keep_result(token: str, document: Document, job: wire.Job) -> None:
         # Another request was first, kept it and had the job purged: then this changes no row.
         _fail(document, JobLostError.code)
         return
-    kept = Document.objects.filter(pk=document.pk, job_id=job.job_id, state__in=(*_APPROVABLE, _State.SIGNING)).change(
-        state=_State.SIGNED,
-        signed=stored,
-        signed_at=timezone.now(),
-        signature_level=job.signed_level,
-        lasts_until=job.lasts_until,
-        error_code="",
-        error_message="",
-    )
+    try:
+        kept = _keep(document, job, stored)
+    except RevisionMovedError as error:
+        log.error("document %s: signed over another revision than the last", document.pk)
+        _fail(document, error.code)
+        kept = False
     if not kept:
         documents.delete_file(stored)
         return
     _purge(token, job)
+
+
+def _keep(document: Document, job: wire.Job, stored: StoredFile) -> bool:
+    values: dict[str, Any] = {
+        "state": _State.SIGNED,
+        "signed": stored,
+        "signed_at": timezone.now(),
+        "signature_level": job.signed_level,
+        "lasts_until": job.lasts_until,
+        "error_code": "",
+        "error_message": "",
+    }
+    if document.part is not None:
+        return turns.keep_signature(document, values)
+    row = Document.objects.filter(pk=document.pk, job_id=job.job_id, state__in=(*_APPROVABLE, _State.SIGNING))
+    return bool(row.change(**values))
 
 
 def _purge(token: str, job: wire.Job) -> None:
@@ -269,6 +290,7 @@ def _fail(document: Document, code: str) -> None:
     Document.objects.filter(pk=document.pk, job_id=document.job_id, state__in=(*_APPROVABLE, _State.SIGNING)).change(
         state=_State.FAILED, error_code=code, error_message=FAILURES.get(code, SignappError.sentence)
     )
+    turns.loosen(document)
 
 
 def cancel_signature(*, account: Account, token: str, document_id: uuid.UUID) -> Document:
@@ -286,4 +308,5 @@ def cancel_signature(*, account: Account, token: str, document_id: uuid.UUID) ->
     )
     if not changed:
         raise WrongStateError
+    turns.loosen(document)
     return find_document(account=account, document_id=document_id)

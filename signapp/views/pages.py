@@ -46,10 +46,10 @@ def render_page(
     if section := (context or {}).get("section"):
         shared["nav_items"] = [
             _nav_item(reverse("signapp:documents"), _("Documents"), "documents", current=section == "documents"),
+            _nav_item(reverse("signapp:envelopes"), _("Envelopes"), "mail", current=section == "envelopes"),
             _nav_item(reverse("signapp:account"), _("Account"), "person", current=section == "account"),
             _nav_item(APPROVALS_URL, _("Approvals"), "sign"),
             _nav_item(PASSKEYS_URL, _("Passkeys"), "passkey"),
-            _nav_item(SESSIONS_URL, _("Sessions"), "device"),
         ]
     return render(request, template, {**shared, **(context or {})}, status=status)
 

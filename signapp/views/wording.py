@@ -82,7 +82,8 @@ def describe_document(document: Document) -> dict[str, Any]:
         "credential_label": visible_text(document.credential_name),
         "fingerprint": document.fingerprint if state not in {"ready", "failed"} else "",
         "failure": explanation_of(document.error_code) if state == "failed" else None,
-        "can_delete": state != "signing",
+        "can_delete": state != "signing" and document.part_id is None,
+        "envelope_id": document.part.envelope_id if document.part else None,
         "delete_text": _("The signed PDF is deleted here too. Copies that you have downloaded stay valid.")
         if is_signed
         else _("It is deleted at once, with its encrypted copy. That cannot be undone."),

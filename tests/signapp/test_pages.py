@@ -1,6 +1,8 @@
 """The pages from outside: who may see what, what a stranger's words become, and where a browser may be sent."""
 
 import io
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,13 +20,20 @@ from signapp import documents as storage
 from signapp import errors, urls
 from signapp.clients import gateway
 from signapp.error_responses import TABLE
-from signapp.models import Document, Login
+from signapp.models import Document, Envelope, EnvelopeDocument, Event, Invitation, Login, Recipient
+from signapp.services.envelopes.invitations import create_invitation
 from signapp.sessions import SessionStore
 from signapp.wire import Certificate, CertificateRequest
 
 pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
-OPEN = {"home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"}
-POST_ONLY = {"logout", "prepare", "approve", "cancel"}
+OPEN = {
+    *("home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"),
+    *("invitation", "renew_invitation"),
+}
+POST_ONLY = {
+    *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
+    *("discard_envelope", "approve_envelope", "remind", "renew_invitation"),
+}
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
 PDF = b"%PDF-1.7\n% the bytes of a document"
 FINGERPRINT = "9F2C 41D7 08B3 E65A 7710 C4FE 2B96 A8D1"
@@ -90,8 +99,39 @@ def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(gateway, "delete_job", lambda **_call: None)
 
 
-def address_of(pattern: URLPattern, document_id: object) -> str:
-    return "/" + str(pattern.pattern).replace("<uuid:document_id>", str(document_id))
+def address_of(pattern: URLPattern, one: object) -> str:
+    """``one``: identifiers by the names that addresses have for them, or a single one for all of these names."""
+    names = one if isinstance(one, dict) else defaultdict(lambda: one)
+    return "/" + re.sub(r"<(?:uuid|str):(\w+)>", lambda found: str(names[found[1]]), str(pattern.pattern))
+
+
+def envelope_of(subject: str, **values: Any) -> Envelope:
+    """With one document and one signer, who is somebody else."""
+    envelope = Envelope.objects.create(
+        issuer=settings.ISSUER, subject=subject, title="Lease of the boathouse", **values
+    )
+    stored = storage.store_file(io.BytesIO(PDF))
+    facts = {"name": "Lease.pdf", "size": stored.size, "pages": 3, "sha256": stored.sha256}
+    EnvelopeDocument.objects.create(envelope=envelope, position=1, original=stored, current=stored, **facts)
+    Recipient.objects.create(envelope=envelope, name="Carol", email="carol@example.test", state="active")
+    return envelope
+
+
+def things_of(subject: str, **values: Any) -> dict[str, object]:
+    """One of everything that an address can name."""
+    envelope = envelope_of(subject, **values)
+    return {
+        "document_id": document_of(subject).pk,
+        "envelope_id": envelope.pk,
+        "part_id": envelope.documents.get().pk,
+        "recipient_id": envelope.recipients.get().pk,
+        "secret": "x" * 43,
+    }
+
+
+def everything() -> list[Any]:
+    kinds: tuple[Any, ...] = (Document, Envelope, EnvelopeDocument, Recipient, Event)
+    return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 
 def visit(client: Client, pattern: URLPattern, document_id: object) -> Any:
@@ -100,7 +140,7 @@ def visit(client: Client, pattern: URLPattern, document_id: object) -> Any:
 
 
 CLOSED = [pattern for pattern in urls.urlpatterns if pattern.name not in OPEN]
-OF_ONE_DOCUMENT = [pattern for pattern in urls.urlpatterns if "document_id" in str(pattern.pattern)]
+OF_ONE_THING = [pattern for pattern in urls.urlpatterns if "<uuid:" in str(pattern.pattern)]
 
 
 @pytest.mark.parametrize("pattern", CLOSED, ids=lambda pattern: pattern.name)
@@ -110,17 +150,102 @@ def test_nobody_sees_a_page_without_logging_in(pattern: URLPattern) -> None:
     assert response["Location"].startswith("/login?next=%2F")
 
 
-def test_there_are_addresses_of_one_document_to_try() -> None:
-    assert len(OF_ONE_DOCUMENT) >= 9
+def test_there_are_addresses_of_one_thing_to_try() -> None:
+    assert len(OF_ONE_THING) >= 21
 
 
-@pytest.mark.parametrize("pattern", OF_ONE_DOCUMENT, ids=lambda pattern: pattern.name)
-def test_another_persons_document_is_answered_like_one_that_does_not_exist(pattern: URLPattern) -> None:
-    bob, document = browser_of("bob"), document_of("alice")
-    foreign, unknown = visit(bob, pattern, document.pk), visit(bob, pattern, uuid4())
-    assert (foreign.status_code, unknown.status_code) == (404, 404)
-    assert b"Lease" not in foreign.content
-    assert Document.objects.get(pk=document.pk).state == "ready"
+@pytest.mark.parametrize("state", ["draft", "sent"])
+@pytest.mark.parametrize("pattern", OF_ONE_THING, ids=lambda pattern: pattern.name)
+def test_what_is_another_persons_is_answered_like_what_does_not_exist(pattern: URLPattern, state: str) -> None:
+    bob, things = browser_of("bob"), things_of("alice", state=state)
+    before = everything()
+    for visit_ in (visit, lambda client, pattern, ids: client.post(address_of(pattern, ids), {"reason": "x"})):
+        foreign, unknown = visit_(bob, pattern, things), visit_(bob, pattern, uuid4())
+        assert foreign.status_code == unknown.status_code
+        assert foreign.status_code in {404, 405}
+        assert b"Lease" not in foreign.content
+    assert everything() == before
+
+
+@pytest.mark.parametrize("pattern", OF_ONE_THING, ids=lambda pattern: pattern.name)
+def test_what_is_another_persons_is_not_reached_through_ones_own(pattern: URLPattern) -> None:
+    foreign, own = things_of("alice", state="draft"), things_of("bob", state="draft")
+    visit(browser_of("bob"), pattern, {**foreign, "envelope_id": own["envelope_id"]})
+    assert Recipient.objects.filter(pk=foreign["recipient_id"]).exists()
+    assert EnvelopeDocument.objects.filter(pk=foreign["part_id"]).exists()
+
+
+def test_a_part_of_another_envelope_is_not_handed_out_under_ones_own() -> None:
+    foreign, own = things_of("alice", state="sent"), things_of("bob", state="sent")
+    address = f"/envelopes/{own['envelope_id']}/documents/{foreign['part_id']}"
+    assert browser_of("bob").get(address).status_code == 404
+
+
+@pytest.mark.parametrize("state", [state for state in Envelope.State.values if state != "draft"])
+def test_an_envelope_shows_hostile_words_as_text(state: str) -> None:
+    envelope = envelope_of(
+        "alice", state=state, message="<script>alert(1)</script>", reason="<script>alert(1)</script>"
+    )
+    envelope.recipients.update(name="<script>alert(1)</script>\u202e")
+    Event.objects.create(envelope=envelope, kind="sent", actor="<script>alert(1)</script>")
+    page = browser_of("alice").get(f"/envelopes/{envelope.pk}").content.decode()
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert (
+        "Lease of the boathouse"
+        in browser_of("alice").get("/envelopes?show=nonsense&page=-1&q=%00lease").content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "D", "email": "not an address"},
+        {"name": "D\r\nBcc: x@example.test", "email": "d@example.test"},
+        {"name": "D\u202e", "email": "d@example.test"},
+        {"name": "D", "email": "d@example.test\r\nBcc: x@example.test"},
+        {"name": "D", "email": "d@example.test", "role": "owner"},
+        {"name": "D", "email": "d@example.test", "order": "0"},
+        {"name": "D", "email": "d@example.test", "order": "21"},
+        {"name": "D", "email": "CAROL@example.test"},
+    ],
+)
+def test_a_person_who_cannot_be_written_to_is_not_added(given: dict[str, str]) -> None:
+    envelope = envelope_of("alice")
+    body = {"role": "signer", "order": "1", "state": "done", "subject": "mallory", **given}
+    response = browser_of("alice").post(f"/envelopes/{envelope.pk}/recipients", body)
+    assert response.status_code == 422
+    assert envelope.recipients.count() == 1
+
+
+def test_what_is_not_asked_for_is_not_taken() -> None:
+    envelope = envelope_of("alice")
+    body = {"name": "D", "email": "d@example.test", "role": "signer", "order": "2"}
+    extra = {"state": "done", "subject": "mallory", "issuer": "x", "envelope": str(uuid4())}
+    assert browser_of("alice").post(f"/envelopes/{envelope.pk}/recipients", {**body, **extra}).status_code == 302
+    added = envelope.recipients.get(email="d@example.test")
+    assert (added.state, added.subject) == ("waiting", "")
+    sent = {"title": "Lease", "state": "completed", "sender_email": "x@example.test", "expires_at": "2099-01-01"}
+    assert browser_of("alice").post(f"/envelopes/{envelope.pk}/edit", sent).status_code == 302
+    envelope.refresh_from_db()
+    assert (envelope.state, envelope.sender_email) == ("sent", "")
+
+
+def test_a_link_shows_a_visitor_neither_title_nor_document() -> None:
+    envelope = envelope_of("alice", state="sent", sender_name="Alice")
+    secret = create_invitation(envelope.recipients.get())
+    page = Client().get(f"/invitations/{secret}").content.decode()
+    assert "c…@example.test" in page
+    assert "Lease" not in page
+    assert f"/login?next=%2Finvitations%2F{secret}" in page
+    Invitation.objects.update(expires_at=NOW)
+    old = Client().get(f"/invitations/{secret}")
+    assert old.status_code == 410
+    assert "Send a new link to the invited address" in old.content.decode()
+    assert Client().post(f"/invitations/{secret}/renew").status_code == 302
+    assert Client().get("/invitations/unknown").status_code == 404
+    assert Client().post("/invitations/unknown/renew").status_code == 404
 
 
 def test_deleting_another_persons_document_deletes_nothing() -> None:
@@ -157,6 +282,11 @@ def test_a_forged_form_changes_nothing() -> None:
         assert alice.post(f"/documents/{document.pk}/{address}").status_code == 403
     upload = {"document": io.BytesIO(PDF)}
     assert alice.post("/documents", upload).status_code == 403
+    things = things_of("alice", state="draft")
+    for pattern in urls.urlpatterns:
+        if "envelope" in str(pattern.pattern):
+            assert alice.post(address_of(pattern, things)).status_code in {403, 405}
+    Document.objects.exclude(pk=document.pk).delete()
     assert alice.post("/certificates/new", {"key_algorithm": "rsa-2048"}).status_code == 403
     assert list(Document.objects.values_list("pk", flat=True)) == [document.pk]
 

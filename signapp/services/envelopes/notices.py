@@ -1,0 +1,105 @@
+"""Messages: queued with what they tell of, in its transaction, and sent afterwards by a worker. One that could not be
+sent is tried again; everything that it tells of stands on the pages too."""
+
+import logging
+from datetime import timedelta
+from smtplib import SMTPException
+
+from celery import current_app
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from signapp.models import Envelope, Event, Notice, Recipient
+from signapp.services.envelopes.access import record
+from signapp.services.envelopes.invitations import create_invitation
+
+log = logging.getLogger(__name__)
+
+_MOST_ATTEMPTS = 8
+_ASKS = (Notice.Kind.INVITATION, Notice.Kind.REMINDER)
+
+
+def ring() -> None:
+    """Asks a worker to send what is due; never fails, beat rings too."""
+    try:
+        current_app.send_task("signapp.send_notices", retry=False)
+    except Exception as error:  # noqa: BLE001  (whatever a broker throws, beat rings again)
+        log.warning("the worker could not be rung: %s", type(error).__name__)
+
+
+def send_notices() -> int:
+    """Sends what is due; how many."""
+    now = timezone.now()
+    due = Notice.objects.filter(sent_at=None, due_at__lte=now, attempts__lt=_MOST_ATTEMPTS)
+    sent = 0
+    for notice in due.select_related("envelope", "recipient").order_by("pk"):
+        # Whoever moves the time on sends it: two workers never both.
+        later = now + timedelta(minutes=2 ** min(notice.attempts, 6))
+        mine = Notice.objects.filter(pk=notice.pk, sent_at=None, attempts=notice.attempts)
+        if mine.update(due_at=later, attempts=notice.attempts + 1) and _send(notice):
+            Notice.objects.filter(pk=notice.pk).update(sent_at=timezone.now())
+            sent += 1
+    return sent
+
+
+def _send(notice: Notice) -> bool:
+    envelope, recipient = notice.envelope, notice.recipient
+    if not _still_true(notice):
+        return True
+    words = _words(notice)
+    context = {"envelope": envelope, "recipient": recipient, **words, "link": _link(notice)}
+    message = EmailMultiAlternatives(
+        words["subject"],
+        render_to_string("signapp/mail/notice.txt", context),
+        to=[recipient.email if recipient else envelope.sender_email],
+        reply_to=[envelope.sender_email] if recipient and envelope.sender_email else None,
+    )
+    message.attach_alternative(render_to_string("signapp/mail/notice.html", context), "text/html")
+    try:
+        message.send()
+    except (OSError, SMTPException) as error:
+        log.error("notice %s was not sent: %s", notice.pk, type(error).__name__)
+        return False
+    record(envelope, Event.Kind.MAILED, detail=recipient.name if recipient else envelope.sender_name)
+    return True
+
+
+def _still_true(notice: Notice) -> bool:
+    """Nobody is asked for what is over by now."""
+    active = notice.recipient is not None and notice.recipient.state == Recipient.State.ACTIVE
+    return notice.kind not in _ASKS or (active and notice.envelope.state == Envelope.State.SENT)
+
+
+def _link(notice: Notice) -> str:
+    recipient = notice.recipient
+    if recipient is None or recipient.subject:
+        path = reverse("signapp:envelope", args=[notice.envelope_id])
+    elif notice.kind in (*_ASKS, Notice.Kind.COMPLETED):
+        path = reverse("signapp:invitation", args=[create_invitation(recipient)])
+    else:
+        return ""
+    return f"{settings.SIGNAPP_URL}{path}"
+
+
+def _words(notice: Notice) -> dict[str, str]:
+    envelope, recipient = notice.envelope, notice.recipient
+    names = {"sender": envelope.sender_name, "title": envelope.title}
+    approves = recipient is not None and recipient.role == Recipient.Role.APPROVER
+    asked = (
+        _("%(sender)s asks you to approve “%(title)s”.") if approves else _("%(sender)s asks you to sign “%(title)s”.")
+    )
+    act = _("Read and approve") if approves else _("Read and sign")
+    words = {
+        Notice.Kind.INVITATION: (asked, act),
+        Notice.Kind.REMINDER: (_("A reminder: ") + asked, act),
+        Notice.Kind.COMPLETED: (_("“%(title)s” is complete: everybody has signed."), _("Download the documents")),
+        Notice.Kind.DECLINED: (_("“%(title)s” was declined, so it has ended."), _("See what happened")),
+        Notice.Kind.CANCELLED: (_("%(sender)s cancelled “%(title)s”."), _("See what happened")),
+        Notice.Kind.EXPIRED: (_("“%(title)s” has expired: not everybody signed in time."), _("See what happened")),
+    }
+    sentence, action = words[Notice.Kind(notice.kind)]
+    return {"subject": sentence % names, "sentence": sentence % names, "action": action}

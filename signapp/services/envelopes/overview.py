@@ -1,0 +1,48 @@
+"""The envelopes of one account, by where they stand for this account."""
+
+from django.db.models import Exists, OuterRef, Q
+
+from signapp.models import Envelope, Recipient
+from signapp.models.documents import ChangingQuerySet
+from signapp.services.envelopes.access import visible_envelopes
+from signapp.services.logins import Account
+
+SHOWS = ("waiting", "others", "done", "ended", "drafts")
+PAGE = 50
+_ENDED = (Envelope.State.DECLINED, Envelope.State.CANCELLED, Envelope.State.EXPIRED)
+
+
+def _in(found: ChangingQuerySet, account: Account, show: str) -> ChangingQuerySet:
+    turn = Exists(
+        Recipient.objects.filter(
+            envelope=OuterRef("pk"), issuer=account.issuer, subject=account.subject, state=Recipient.State.ACTIVE
+        )
+    )
+    conditions = {
+        "waiting": Q(turn, state=Envelope.State.SENT),
+        "others": Q(~turn, state=Envelope.State.SENT),
+        "done": Q(state=Envelope.State.COMPLETED),
+        "ended": Q(state__in=_ENDED),
+        "drafts": Q(state=Envelope.State.DRAFT),
+    }
+    narrowed: ChangingQuerySet = found.filter(conditions[show])
+    return narrowed
+
+
+def count_envelopes(*, account: Account) -> dict[str, int]:
+    """How many under each of `SHOWS`."""
+    found = visible_envelopes(account)
+    return {show: _in(found, account, show).count() for show in SHOWS}
+
+
+def list_envelopes(*, account: Account, show: str, query: str = "", page: int = 1) -> tuple[list[Envelope], bool]:
+    """A page of `PAGE`, newest first, and whether there is another. ``query`` is looked for in titles, senders,
+    people and names of documents."""
+    found = _in(visible_envelopes(account), account, show)
+    if query:
+        people = Recipient.objects.filter(Q(name__icontains=query) | Q(email__icontains=query), envelope=OuterRef("pk"))
+        text = Q(title__icontains=query) | Q(sender_name__icontains=query) | Q(documents__name__icontains=query)
+        found = found.filter(text | Exists(people)).distinct()
+    start = (page - 1) * PAGE
+    rows = list(found.prefetch_related("recipients").order_by("-created")[start : start + PAGE + 1])
+    return rows[:PAGE], len(rows) > PAGE

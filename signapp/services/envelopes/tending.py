@@ -1,0 +1,55 @@
+"""What the clock does: expiry, reminders, and fetching signatures whose signer has closed the page."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from signapp.documents import decrypt_text
+from signapp.errors import DocumentBusyError, EnvelopeNotFoundError, EnvelopeOverError, SignappError
+from signapp.models import Document, Envelope, Event, Login, Notice
+from signapp.services import renewing, signing
+from signapp.services.envelopes import answers, turns
+from signapp.services.envelopes.access import locked, record
+from signapp.services.logins import Account
+
+log = logging.getLogger(__name__)
+
+_LEFT_ALONE = timedelta(seconds=20)
+
+
+def tend_envelopes() -> None:
+    """Expires what is too old and reminds those who were silent for ``REMINDER_DAYS``."""
+    under_way = Envelope.objects.filter(state=Envelope.State.SENT)
+    for envelope_id in list(under_way.values_list("pk", flat=True)):
+        try:
+            with locked(envelope_id) as held:
+                if held.expires_at is not None and held.expires_at <= timezone.now():
+                    turns.end(held, Envelope.State.EXPIRED)
+                    record(held, Event.Kind.EXPIRED)
+                    turns.tell_everybody(held, Notice.Kind.EXPIRED)
+                elif held.state == Envelope.State.SENT:
+                    answers.remind_those(held, silent_for=timedelta(days=settings.REMINDER_DAYS))
+        except (EnvelopeOverError, EnvelopeNotFoundError, DocumentBusyError):
+            continue
+
+
+def follow_signatures() -> None:
+    """So that the next signer need not wait until the last one opens a page again."""
+    moving = Document.objects.filter(
+        state=Document.State.SIGNING, updated__lt=timezone.now() - _LEFT_ALONE, part__isnull=False
+    )
+    for document in moving:
+        login = Login.objects.filter(
+            issuer=document.issuer, subject=document.subject, expires_at__gt=timezone.now()
+        ).first()
+        if login is None:
+            continue
+        try:
+            login = renewing.renew(login)
+            account = Account(login.issuer, login.subject, login.email, login.name, login.is_operator)
+            token = decrypt_text(login.access_token)
+            signing.refresh_document(account=account, token=token, document_id=document.pk)
+        except SignappError as error:
+            log.warning("document %s could not be followed: %s", document.pk, error.code)

@@ -1,0 +1,159 @@
+"""Envelopes under way and over: the list, one envelope, and what can be done with it."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from signapp import errors
+from signapp.error_responses import explain
+from signapp.forms import ReasonForm
+from signapp.services.envelopes import access, answers, notices, overview
+from signapp.views.envelope_wording import describe_envelope, describe_event, describe_part, describe_recipient
+from signapp.views.pages import Signer, logged_in, render_page
+
+
+def _tabs(counts: dict[str, int], current: str) -> list[dict[str, object]]:
+    labels = {
+        "waiting": _("Waiting for you"),
+        "others": _("Waiting for others"),
+        "done": _("Completed"),
+        "ended": _("Ended early"),
+        "drafts": _("Drafts"),
+    }
+    return [
+        {"href": f"?show={show}", "label": label, "count": counts[show], "current": show == current}
+        for show, label in labels.items()
+    ]
+
+
+@require_safe
+@logged_in
+def envelopes(request: HttpRequest, signer: Signer) -> HttpResponseBase:
+    counts = overview.count_envelopes(account=signer.account)
+    show = request.GET.get("show", "")
+    if show not in overview.SHOWS:
+        show = next((name for name in overview.SHOWS if counts[name]), "waiting")
+    query = request.GET.get("q", "").replace("\0", "")[:100].strip()
+    asked = request.GET.get("page", "1")
+    page = int(asked) if asked.isdecimal() and 0 < int(asked[:6]) < 100_000 else 1
+    found, more = overview.list_envelopes(account=signer.account, show=show, query=query, page=page)
+    context = {
+        "section": "envelopes",
+        "account": signer.account,
+        "tabs": _tabs(counts, show),
+        "show": show,
+        "query": query,
+        "envelopes": [describe_envelope(each, signer.account) for each in found],
+        "is_empty": not any(counts.values()),
+        "page": page,
+        "previous": page - 1,
+        "next": page + 1 if more else 0,
+    }
+    return render_page(request, "signapp/envelopes.html", context)
+
+
+@require_safe
+@logged_in
+def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    found = access.find_envelope(account=signer.account, envelope_id=envelope_id)
+    if found.state == "draft":
+        return HttpResponseRedirect(reverse("signapp:edit_envelope", args=[found.pk]))
+    mine = access.own_recipient(signer.account, found)
+    turns = {turn.part_id: turn for turn in mine.turns.all()} if mine else {}
+    is_open = found.state == "sent"
+    my_turn = is_open and mine is not None and mine.state == "active"
+    context = {
+        "section": "envelopes",
+        "account": signer.account,
+        "envelope": {
+            **describe_envelope(found, signer.account),
+            "message": found.message,
+            "due_on": found.due_on,
+            "expires_at": found.expires_at if is_open else None,
+            "reason": found.reason,
+            "state": found.state,
+        },
+        "parts": [describe_part(part, turns.get(part.pk) if is_open else None) for part in found.documents.all()],
+        "people": [describe_recipient(person) for person in found.recipients.all()],
+        "events": [describe_event(event) for event in found.events.all()],
+        "can_cancel": is_open and access.is_sender(signer.account, found),
+        "can_approve": my_turn and mine is not None and mine.role == "approver",
+        "can_sign": my_turn and mine is not None and mine.role == "signer",
+        "can_decline": my_turn,
+    }
+    return render_page(request, "signapp/envelope.html", context)
+
+
+def _page(envelope_id: UUID) -> HttpResponse:
+    return HttpResponseRedirect(reverse("signapp:envelope", args=[envelope_id]))
+
+
+@require_POST
+@logged_in
+def approve(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    answers.approve_envelope(account=signer.account, envelope_id=envelope_id)
+    notices.ring()
+    messages.success(request, _("Your approval is written down."))
+    return _page(envelope_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@logged_in
+def decline(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    found = access.find_envelope(account=signer.account, envelope_id=envelope_id)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        answers.decline_envelope(account=signer.account, envelope_id=envelope_id, reason=form.cleaned_data["reason"])
+        notices.ring()
+        messages.success(request, _("You declined. The sender is told why."))
+        return _page(envelope_id)
+    words = {
+        "title": _("Decline this envelope?"),
+        "sentence": _("It ends for everybody, and nobody can sign it any more. That cannot be undone."),
+        "label": _("Decline"),
+    }
+    context = {"envelope": describe_envelope(found, signer.account), "form": form, **words}
+    return render_page(request, "signapp/end_envelope.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@logged_in
+def cancel(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    found = access.find_own(account=signer.account, envelope_id=envelope_id)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        answers.cancel_envelope(account=signer.account, envelope_id=envelope_id, reason=form.cleaned_data["reason"])
+        notices.ring()
+        messages.success(request, _("The envelope is cancelled."))
+        return _page(envelope_id)
+    words = {
+        "title": _("Cancel this envelope?"),
+        "sentence": _("Nobody can sign it any more. Signatures that were made stay in the documents."),
+        "label": _("Cancel the envelope"),
+    }
+    context = {"envelope": describe_envelope(found, signer.account), "form": form, **words}
+    return render_page(request, "signapp/end_envelope.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@logged_in
+def remind(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    """A new link to everybody whose turn it is."""
+    try:
+        count = answers.remind(account=signer.account, envelope_id=envelope_id)
+    except errors.RemindedLatelyError as error:
+        messages.info(request, explain(error).sentence)
+        return _page(envelope_id)
+    notices.ring()
+    messages.success(
+        request,
+        ngettext("%(count)d reminder is on its way.", "%(count)d reminders are on their way.", count)
+        % {"count": count},
+    )
+    return _page(envelope_id)
