@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from gateway.errors import TrustError
 from gateway.forms import TrustAnchorForm, TrustedListForm
-from gateway.models import Archive, CredentialRequest, Job, TrustAnchor, TrustedList
+from gateway.models import Archive, Batch, CredentialRequest, Job, TrustAnchor, TrustedList
 from gateway.services import trust
 
 if TYPE_CHECKING:
@@ -37,7 +37,17 @@ class ReadOnlyAdmin(_Admin):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ("id", "state", "subject", "document_pages", "error_code", "attempts", "created_at", "expires_at")
+    list_display = (
+        "id",
+        "state",
+        "subject",
+        "batch",
+        "document_pages",
+        "error_code",
+        "attempts",
+        "created_at",
+        "expires_at",
+    )
     list_filter = ("state", "error_code", "created_at")
     search_fields = ("id", "subject", "document_sha256")
     date_hierarchy = "created_at"
@@ -68,6 +78,19 @@ class ArchiveAdmin(ReadOnlyAdmin):
     fields = (
         *("id", "issuer", "subject", "name", "signatures", "lasts_until", "next_renewal_at", "renewals", "error_code"),
         *("created_at", "updated_at"),
+    )
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("id", "state", "policy", "subject", "error_code", "attempts", "created_at", "expires_at")
+    list_filter = ("state", "policy", "error_code", "created_at")
+    search_fields = ("id", "subject")
+    date_hierarchy = "created_at"
+    fields = (
+        *("id", "state", "policy", "issuer", "subject", "credential_id", "sign_algo", "hash_algorithm_oid", "level"),
+        *("attempts", "next_attempt_at", "token_expires_at", "error_code", "error_message", "created_at", "updated_at"),
+        "expires_at",
     )
 
 

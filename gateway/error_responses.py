@@ -17,6 +17,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.InvalidTokenError, 401),
     (errors.JobNotFoundError, 404),
     (errors.WrongStateError, 409),
+    (errors.BatchIncompleteError, 409),
     (errors.DocumentBusyError, 409),
     (errors.CredentialNotUsableError, 409),
     (errors.TooManyPreparedError, 429),

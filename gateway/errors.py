@@ -181,6 +181,18 @@ class JobNotFoundError(GatewayError):
     sentence = "There is no such job."
 
 
+class BatchNotFoundError(JobNotFoundError):
+    code = "batch_not_found"
+    sentence = "There is no such batch."
+
+
+class BatchIncompleteError(GatewayError):
+    """Of a batch of which all or none is wanted."""
+
+    code = "batch_incomplete"
+    sentence = "One of the documents could not be signed, and all or none of them was asked for."
+
+
 class WrongStateError(GatewayError):
     code = "wrong_state"
     sentence = "The job is not in a state that allows this."

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.views import archives, credentials, jobs
+from gateway.views import archives, batches, credentials, jobs
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
@@ -22,6 +22,16 @@ urlpatterns = [
         name="archive",
     ),
     path("gateway/v1/archives/<uuid:archive_id>/document", archives.document, name="archive-document"),
+    path("gateway/v1/batches", batches.open_batch, name="batches"),
+    path(
+        "gateway/v1/batches/<uuid:batch_id>",
+        by_method(GET=batches.show_batch, DELETE=batches.delete_batch),
+        name="batch",
+    ),
+    path("gateway/v1/batches/<uuid:batch_id>/jobs", batches.list_jobs, name="batch-jobs"),
+    path("gateway/v1/batches/<uuid:batch_id>/prepare", batches.prepare, name="batch-prepare"),
+    path("gateway/v1/batches/<uuid:batch_id>/authorization", batches.authorization, name="batch-authorization"),
+    path("gateway/v1/batches/<uuid:batch_id>/complete", batches.complete, name="batch-complete"),
     path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
     path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
     path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),

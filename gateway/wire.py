@@ -7,7 +7,7 @@ or `AnswerError`.
 import base64
 import binascii
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -123,17 +123,17 @@ def _readable_size(size: int) -> str:
 
 
 def signing_details(
-    *, credential_id: str, credential_label: str, hash_algorithm_oid: str, digest: str, label: str
+    *, credential_id: str, credential_label: str, hash_algorithm_oid: str, documents: Sequence[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """``authorization_details`` that ask for one signature."""
+    """``authorization_details`` that ask for one signature of each document: (digest in base64, label)."""
     return [
         {
             "type": "credential",
             "credentialID": credential_id,
             "credentialLabel": credential_label,
-            "numSignatures": 1,
+            "numSignatures": len(documents),
             "hashAlgorithmOID": hash_algorithm_oid,
-            "documentDigests": [{"hash": digest, "label": label, "hashType": HASH_TYPE}],
+            "documentDigests": [{"hash": digest, "label": label, "hashType": HASH_TYPE} for digest, label in documents],
         }
     ]
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -100,23 +100,24 @@ def create_credential(*, token: str, certificate_policy: str, key_algorithm: str
     return _parse_credential(_answer(response), None)
 
 
-def sign_digest(
+def sign_digests(
     *,
     token: str,
     credential_id: str,
-    digest: bytes,
+    digests: Sequence[bytes],
     hash_algorithm_oid: str,
     sign_algo: str,
     sign_algo_params: str | None,
-) -> bytes:
-    """``signatures/signHash`` with the approval's token alone: one digest, one signature value.
+) -> list[bytes]:
+    """``signatures/signHash`` with the approval's token alone: a signature value for each digest, in their order, or
+    none at all.
 
     Raises `SigningServiceUnavailableError` if the service certainly did nothing, approval and credential errors if
     it refused, `OutcomeUnknownError` if it may have signed.
     """
     body: dict[str, Any] = {
         "credentialID": credential_id,
-        "hashes": [base64.b64encode(digest).decode()],
+        "hashes": [base64.b64encode(digest).decode() for digest in digests],
         "hashAlgorithmOID": hash_algorithm_oid,
         "signAlgo": sign_algo,
         "operationMode": "S",
@@ -135,9 +136,9 @@ def sign_digest(
         raise _signing_refusal(response)
     try:
         values = response.json()["signatures"]
-        if not isinstance(values, list) or len(values) != 1:
+        if not isinstance(values, list) or len(values) != len(digests):
             raise ValueError(values)  # noqa: TRY301  (answered like every other misshapen answer)
-        return base64.b64decode(values[0], validate=True)
+        return [base64.b64decode(value, validate=True) for value in values]
     except (KeyError, TypeError, ValueError, binascii.Error):
         log.error("signatures/signHash answered %s with no signature", response.status_code)
         raise OutcomeUnknownError from None

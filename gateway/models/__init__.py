@@ -3,6 +3,7 @@ key leaves this role.
 """
 
 from gateway.models.archives import Archive
+from gateway.models.batches import Batch
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
@@ -12,6 +13,7 @@ from gateway.models.trust import TrustAnchor, TrustedList
 
 __all__ = [
     "Archive",
+    "Batch",
     "ChangingQuerySet",
     "CredentialRequest",
     "Job",

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from gateway.models.batches import Batch
 from gateway.models.documents import StoredDocument
 from gateway.models.rows import ChangingQuerySet
 
@@ -28,6 +29,10 @@ class Job(models.Model):
     subject = models.CharField(max_length=255)
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+
+    # Of a batch the approval is the batch's; the position is the document's place in it.
+    batch = models.ForeignKey(Batch, models.PROTECT, null=True, blank=True, related_name="jobs")
+    position = models.PositiveIntegerField(default=0)
 
     document_name = models.CharField(max_length=255)
     document_pages = models.PositiveIntegerField()
@@ -87,6 +92,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["state", "lease_until"], name="gateway_job_work"),
             models.Index(fields=["expires_at"], name="gateway_job_expiry"),
+            models.Index(fields=["batch", "state"], name="gateway_job_batch"),
         ]
 
     def __str__(self) -> str:

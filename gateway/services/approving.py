@@ -35,8 +35,7 @@ def _details(job: Job) -> list[dict[str, Any]]:
         credential_id=job.credential_id or "",
         credential_label=job.credential_label,
         hash_algorithm_oid=job.hash_algorithm_oid or "",
-        digest=job.digest or "",
-        label=job_label(job),
+        documents=[(job.digest or "", job_label(job))],
     )
 
 
@@ -46,7 +45,7 @@ def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: s
     Raises `WrongStateError`, `ApprovalRefusedError`, `AuthorizationServerUnavailableError`.
     """
     job = find_job(caller=caller, job_id=job_id)
-    if job.state not in _ASKABLE:
+    if job.state not in _ASKABLE or job.batch_id is not None:
         raise WrongStateError
     verifier = secrets.token_urlsafe(48)
     pushed = authorization_server.push_request(

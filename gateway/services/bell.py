@@ -10,7 +10,16 @@ log = logging.getLogger(__name__)
 
 def ring(job_id: uuid.UUID) -> None:
     """Asks a worker to look at the job; never fails."""
+    _ring("gateway.run_job", job_id)
+
+
+def ring_batch(batch_id: uuid.UUID) -> None:
+    """Asks a worker to look at the batch; never fails. Several may work on one."""
+    _ring("gateway.run_batch", batch_id)
+
+
+def _ring(task: str, row_id: uuid.UUID) -> None:
     try:
-        current_app.send_task("gateway.run_job", [str(job_id)], retry=False)
+        current_app.send_task(task, [str(row_id)], retry=False)
     except Exception as error:  # noqa: BLE001  (whatever a broker throws, the sweep rings again)
-        log.warning("job %s could not be announced: %s", job_id, type(error).__name__)
+        log.warning("%s %s could not be announced: %s", task, row_id, type(error).__name__)

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from gateway import documents
 from gateway.errors import InvalidRequestError, JobNotFoundError, NotSignedYetError, WrongStateError
-from gateway.models import Job, StoredDocument, retention_end
+from gateway.models import Batch, Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
 from gateway.services.callers import VerifiedCaller
@@ -75,7 +75,7 @@ def _same_document(job: Job, facts: InspectedDocument) -> Job:
 def find_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Job:
     """Raises `JobNotFoundError` if there is none or it is somebody else's."""
     owned = Job.objects.filter(issuer=caller.issuer, subject=caller.subject)
-    job: Job | None = owned.select_related("original", "prepared", "signed").filter(pk=job_id).first()
+    job: Job | None = owned.select_related("original", "prepared", "signed", "batch").filter(pk=job_id).first()
     if job is None:
         raise JobNotFoundError
     return job
@@ -86,17 +86,26 @@ def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
     job = find_job(caller=caller, job_id=job_id)
     if job.state == Job.State.EXPIRED:
         raise JobNotFoundError
-    if job.state != Job.State.SIGNED or job.signed is None:
+    if job.state != Job.State.SIGNED or job.signed is None or _is_withheld(job):
         raise NotSignedYetError
     stem = job.document_name.removesuffix(".pdf").removesuffix(".PDF")
     return Result(documents.open_document(job.signed), f"{stem}-signed.pdf", job.signed.size)
+
+
+def _is_withheld(job: Job) -> bool:
+    """Whether it is one of a batch of which all or none is handed out, and another one is not signed."""
+    batch = job.batch
+    if batch is None or batch.policy != Batch.Policy.ALL_OR_NOTHING:
+        return False
+    return bool(batch.jobs.exclude(state=Job.State.SIGNED).exists())
 
 
 def delete_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> None:
     """Deletes the job, its documents and their keys. While a signature is being made: `WrongStateError`."""
     job = find_job(caller=caller, job_id=job_id)
     stored = [job.original, job.prepared, job.signed]
-    deleted, _ = Job.objects.filter(pk=job.pk).exclude(state__in=[Job.State.APPROVED, Job.State.SIGNING]).delete()
+    rows = Job.objects.filter(pk=job.pk).exclude(state__in=[Job.State.APPROVED, Job.State.SIGNING])
+    deleted, _ = rows.exclude(batch__state__in=[Batch.State.AUTHORIZING, Batch.State.APPROVED]).delete()
     if not deleted:
         raise WrongStateError
     purge(stored)

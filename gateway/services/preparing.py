@@ -4,6 +4,7 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from gateway.clients import rssp
 from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
-from gateway.pades.algorithms import choose_algorithm
+from gateway.pades.algorithms import choose_algorithm, parse_algorithm
 from gateway.pades.options import SignatureOptions
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.services.callers import VerifiedCaller
@@ -43,55 +44,101 @@ def prepare_job(
     document errors.
     """
     job = find_job(caller=caller, job_id=job_id)
-    if job.state not in PREPARABLE:
+    if job.state not in PREPARABLE or job.batch_id is not None:
         raise WrongStateError
-    level = level or settings.SIGNATURE_LEVEL
     credential = _usable_credential(caller, job, credential_id)
+    plan = make_plan(
+        credential=credential,
+        chosen_credential_id=credential_id,
+        level=level or settings.SIGNATURE_LEVEL,
+        best_effort=best_effort,
+        options=options,
+    )
+    prepare_as_planned(job=job, plan=plan)
+    return find_job(caller=caller, job_id=job_id)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How documents are to be signed: with which certificate, and what the signatures say."""
+
+    credential_id: str
+    chosen_credential_id: str
+    credential_label: str
+    chain: tuple[bytes, ...]
+    sign_algo: str
+    hash_algorithm_oid: str
+    level: str
+    best_effort: bool
+    options: SignatureOptions
+
+
+def make_plan(
+    *, credential: Credential, chosen_credential_id: str, level: str, best_effort: bool, options: SignatureOptions
+) -> Plan:
+    """Raises `CredentialNotUsableError` if the certificate's key signs by no algorithm of ours."""
     algorithm = choose_algorithm(certificate=credential.chain[0], offered=credential.key_algorithms)
-    request = SignatureRequest(
+    return Plan(
+        credential_id=credential.credential_id,
+        chosen_credential_id=chosen_credential_id,
+        credential_label=credential.label,
         chain=credential.chain,
         sign_algo=algorithm.sign_algo,
+        hash_algorithm_oid=algorithm.hash_algorithm_oid,
+        level=level,
+        best_effort=best_effort,
+        options=options,
+    )
+
+
+def prepare_as_planned(*, job: Job, plan: Plan) -> None:
+    """Job becomes `prepared`. Raises `WrongStateError`, document errors, storage errors."""
+    options = plan.options
+    algorithm = parse_algorithm(certificate=plan.chain[0], sign_algo=plan.sign_algo)
+    request = SignatureRequest(
+        chain=plan.chain,
+        sign_algo=plan.sign_algo,
         field_name=options.field_name or f"Signature-{uuid.uuid4().hex[:12]}",
         pages=job.document_pages,
-        level=level,
+        level=plan.level,
         options=options,
         font_folders=tuple(settings.SIGNATURE_FONT_FOLDERS),
     )
     prepared, stored = _prepare_file(job, request)
     digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()
     values = {
-        "credential_id": credential.credential_id,
-        "chosen_credential_id": credential_id,
-        "credential_label": credential.label,
-        "certificate_chain": _encode_chain(credential.chain),
-        "sign_algo": algorithm.sign_algo,
-        "hash_algorithm_oid": algorithm.hash_algorithm_oid,
+        "credential_id": plan.credential_id,
+        "chosen_credential_id": plan.chosen_credential_id,
+        "credential_label": plan.credential_label,
+        "certificate_chain": encode_chain(plan.chain),
+        "sign_algo": plan.sign_algo,
+        "hash_algorithm_oid": plan.hash_algorithm_oid,
         "field_name": request.field_name,
-        "level": level,
-        "best_effort": best_effort,
+        "level": plan.level,
+        "best_effort": plan.best_effort,
         "signed_attributes": prepared.signed_attributes,
         "reserved_start": prepared.reserved_start,
         "reserved_end": prepared.reserved_end,
         "digest": base64.b64encode(digest).decode(),
     }
     documents.delete_document(_replace_prepared(job.pk, stored, values))
-    return find_job(caller=caller, job_id=job_id)
 
 
 def _usable_credential(caller: VerifiedCaller, job: Job, credential_id: str) -> Credential:
     credential = rssp.read_credential(token=caller.token, credential_id=credential_id)
-    if not _is_usable(credential):
+    if not is_usable(credential):
         raise CredentialNotUsableError
     if not credential.short_lived:
         return credential
     if job.chosen_credential_id == credential_id and job.credential_id:
         made = rssp.read_credential(token=caller.token, credential_id=job.credential_id)
-        if _is_usable(made) and made.valid_to - timezone.now() > _TIME_TO_APPROVE:
+        if is_usable(made) and made.valid_to - timezone.now() > _TIME_TO_APPROVE:
             return made
     return rssp.prepare_credential(token=caller.token, credential_id=credential_id)
 
 
-def _is_usable(credential: Credential) -> bool:
+def is_usable(credential: Credential) -> bool:
+    """Whether it may sign now."""
     enabled = credential.key_status == "enabled" and credential.cert_status == "valid"
     return enabled and credential.valid_from <= timezone.now() < credential.valid_to
 
@@ -119,5 +166,6 @@ def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[st
     return old
 
 
-def _encode_chain(chain: Sequence[bytes]) -> list[str]:
+def encode_chain(chain: Sequence[bytes]) -> list[str]:
+    """As a row keeps it: base64 of the DER."""
     return [base64.b64encode(certificate).decode() for certificate in chain]

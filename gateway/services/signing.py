@@ -67,7 +67,8 @@ def _claim(job_id: uuid.UUID) -> Job | None:
     """The job, if this worker now holds it; ends jobs that nobody can work on any more."""
     now = timezone.now()
     jobs = Job.objects.filter(pk=job_id)
-    approved = jobs.filter(state=Job.State.APPROVED)
+    # Of a batch the signatures are asked for together (services/batches.py).
+    approved = jobs.filter(state=Job.State.APPROVED, batch=None)
     if fail(approved.filter(token_expires_at__lte=now), ApprovalExpiredError()):
         return None
     abandoned = jobs.filter(state=Job.State.SIGNING, lease_until__lt=now)
@@ -105,10 +106,10 @@ def _sign(job: Job) -> bool:
     chain = _chain(job)
     algorithm = parse_algorithm(certificate=chain[0], sign_algo=job.sign_algo)
     try:
-        value = rssp.sign_digest(
+        (value,) = rssp.sign_digests(
             token=documents.decrypt_text(job.token),
             credential_id=job.credential_id or "",
-            digest=base64.b64decode(job.digest or ""),
+            digests=[base64.b64decode(job.digest or "")],
             hash_algorithm_oid=algorithm.hash_algorithm_oid,
             sign_algo=algorithm.sign_algo,
             sign_algo_params=algorithm.sign_algo_params(),

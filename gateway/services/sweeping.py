@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from gateway import documents
 from gateway.errors import ApprovalExpiredError
-from gateway.models import CredentialRequest, Job, UsedProof
-from gateway.services.bell import ring
+from gateway.models import Batch, CredentialRequest, Job, UsedProof
+from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
 from gateway.services.signing import fail
 
@@ -22,9 +22,11 @@ _PROOFS_KEPT = timedelta(minutes=10)
 def sweep_jobs() -> int:
     """Answers how many jobs were announced to the workers."""
     now = timezone.now()
-    fail(Job.objects.filter(state=Job.State.APPROVED, token_expires_at__lte=now), ApprovalExpiredError())
+    fail(Job.objects.filter(state=Job.State.APPROVED, batch=None, token_expires_at__lte=now), ApprovalExpiredError())
     for job_id in (waiting := _waiting_jobs()):
         ring(job_id)
+    for batch_id in _waiting_batches():
+        ring_batch(batch_id)
     _end_unsigned_jobs()
     _purge_old_jobs()
     CredentialRequest.objects.filter(expires_at__lte=now).delete()
@@ -37,12 +39,23 @@ def _waiting_jobs() -> list[uuid.UUID]:
     now = timezone.now()
     due = Q(next_attempt_at=None, updated_at__lt=now - _RUNG_JUST_NOW) | Q(next_attempt_at__lte=now)
     abandoned = Q(state=Job.State.SIGNING, lease_until__lt=now)
-    return list(Job.objects.filter(Q(state=Job.State.APPROVED) & due | abandoned).values_list("pk", flat=True)[:_BATCH])
+    jobs = Job.objects.filter(Q(state=Job.State.APPROVED, batch=None) & due | abandoned)
+    return list(jobs.values_list("pk", flat=True)[:_BATCH])
+
+
+def _waiting_batches() -> list[uuid.UUID]:
+    now = timezone.now()
+    due = Q(next_attempt_at=None, updated_at__lt=now - _RUNG_JUST_NOW) | Q(next_attempt_at__lte=now)
+    working = Batch.objects.filter(state__in=[Batch.State.PREPARING, Batch.State.APPROVED])
+    return list(working.filter(due).values_list("pk", flat=True)[:_BATCH])
 
 
 def _end_unsigned_jobs() -> None:
     too_old = Job.objects.filter(state__in=PREPARABLE, expires_at__lte=timezone.now())
     too_old.change(state=Job.State.EXPIRED, approval_secrets="", approval_id=None)
+    unsigned = [Batch.State.OPEN, Batch.State.PREPARING, Batch.State.PREPARED, Batch.State.AUTHORIZING]
+    batches = Batch.objects.filter(state__in=unsigned, expires_at__lte=timezone.now())
+    batches.change(state=Batch.State.EXPIRED, approval_secrets="", approval_id=None)
 
 
 def _purge_old_jobs() -> None:

@@ -272,21 +272,24 @@ class Remote:
                 raise answer
             return answer
         body = json.loads(request.content)
-        granted = self.granted.pop(self._bearer(request), None)
+        granted = self.granted.get(self._bearer(request))
         if granted is None:
             return httpx.Response(401, json={"error": "invalid_token"})
         (detail,) = granted["details"]
         assert body["credentialID"] == detail["credentialID"]
-        assert body["hashes"] == [item["hash"] for item in detail["documentDigests"]]
+        left = granted.setdefault("left", Counter(item["hash"] for item in detail["documentDigests"]))
+        if asked := Counter(body["hashes"]) - left:
+            raise AssertionError(f"{asked} are not approved, or signed already")
+        left -= Counter(body["hashes"])
         assert body["hashAlgorithmOID"] == detail["hashAlgorithmOID"]
         credential = self.credentials[body["credentialID"]]
         assert body["signAlgo"] in credential.algorithms
         identity = self.sign_with or credential.identity
         pss = body["signAlgo"] == "1.2.840.113549.1.1.10"
         assert pss == ("signAlgoParams" in body)
-        digest = base64.b64decode(body["hashes"][0])
-        value = identity.sign_digest(digest, HASHES[body["hashAlgorithmOID"]], pss=pss)
-        return httpx.Response(200, json={"signatures": [base64.b64encode(value).decode()]})
+        hash_name, digests = HASHES[body["hashAlgorithmOID"]], map(base64.b64decode, body["hashes"])
+        values = [identity.sign_digest(digest, hash_name, pss=pss) for digest in digests]
+        return httpx.Response(200, json={"signatures": [base64.b64encode(value).decode() for value in values]})
 
 
 current = Remote()

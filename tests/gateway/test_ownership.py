@@ -18,6 +18,9 @@ _BODIES = {
     "complete": {"code": "c", "iss": "i"},
     "finish": {},
     "credential-complete": {"code": "c", "iss": "i"},
+    "batch-prepare": {"credential_id": "c"},
+    "batch-authorization": {"state": "s" * 43},
+    "batch-complete": {"code": "c", "iss": "i"},
 }
 _ADDRESSES = [pattern for pattern in urlpatterns if "_id>" in str(pattern.pattern)]
 
@@ -26,7 +29,8 @@ def _calls() -> list[tuple[str, str, str]]:
     found = []
     for pattern in _ADDRESSES:
         name = str(pattern.name)
-        methods = ["GET", "DELETE"] if name in {"job", "archive"} else ["POST"] if name in _BODIES else ["GET"]
+        whole = {"job", "archive", "batch"}
+        methods = ["GET", "DELETE"] if name in whole else ["POST"] if name in _BODIES else ["GET"]
         found += [(method, name, str(pattern.pattern)) for method in methods]
     return found
 
@@ -34,17 +38,9 @@ def _calls() -> list[tuple[str, str, str]]:
 def test_every_address_with_an_identifier_is_tried_here() -> None:
     assert get_resolver()
     assert {name for _, name, _ in _calls()} == {
-        *(
-            "job",
-            "prepare",
-            "authorization",
-            "complete",
-            "finish",
-            "result",
-            "archive",
-            "archive-document",
-            "credential-complete",
-        )
+        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete"),
+        *("archive", "archive-document"),
+        *("batch", "batch-jobs", "batch-prepare", "batch-authorization", "batch-complete"),
     }
 
 
@@ -73,11 +69,13 @@ def test_another_users_object_answers_as_one_that_does_not_exist(
         "credential-requests",
         {"certificate_policy": "demonstration", "key_algorithm": "ec-p256", "state": "s" * 43},
     ).json()
-    bodies = []
     own = {"credential-complete": answer["request_id"], "archive": _archive(alice), "archive-document": _archive(alice)}
+    if name.startswith("batch"):
+        own[name] = alice.call("POST", "batches", {"jobs": [alice.open_job().json()["job_id"]]}).json()["batch_id"]
+    bodies = []
     for identifier in (own.get(name, prepared), str(uuid.uuid4())):
         path = pattern.removeprefix("gateway/v1/")
-        for kind in ("job_id", "archive_id", "request_id"):
+        for kind in ("job_id", "archive_id", "request_id", "batch_id"):
             path = path.replace(f"<uuid:{kind}>", identifier)
         response = bob.call(method, path, _BODIES.get(name))
         assert response.status_code == 404

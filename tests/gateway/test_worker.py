@@ -106,11 +106,11 @@ def test_a_worker_that_died_around_the_call_leaves_an_unknown_outcome(
     class Killed(BaseException):
         pass
 
-    def die(**_arguments: object) -> bytes:
+    def die(**_arguments: object) -> list[bytes]:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(signing.rssp, "sign_digest", die)
+        patch.setattr(signing.rssp, "sign_digests", die)
         with pytest.raises(Killed):
             work(approved)
     work(approved)
@@ -128,7 +128,7 @@ def test_a_worker_that_died_after_the_call_is_replaced_without_a_second_call(
     class Killed(BaseException):
         pass
 
-    def die(_job: Job) -> None:
+    def die(_job: Job, _level: str) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
