@@ -1,14 +1,11 @@
-"""Runs `child` for one document: one process a task, with its own limits and without our environment."""
+"""Runs `child` for one document: one process a task, with its own limits and without our environment (`nursery`)."""
 
 import base64
 import json
 import logging
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import IO, Any
 
 from gateway.errors import (
@@ -32,6 +29,7 @@ from gateway.pades.levels import (
     evidence_to_json,
     place_from_json,
 )
+from gateway.pades.nursery import KilledError, NoChildError, nursery
 from gateway.pades.values import (
     InspectedDocument,
     PreparedSignature,
@@ -49,8 +47,6 @@ WALL_SECONDS = 10
 TRUSTED_LIST_SECONDS = 90
 # So many documents are read at once by this process: each may take its limit of memory.
 _places = threading.BoundedSemaphore(4)
-_ROOT = Path(__file__).resolve().parent.parent.parent
-_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 _REFUSALS: dict[str, type[GatewayError]] = {
     **DOCUMENT_ERRORS,
     **LEVEL_ERRORS,
@@ -121,29 +117,21 @@ def _call(
     for file in files:
         file.flush()
         file.seek(0)
-    descriptors = [file.fileno() for file in files]
     try:
         with _places:
-            finished = subprocess.run(  # noqa: S603  (our own interpreter and module)
-                [sys.executable, "-m", "gateway.pades.child", task, *map(str, descriptors)],
-                input=json.dumps(arguments).encode(),
-                capture_output=True,
-                pass_fds=descriptors,
-                cwd=_ROOT,
-                env=_ENVIRONMENT,
-                timeout=seconds or WALL_SECONDS,
-                check=False,
+            answered = nursery.run(
+                task=task,
+                descriptors=[file.fileno() for file in files],
+                arguments=json.dumps(arguments).encode(),
+                seconds=seconds or WALL_SECONDS,
             )
-    except subprocess.TimeoutExpired:
+    except KilledError:
         raise HostilePdfError from None
-    if finished.stderr:
-        log.warning("%s", finished.stderr[-200:].decode("utf-8", "replace"))
-    if finished.returncode < 0:
-        # Killed by a limit, or out of memory or stack where Python could no longer say so.
-        raise HostilePdfError
-    if finished.returncode > 0:
-        raise GatewayError
-    answer = json.loads(finished.stdout)
+    except NoChildError:
+        raise GatewayError from None
+    answer = json.loads(answered)
+    if because := answer.get("because"):
+        log.warning("%s: %s", task, because)
     if code := answer.get("error"):
         error = _REFUSALS.get(code, GatewayError)()
         raise error.reachable(answer["below"]) if isinstance(error, LevelError) else error

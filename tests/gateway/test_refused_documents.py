@@ -3,16 +3,21 @@
 import os
 import random
 import resource
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from gateway.errors import GatewayError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.isolation import prepare_document as isolation_prepare
+from gateway.pades.nursery import nursery
 from gateway.pades.values import SignatureRequest
 from gateway.services import preparing
 from tests.gateway.conftest import User
@@ -124,13 +129,58 @@ def test_a_hostile_file_costs_this_process_no_memory(alice: User) -> None:
 
 
 def test_a_file_that_takes_too_long_is_hostile(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "WALL_SECONDS", 0.05)
+    monkeypatch.setattr(isolation, "WALL_SECONDS", 0.001)
     response = alice.call("POST", "inspections", pdfs.make_pdf())
     assert response.json()["error"] == "hostile_pdf"
 
 
-def test_the_child_process_inherits_no_secret() -> None:
-    assert set(isolation._ENVIRONMENT) == {"LANG", "PYTHONDONTWRITEBYTECODE"}
+def test_the_process_that_children_come_from_inherits_no_secret_and_no_network(alice: User) -> None:
+    assert alice.call("POST", "inspections", pdfs.make_pdf()).status_code == 200
+    assert nursery._process is not None
+    place = Path(f"/proc/{nursery._process.pid}")
+    names = {item.partition(b"=")[0] for item in (place / "environ").read_bytes().split(b"\0")[:-1]}
+    assert names == {b"LANG", b"PYTHONDONTWRITEBYTECODE"}
+    may_leave = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
+    assert ((place / "ns/net").readlink() != Path("/proc/self/ns/net").readlink()) or not may_leave
+
+
+def test_when_that_process_is_killed_the_next_document_has_another_one(alice: User) -> None:
+    assert alice.call("POST", "inspections", pdfs.make_pdf()).status_code == 200
+    assert nursery._process is not None
+    killed = nursery._process
+    killed.kill()
+    killed.wait()
+    assert alice.call("POST", "inspections", pdfs.make_pdf()).status_code == 200
+    assert nursery._process.pid != killed.pid
+
+
+def test_a_forked_process_has_one_of_its_own(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert alice.call("POST", "inspections", pdfs.make_pdf()).status_code == 200
+    assert nursery._process is not None
+    before = nursery._process
+    monkeypatch.setattr(nursery, "_pid", 1)  # as it is found after a fork
+    assert alice.call("POST", "inspections", pdfs.make_pdf()).status_code == 200
+    assert nursery._process is not before
+    before.wait(timeout=5)  # its last asker's socket was closed
+
+
+def test_a_document_that_kills_its_child_leaves_the_others_alone(alice: User) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        bad = threads.submit(lambda: isolation_code(pdfs.make_bomb_pdf(1, 600)))
+        good = [threads.submit(lambda: isolation_code(pdfs.make_pdf())) for _ in range(6)]
+    assert [each.result() for each in good] == [""] * 6
+    assert bad.result() in {"hostile_pdf", "damaged_pdf"}
+
+
+def isolation_code(pdf: bytes) -> str:
+    """The refusal's code, empty for none."""
+    with tempfile.TemporaryFile() as file:
+        file.write(pdf)
+        try:
+            isolation.inspect_document(file, max_pages=100)
+        except GatewayError as error:
+            return error.code
+    return ""
 
 
 @pytest.mark.parametrize("seed", range(8))
