@@ -33,6 +33,7 @@ def guard_site() -> None:
         wanted = request.GET.get("next", reverse("admin:index"))
         query = request.GET.copy()
         query["next"] = wanted
+        query["confirm"] = "1"  # a passkey alone does not open the admin
         return HttpResponseRedirect(f"{reverse('authz:login')}?{query.urlencode()}")
 
     def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -118,6 +118,36 @@ def build_deletion_approval(
     )
 
 
+def build_binding_approval(
+    *,
+    nonce: bytes,
+    client_id: str,
+    sub: str,
+    credential_id: str,
+    action: str,
+    passkey_id: bytes,
+    passkey_public_key: bytes,
+    rp_id: str,
+    origin: str,
+    expires_at: int,
+) -> bytes:
+    """The approval of a further passkey for a credential, or of its end there (``action``, bind or unbind)."""
+    return (
+        _text(VERSION)
+        + _text("passkey-binding")
+        + _part(nonce)
+        + _text(client_id)
+        + _text(sub)
+        + _text(credential_id)
+        + _text(action)
+        + _part(passkey_id)
+        + _part(sha256(passkey_public_key).digest())
+        + _text(rp_id)
+        + _text(origin)
+        + _number(expires_at)
+    )
+
+
 def compute_challenge(approval: bytes) -> bytes:
     """The WebAuthn challenge for an approval: its SHA-256."""
     return sha256(approval).digest()

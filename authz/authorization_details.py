@@ -20,6 +20,8 @@ CREDENTIAL_TYPES = ("credential", "https://cloudsignatureconsortium.org/2025/cre
 SERVICE_TYPE = "service"
 CREATION_TYPE = "credential-creation"
 DELETION_TYPE = "credential-deletion"
+BINDING_TYPE = "passkey-binding"
+BINDING_ACTIONS = ("bind", "unbind")
 # Why a certificate is revoked, as far as its own subject can say (RFC 5280, 5.3.1).
 REVOCATION_REASONS = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
 DIGEST_BYTES = {"2.16.840.1.101.3.4.2.1": 32, "2.16.840.1.101.3.4.2.2": 48, "2.16.840.1.101.3.4.2.3": 64}
@@ -29,6 +31,7 @@ MAX_DIGESTS = 1000
 MAX_LABEL = 500
 MAX_IDENTIFIER = 255
 MAX_JSON = 1_000_000
+MAX_LINK = 2048
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ class CredentialAuthorization:
     credential_label: str = ""
     locations: tuple[str, ...] = ()
     on_behalf_of: str = ""
+    # Where each document can be read again at the client, or empty; shown, and not part of what is approved.
+    document_links: tuple[str, ...] = ()
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """One for each digest, empty where there is none."""
+        return self.document_links or ("",) * len(self.document_digests)
 
     @property
     def num_signatures(self) -> int:
@@ -96,7 +106,28 @@ class ServiceAccess:
     locations: tuple[str, ...] = ()
 
 
-AuthorizationDetails = CredentialAuthorization | CredentialCreation | CredentialDeletion
+@dataclass(frozen=True)
+class NamedPasskey:
+    """A passkey of the user's: its credential id and its COSE key."""
+
+    id: bytes
+    public_key: bytes
+
+
+@dataclass(frozen=True)
+class PasskeyBinding:
+    """Whether a further passkey may sign with a credential. ``passkey`` is what its user chooses when it is granted."""
+
+    credential_id: str
+    action: str
+    credential_label: str = ""
+    passkey: NamedPasskey | None = None
+
+    def with_passkey(self, *, id: bytes, public_key: bytes) -> "PasskeyBinding":  # noqa: A002  (the wire's name)
+        return replace(self, passkey=NamedPasskey(id, public_key))
+
+
+AuthorizationDetails = CredentialAuthorization | CredentialCreation | CredentialDeletion | PasskeyBinding
 
 
 def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> AuthorizationDetails:
@@ -107,7 +138,11 @@ def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> A
     value = _load(text)
     if any(isinstance(entry, dict) and "subject" in entry for entry in (value if isinstance(value, list) else [])):
         raise InvalidAuthorizationDetailsError("The subject comes from the user's own record, not from the client.")
+    if any(isinstance(entry, dict) and "passkey" in entry for entry in (value if isinstance(value, list) else [])):
+        raise InvalidAuthorizationDetailsError("The passkey is its user's choice, not the client's.")
     details = read_authorization_details(value)
+    if is_out_of_band and isinstance(details, CredentialAuthorization) and details.document_links:
+        raise InvalidAuthorizationDetailsError("documentLinks lead back to a page of the client's: there is none here.")
     if is_out_of_band != (isinstance(details, CredentialAuthorization) and details.on_behalf_of != ""):
         raise InvalidAuthorizationDetailsError("onBehalfOf belongs to requests out of band, each of which needs it.")
     return details
@@ -158,6 +193,8 @@ def read_authorization_details(value: Any) -> AuthorizationDetails:
         return _read_creation(entry)
     if kind == DELETION_TYPE:
         return _read_deletion(entry)
+    if kind == BINDING_TYPE:
+        return _read_binding(entry)
     raise InvalidAuthorizationDetailsError("The type of authorization_details is not one of this server's.")
 
 
@@ -200,6 +237,8 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
         reason = details.revocation_reason
         entry = {"type": DELETION_TYPE, "credentialID": details.credential_id, "revoke": reason != ""}
         return [entry | ({"revocationReason": reason} if reason else {})]
+    if isinstance(details, PasskeyBinding):
+        return [_write_binding(details)]
     entry = {
         "type": details.type,
         "credentialID": details.credential_id,
@@ -218,6 +257,8 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
         entry["credentialLabel"] = details.credential_label
     if details.locations:
         entry["locations"] = list(details.locations)
+    if any(details.document_links):
+        entry["documentLinks"] = list(details.document_links)
     if details.on_behalf_of:
         entry["onBehalfOf"] = details.on_behalf_of
     return [entry]
@@ -259,6 +300,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         "credentialLabel",
         "locations",
         "onBehalfOf",
+        "documentLinks",
     )
     digests = entry.get("documentDigests")
     if not isinstance(digests, list):
@@ -277,9 +319,20 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         credential_label=_label(entry.get("credentialLabel", "")),
         locations=_locations(entry),
     )
+    if "documentLinks" in entry:
+        read = replace(read, document_links=_read_links(entry["documentLinks"], len(digests)))
     if "onBehalfOf" not in entry:
         return read
     return replace(read, on_behalf_of=_identifier(entry["onBehalfOf"], "onBehalfOf"))
+
+
+def _read_links(value: Any, count: int) -> tuple[str, ...]:
+    """One for each digest, in order. Whose addresses they are is looked at where the client is known."""
+    if not isinstance(value, list) or len(value) != count or not all(isinstance(item, str) for item in value):
+        raise InvalidAuthorizationDetailsError("documentLinks must hold one string for each of documentDigests.")
+    if any(len(item) > MAX_LINK or not item.isprintable() or " " in item for item in value):
+        raise InvalidAuthorizationDetailsError("A link is malformed.")
+    return tuple(value)
 
 
 def _credential(
@@ -351,6 +404,40 @@ def _read_deletion(entry: dict[str, Any]) -> CredentialDeletion:
     if reason is not None and (not is_revoked or reason not in REVOCATION_REASONS):
         raise InvalidAuthorizationDetailsError("revocationReason goes with revoke and is one of this server's.")
     return CredentialDeletion(credential_id, (reason or REVOCATION_REASONS[0]) if is_revoked else "")
+
+
+def _read_binding(entry: dict[str, Any]) -> PasskeyBinding:
+    _known(entry, "type", "credentialID", "action", "credentialLabel", "passkey")
+    if entry.get("action") not in BINDING_ACTIONS:
+        raise InvalidAuthorizationDetailsError("action must be bind or unbind.")
+    credential_id = _identifier(entry.get("credentialID"), "credentialID")
+    details = PasskeyBinding(credential_id, entry["action"], _label(entry.get("credentialLabel", "")))
+    chosen = entry.get("passkey")
+    if chosen is None:
+        return details
+    return details.with_passkey(id=_decode_base64url(chosen["id"]), public_key=_decode_base64url(chosen["publicKey"]))
+
+
+def _write_binding(details: PasskeyBinding) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "type": BINDING_TYPE,
+        "credentialID": details.credential_id,
+        "action": details.action,
+    }
+    if details.credential_label:
+        entry["credentialLabel"] = details.credential_label
+    if details.passkey is not None:
+        named = details.passkey
+        entry["passkey"] = {"id": _base64url(named.id), "publicKey": _base64url(named.public_key)}
+    return entry
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decode_base64url(value: str) -> bytes:
+    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
 
 
 def _label(value: Any) -> str:

@@ -9,7 +9,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 @register(Tags.security, deploy=True)
 def check_provider(**_kwargs: Any) -> list[CheckMessage]:
     """``authz.E001`` PKCE not required; ``authz.E002`` codes live over a minute; ``authz.E003`` passkeys' origin;
-    ``authz.E004`` clients' certificates from anybody; ``authz.W001`` a password alone gives a token."""
+    ``authz.E004`` clients' certificates from anybody; ``authz.E005`` a policy for authenticators that nothing proves;
+    ``authz.W001`` a password alone gives a token."""
     found: list[CheckMessage] = []
     provider: dict[str, Any] = settings.OAUTH2_PROVIDER
     if provider.get("PKCE_REQUIRED") is not True:
@@ -21,6 +22,9 @@ def check_provider(**_kwargs: Any) -> list[CheckMessage]:
     if settings.CLIENT_CERTIFICATE_HEADER and not settings.TRUSTED_PROXIES:
         hint = "Name the proxy in TRUSTED_PROXIES: its header alone counts."
         found.append(Error("Nobody may hand client certificates over.", hint=hint, id="authz.E004"))
+    if settings.PASSKEY_AAGUIDS and not settings.PASSKEY_ATTESTATION_ROOTS:
+        hint = "Name the makers' certificates in PASSKEY_ATTESTATION_ROOTS; until then no passkey can be enrolled."
+        found.append(Error("PASSKEY_AAGUIDS is a claim without attestation.", hint=hint, id="authz.E005"))
     if settings.CSC_LOGIN:
         hint = "Set CSC_LOGIN=false unless clients need auth/login of the CSC API."
         found.append(Warning("A password alone opens the CSC API.", hint=hint, id="authz.W001"))

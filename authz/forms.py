@@ -18,7 +18,7 @@ class PasswordForm(forms.Form):
         label=_("Password"),
         strip=False,
         max_length=MAX_PASSWORD,
-        help_text=_("At least 12 characters. A few words in a row work well."),
+        help_text=_("At least 12 characters, kept exactly as you type them. A few words in a row work well."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -67,13 +67,87 @@ class SignUpForm(PasswordForm):
         return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))
 
 
+class NewPasswordForm(PasswordForm):
+    """A new password of an account that is there."""
+
+    def __init__(self, *args: Any, for_user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.for_user = for_user
+        self.fields["password"].label = _("New password")
+
+    def build_user(self) -> User:
+        return self.for_user
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """The same, with the one that it takes the place of."""
+
+    current = forms.CharField(
+        label=_("Current password"),
+        strip=False,
+        max_length=MAX_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    field_order = ["current", "password"]
+
+
+class EmailForm(forms.Form):
+    """An address, and whether there is an account is not this form's matter."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        error_messages={"invalid": _("Enter an e-mail address like name@example.org.")},
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
+    )
+
+
+class ChangeAddressForm(EmailForm):
+    """Another address for an account, and the password."""
+
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=MAX_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("New e-mail address")
+        self.fields["email"].widget.attrs["autocomplete"] = "email"
+
+
+class CodeForm(forms.Form):
+    """A printed recovery code."""
+
+    code = forms.CharField(
+        label=_("Recovery code"),
+        max_length=64,
+        help_text=_("Six groups of four characters. Spaces, dashes and small letters do not matter."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
+    )
+
+
+class SecondFactorForm(CodeForm):
+    """A passkey's answer or a recovery code."""
+
+    response = forms.CharField(max_length=20_000, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].required = False
+
+
 class LoginForm(forms.Form):
     """The first step of a login."""
 
     email = forms.CharField(
         label=_("E-mail address"),
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"}),
+        # "webauthn" has the browser offer this site's passkeys here.
+        widget=forms.EmailInput(attrs={"autocomplete": "username webauthn", "inputmode": "email"}),
     )
     password = forms.CharField(
         label=_("Password"),
@@ -93,6 +167,8 @@ class ApprovalForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     reference = forms.CharField(max_length=64)
+    # Which passkey is to be bound, where the approval is about that.
+    passkey = forms.IntegerField(required=False)
     response = forms.CharField(max_length=20_000)
 
 

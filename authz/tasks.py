@@ -1,7 +1,9 @@
-"""Work beside the requests: housekeeping."""
+"""Work beside the requests: housekeeping, and messages."""
 
 from celery import shared_task
 
+from authz.services import events, passwords
+from authz.services.clearing import clear_accounts
 from authz.services.throttling import clear_throttles
 from authz.services.tokens import clear_expired as clear_expired_rows
 
@@ -11,3 +13,16 @@ def clear_expired() -> None:
     """Removes what nothing can be done with any more; answered consents stay, they are evidence."""
     clear_expired_rows()
     clear_throttles()
+    clear_accounts()
+
+
+@shared_task(name="authz.tell_of_events")  # type: ignore[untyped-decorator]
+def tell_of_events() -> None:
+    """Mails what happened to accounts."""
+    events.tell_of_events()
+
+
+@shared_task(name="authz.send_password_link")  # type: ignore[untyped-decorator]
+def send_password_link(email: str) -> None:
+    """Mails a link if the address is an account's: here, where nobody can see how long it takes."""
+    passwords.send_link(email=email)

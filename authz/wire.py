@@ -13,7 +13,7 @@ from authz.errors import InvalidRequestError, MalformedAuthenticationError
 
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 CLIENT_CREDENTIALS = "client_credentials"
-APPROVALS = ("credential", "credential-creation", "credential-deletion")
+APPROVALS = ("credential", "credential-creation", "credential-deletion", "passkey-binding")
 # ``cnf`` (RFC 7800): ``jkt`` (RFC 9449, section 6) or ``x5t#S256`` (RFC 8705, section 3.1), or None of what is unbound.
 Confirmation = dict[str, str] | None
 
@@ -157,6 +157,7 @@ def write_metadata(issuer: str) -> dict[str, Any]:
             "https://cloudsignatureconsortium.org/2025/credential",
             "credential-creation",
             "credential-deletion",
+            "passkey-binding",
         ],
         "token_endpoint_auth_signing_alg_values_supported": [*SIGNING_ALGORITHMS, "RS256"],
         "introspection_endpoint_auth_signing_alg_values_supported": [*SIGNING_ALGORITHMS, "RS256"],

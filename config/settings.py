@@ -261,6 +261,11 @@ if {"rssp", "authz"} & set(ROLES):
 WEBAUTHN_RP_ID = env_str("WEBAUTHN_RP_ID", urlsplit(AUTHZ_URL).hostname)
 WEBAUTHN_ORIGIN = AUTHZ_URL
 LOGIN_URL = f"{ISSUER}/login"
+# The kinds of authenticator that may be enrolled (AAGUIDs); any, where none is named. Which ones they are is proven by
+# attestation under the certificates of PASSKEY_ATTESTATION_ROOTS, a PEM file.
+PASSKEY_AAGUIDS = [item.lower() for item in env_list("PASSKEY_AAGUIDS")]
+PASSKEY_ATTESTATION_ROOTS = env_str("PASSKEY_ATTESTATION_ROOTS", "")
+DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}paraph_device"
 if "authz" in ROLES:
     OAUTH2_PROVIDER_APPLICATION_MODEL = "authz.Application"
     OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authz.AccessToken"
@@ -300,6 +305,7 @@ if "authz" in ROLES:
             "credential": "Sign with one certificate",
             "credential-creation": "Create a certificate",
             "credential-deletion": "Delete a certificate",
+            "passkey-binding": "Change which passkeys sign with a certificate",
         },
         "DEFAULT_SCOPES": ["service"],
     }
@@ -528,6 +534,10 @@ if "rssp" in ROLES:
     }
 
 if "authz" in ROLES:
+    CELERY_BEAT_SCHEDULE["tell of what happened to accounts"] = {
+        "task": "authz.tell_of_events",
+        "schedule": schedule(timedelta(minutes=1)),
+    }
     CELERY_BEAT_SCHEDULE["clear what has expired"] = {
         "task": "authz.clear_expired",
         "schedule": schedule(timedelta(hours=1)),

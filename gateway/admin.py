@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from gateway.errors import TrustError
 from gateway.forms import TrustAnchorForm, TrustedListForm
-from gateway.models import Archive, Batch, CredentialRequest, Job, TrustAnchor, TrustedList
+from gateway.models import Archive, Batch, CredentialRequest, Job, PasskeyChange, TrustAnchor, TrustedList
 from gateway.services import trust
 
 if TYPE_CHECKING:
@@ -102,6 +102,17 @@ class CredentialRequestAdmin(ReadOnlyAdmin):
     fields = (
         *("id", "state", "issuer", "subject", "certificate_policy", "key_algorithm", "credential", "error_code"),
         *("created_at", "expires_at"),
+    )
+
+
+@admin.register(PasskeyChange)
+class PasskeyChangeAdmin(ReadOnlyAdmin):
+    list_display = ("id", "state", "subject", "action", "credential_id", "error_code", "created_at")
+    list_filter = ("state", "action")
+    search_fields = ("id", "subject", "credential_id")
+    fields = (
+        *("id", "state", "issuer", "subject", "action", "credential_id", "credential_label", "passkeys"),
+        *("error_code", "created_at", "expires_at"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.views import archives, batches, credentials, jobs
+from gateway.views import archives, batches, credentials, jobs, passkeys
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
@@ -35,4 +35,6 @@ urlpatterns = [
     path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
     path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
     path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),
+    path("gateway/v1/passkey-changes", passkeys.request_change, name="passkey-changes"),
+    path("gateway/v1/passkey-changes/<uuid:request_id>/complete", passkeys.complete, name="passkey-complete"),
 ]

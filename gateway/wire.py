@@ -18,6 +18,7 @@ from cryptography import x509
 from gateway.errors import InvalidRequestError
 
 KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
+PASSKEY_ACTIONS = ("bind", "unbind")
 HASH_TYPE = "dtbsr"
 _RSA_OIDS = ("1.2.840.113549.1.1.",)
 _CURVES = {"1.2.840.10045.3.1.7": "ec-p256", "1.3.132.0.34": "ec-p384"}
@@ -138,11 +139,39 @@ def signing_details(
     ]
 
 
+def with_link(details: list[dict[str, Any]], link: str) -> list[dict[str, Any]]:
+    """The same with where its one document can be read again; no part of what is approved."""
+    return [details[0] | {"documentLinks": [link]}] if link else details
+
+
 def creation_details(*, certificate_policy: str, key_algorithm: str) -> list[dict[str, Any]]:
     """``authorization_details`` that ask for a new credential."""
     return [
         {"type": "credential-creation", "certificatePolicy": certificate_policy, "keyAlgorithm": key_algorithm},
     ]
+
+
+def binding_details(*, credential_id: str, credential_label: str, action: str) -> list[dict[str, Any]]:
+    """``authorization_details`` that ask for a change of passkeys; which one, its user says to the server."""
+    return [
+        {
+            "type": "passkey-binding",
+            "credentialID": credential_id,
+            "credentialLabel": credential_label,
+            "action": action,
+        },
+    ]
+
+
+def parse_passkeys(body: dict[str, Any]) -> list[dict[str, str]]:
+    """The members ``passkeyID`` and ``boundAt`` of ``credentials/changePasskeys``, in this API's spelling."""
+    try:
+        return [
+            {"passkey_id": _text(item["passkeyID"]), "bound_at": _parse_time(item["boundAt"]).isoformat()}
+            for item in body["passkeys"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise AnswerError(f"passkeys: {type(error).__name__}") from None
 
 
 def is_same_approval(asked: list[dict[str, Any]], granted: Any) -> bool:

@@ -23,12 +23,15 @@ from rssp.errors import ActivationExpiredError, ActivationRefusedError
 
 VERSION = "paraph-approval/1"
 SIGNING, CREATION, DELETION = "credential", "credential-creation", "credential-deletion"
+BINDING = "passkey-binding"
+BINDING_ACTIONS = ("bind", "unbind")
 # What the challenge calls an approval that this service asked for out of band, for one of its own clients.
 ON_BEHALF = "credential-on-behalf"
 SIGNING_TYPES = (SIGNING, "https://cloudsignatureconsortium.org/2025/credential")
 HASH_TYPES = ("dtbsr", "sdr")
 NONCE_BYTES = 32
 MAX_DIGESTS = 1000
+MAX_PASSKEY_ID = 1023
 # authz lets an approval live for 15 minutes; its clock may be a minute ahead of ours.
 LONGEST_SECONDS = 15 * 60 + 60
 
@@ -113,6 +116,23 @@ class DeletionApproval:
     assertion: Assertion
 
 
+@dataclass(frozen=True)
+class BindingApproval:
+    """A further passkey for a credential, or its end there, as the authorization server tells it. ``bound_`` is the
+    passkey that it is about, ``passkey_id`` the one that approved."""
+
+    nonce: bytes
+    client_id: str
+    subject: str
+    credential_id: str
+    action: str
+    bound_id: bytes
+    bound_public_key: bytes
+    expires_at: int
+    passkey_id: bytes
+    assertion: Assertion
+
+
 def parse_signing_approval(*, client_id: str, subject: str, details: Any, approval: Any) -> SigningApproval:
     """From ``client_id``, ``sub``, ``authorization_details`` and ``paraph_approval`` of an introspection answer.
 
@@ -169,6 +189,25 @@ def parse_deletion_approval(*, client_id: str, subject: str, details: Any, appro
             credential_id=_text(detail["credentialID"]),
             revocation_reason=reason,
             **_parse_evidence(approval, DELETION),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ActivationRefusedError("the approval has no known shape") from None
+
+
+def parse_binding_approval(*, client_id: str, subject: str, details: Any, approval: Any) -> BindingApproval:
+    """See `parse_signing_approval`."""
+    try:
+        (detail,) = _array(details)
+        _expect(detail["type"] == BINDING)
+        _expect(detail["action"] in BINDING_ACTIONS)
+        return BindingApproval(
+            client_id=client_id,
+            subject=subject,
+            credential_id=_text(detail["credentialID"]),
+            action=_text(detail["action"]),
+            bound_id=_base64url(detail["passkey"]["id"]),
+            bound_public_key=_base64url(detail["passkey"]["publicKey"]),
+            **_parse_evidence(approval, BINDING),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ActivationRefusedError("the approval has no known shape") from None
@@ -285,6 +324,22 @@ class VerifiedDeletion:
     assertion: Assertion
 
 
+@dataclass(frozen=True)
+class VerifiedBinding:
+    """This passkey may be bound to this credential, or unbound from it."""
+
+    nonce: bytes
+    client_id: str
+    subject: str
+    credential_id: str
+    action: str
+    bound_id: bytes
+    bound_public_key: bytes
+    expires_at: int
+    passkey_id: bytes
+    assertion: Assertion
+
+
 def verify_activation(
     *,
     given: SigningApproval,
@@ -380,6 +435,48 @@ def verify_deletion(
     )
     _verify_time(nonce=given.nonce, expires_at=given.expires_at, now=now)
     return VerifiedDeletion(**vars(given))
+
+
+def verify_binding_approval(
+    *,
+    given: BindingApproval,
+    expected_credential_id: str,
+    expected_subject: str,
+    expected_passkey_id: bytes,
+    expected_public_key: bytes,
+    expected_rp_id: str,
+    expected_origin: str,
+    now: int,
+) -> VerifiedBinding:
+    """Whether a passkey bound to this credential approved that another one is bound to it, or unbound from it.
+
+    A passkey says nothing about itself: what is bound was vouched for, and what is left after an unbinding is at least
+    the one that approved. Raises `ActivationRefusedError` or `ActivationExpiredError`.
+    """
+    _refuse_unless(given.credential_id == expected_credential_id, "approved for another credential")
+    _refuse_unless(given.subject == expected_subject, "approved by another user")
+    _refuse_unless(given.passkey_id == expected_passkey_id, "approved with another passkey")
+    _refuse_unless(given.bound_id != expected_passkey_id, "a passkey approved its own binding")
+    _refuse_unless(1 <= len(given.bound_id) <= MAX_PASSKEY_ID, "the passkey's identifier has no known length")
+    _verify_public_key(given.bound_public_key)
+    _verify_assertion(
+        given=given.assertion,
+        expected_challenge=sha256(_binding_approval(given, expected_rp_id, expected_origin)).digest(),
+        expected_passkey_id=expected_passkey_id,
+        expected_public_key=expected_public_key,
+        expected_rp_id=expected_rp_id,
+        expected_origin=expected_origin,
+    )
+    _verify_time(nonce=given.nonce, expires_at=given.expires_at, now=now)
+    return VerifiedBinding(**vars(given))
+
+
+def _verify_public_key(public_key: bytes) -> None:
+    try:
+        algorithm = decode_credential_public_key(public_key).alg
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ActivationRefusedError(f"the passkey's key cannot be read: {type(error).__name__}") from error
+    _refuse_unless(algorithm in _COSE_ALGORITHMS, "the passkey's algorithm is none of ours")
 
 
 def _verify_time(*, nonce: bytes, expires_at: int, now: int) -> None:
@@ -505,6 +602,25 @@ def _deletion_approval(given: DeletionApproval, rp_id: str, origin: str) -> byte
             _string(given.subject),
             _string(given.credential_id),
             _string(given.revocation_reason),
+            _string(rp_id),
+            _string(origin),
+            _u64(given.expires_at),
+        )
+    )
+
+
+def _binding_approval(given: BindingApproval, rp_id: str, origin: str) -> bytes:
+    return b"".join(
+        (
+            _string(VERSION),
+            _string(BINDING),
+            _part(given.nonce),
+            _string(given.client_id),
+            _string(given.subject),
+            _string(given.credential_id),
+            _string(given.action),
+            _part(given.bound_id),
+            _part(sha256(given.bound_public_key).digest()),
             _string(rp_id),
             _string(origin),
             _u64(given.expires_at),

@@ -28,6 +28,7 @@ _BUILT = {
 _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
     "credentials/delete": csc.credentials_delete,
+    "credentials/changePasskeys": csc.credentials_change_passkeys,
     "credentials/prepareCertificate": csc.credentials_prepare_certificate,
     "credentials/authorizeCheck": explicit.credentials_authorize_check,
     "credentials/getChallenge": explicit.credentials_get_challenge,

@@ -1,9 +1,11 @@
 """``make soak``: the long form of the tests that race, kill, fuzz and sign, and docs/soak.md with what came of them.
 
-``SOAK_PARTS`` (races kills fuzzing collection) says which, in that order; of the others the report keeps what it has.
+``SOAK_PARTS`` (races kills fuzzing collection timing) says which, in that order; the report keeps what it has
+of the others.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
 ``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``FUZZ_CASES`` (5000) how many requests are made
-up; ``COLLECTION`` (all) which real PDFs are signed. Further arguments go to pytest.
+up; ``COLLECTION`` (all) which real PDFs are signed; ``TIMING_SAMPLES`` (200) how often each
+answer is timed. Further arguments go to pytest.
 """
 
 import datetime as dt
@@ -23,6 +25,7 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "kills": (["tests/flows/test_kill_rounds.py"], {"SOAK_KILLS": "300", "SOAK_MINUTES": "60", "SOAK_SEED": "1"}),
     "fuzzing": (["tests/rssp/test_openapi.py"], {"FUZZ_CASES": "5000"}),
     "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
+    "timing": (["tests/authz/test_equal_times.py"], {"TIMING_SAMPLES": "200"}),
 }
 _INTRODUCTION = """# What the long tests found
 

@@ -22,6 +22,8 @@ from playwright.sync_api import Browser, CDPSession, Page, ViewportSize, expect,
 
 DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
 _STEP_MS, _SIGNED_MS = 30_000, 60_000
+# A device that always agrees answers the offer in a field before anybody chose it there.
+_NO_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
 
 
 class WalkError(Exception):
@@ -96,13 +98,22 @@ def _ignore(_name: str) -> None:
 
 
 class Walk:
-    """A browser of its own for one person, with one passkey device."""
+    """A browser of its own for one person, with one passkey device. With ``autofill`` passkeys are offered in fields,
+    and so used as soon as a page does."""
 
     def __init__(
-        self, chromium: Browser, base_url: str, *, on_page: Callable[[str], None] = _ignore, **context: Any
+        self,
+        chromium: Browser,
+        base_url: str,
+        *,
+        on_page: Callable[[str], None] = _ignore,
+        autofill: bool = False,
+        **context: Any,
     ) -> None:
         self.base_url = base_url
         self.context = chromium.new_context(**{"viewport": DESKTOP, **context})
+        if not autofill:
+            self.context.add_init_script(_NO_AUTOFILL)
         self.page = self.context.new_page()
         self.device = PasskeyDevice(self.page)
         self.on_page = on_page

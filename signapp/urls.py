@@ -60,5 +60,6 @@ urlpatterns = [
     path("envelopes/<uuid:envelope_id>/remind", envelopes.remind, name="remind"),
     path("invitations/<str:secret>", invitations.invitation, name="invitation"),
     path("invitations/<str:secret>/renew", invitations.renew, name="renew_invitation"),
+    path("account/passkeys", account.change_passkeys, name="change_passkeys"),
     path("account", account.account, name="account"),
 ]

@@ -13,11 +13,13 @@ class KnownKey:
     public_key: bytes
     sign_count: int
     transports: tuple[str, ...]
+    backup_eligible: bool | None = None  # None: not known, as of keys that no ceremony enrolled
 
 
 @dataclass(frozen=True)
 class VerifiedRegistration:
-    """A new key that its holder proved to have, with the user verified. ``public_key`` is a COSE key."""
+    """A new key that its holder proved to have, with the user verified. ``public_key`` is a COSE key, ``aaguid`` the
+    kind of authenticator (a UUID; zeros where it is not told)."""
 
     credential_id: bytes
     public_key: bytes
@@ -25,6 +27,7 @@ class VerifiedRegistration:
     backup_eligible: bool
     backed_up: bool
     transports: tuple[str, ...]
+    aaguid: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class PossessionFactor(Protocol):
     def write_assertion_options(self, *, challenge: bytes, known: Sequence[KnownKey]) -> dict[str, Any]: ...
 
     def read_credential_id(self, *, response: str) -> bytes: ...
+
+    def read_user_handle(self, *, response: str) -> bytes | None: ...
 
     def verify_assertion(self, *, response: str, challenge: bytes, key: KnownKey) -> VerifiedAssertion: ...
 

@@ -4,12 +4,14 @@ from authz.models.consents import BackchannelRequest, Consent, PushedRequest
 from authz.models.faces import Face
 from authz.models.oauth import AccessToken, Application, Authentication, Grant, IDToken, RefreshToken
 from authz.models.passkeys import Passkey, UsedChallenge
+from authz.models.recovery import AddressChange, KnownDevice, PasswordLink, RecoveryCode, SecurityEvent
 from authz.models.sessions import Session
 from authz.models.throttles import Throttle
 from authz.models.users import AddressLink, OperatorInvitation, User
 
 __all__ = [
     "AccessToken",
+    "AddressChange",
     "AddressLink",
     "Application",
     "Authentication",
@@ -18,10 +20,14 @@ __all__ = [
     "Face",
     "Grant",
     "IDToken",
+    "KnownDevice",
     "OperatorInvitation",
     "Passkey",
+    "PasswordLink",
     "PushedRequest",
+    "RecoveryCode",
     "RefreshToken",
+    "SecurityEvent",
     "Session",
     "Throttle",
     "UsedChallenge",

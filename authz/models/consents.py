@@ -24,6 +24,7 @@ class Consent(models.Model):  # type: ignore[django-manager-missing]  # the prov
         CREDENTIAL = "credential", _("signatures")
         CREDENTIAL_CREATION = "credential-creation", _("a new certificate")
         CREDENTIAL_DELETION = "credential-deletion", _("the end of a certificate")
+        PASSKEY_BINDING = "passkey-binding", _("a passkey for a certificate")
 
     class State(models.TextChoices):
         PENDING = "pending", _("waiting")

@@ -16,6 +16,10 @@ class Passkey(models.Model):
     sign_count = models.PositiveBigIntegerField(_("signature counter"), default=0)
     backup_eligible = models.BooleanField(_("may be synchronised"), default=False)
     backed_up = models.BooleanField(_("is synchronised"), default=False)
+    # What kind of authenticator it says it is (AAGUID, a UUID); a claim unless PASSKEY_AAGUIDS demands a proof.
+    aaguid = models.CharField(_("authenticator"), max_length=36, blank=True)
+    # When its counter last failed to rise, which is how a copy shows.
+    suspected = models.DateTimeField(_("may have been copied"), null=True, blank=True)
     transports = models.JSONField(_("transports"), default=list)
     created = models.DateTimeField(_("added"), auto_now_add=True)
     last_used = models.DateTimeField(_("last used"), null=True, blank=True)

@@ -12,7 +12,8 @@ from django.utils import timezone
 from authz.errors import AddressTakenError, RequestGoneError, WrongFactorError
 from authz.factors.interface import VerifiedRegistration
 from authz.models import OperatorInvitation, Passkey, User
-from authz.services import passkeys, throttling
+from authz.services import devices, passkeys, throttling
+from authz.services.events import Visitor
 from authz.services.secrets import checksum, create_secret
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ INVITATION_LIFETIME = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class VerifiedLogin:
-    """Both factors verified just now."""
+    """A passkey verified just now; ``amr`` says whether a password was too."""
 
     user: User
     passkey: Passkey
@@ -67,34 +68,59 @@ def sign_up(
         return user, passkeys.create_passkey(user=user, registration=registration, name=passkey_name)
 
 
-def verify_password(*, email: str, password: str, address: str) -> User:
+def verify_password(*, email: str, password: str, visitor: Visitor) -> User:
     """Raises `ThrottledError` or `WrongFactorError`; an unknown account takes as long as a wrong password."""
     email = User.objects.normalize_email(email)
-    throttling.count_attempt(account=email, address=address)
+    device = _known_device(email, visitor)
+    throttling.count_attempt(account=email, address=visitor.address, device=device)
     user = User.objects.filter(email=email).first()
     if user is None:
         make_password(password)
         raise WrongFactorError("Password or passkey did not fit.")
     if not user.check_password(password) or not user.is_active:
         raise WrongFactorError("Password or passkey did not fit.")
-    throttling.forgive_attempt(account=email, address=address)
+    throttling.forgive_attempt(account=email, address=visitor.address, device=device)
     return user
 
 
-def verify_login(*, user: User, response: str, challenge: bytes, address: str) -> VerifiedLogin:
+def _known_device(email: str, visitor: Visitor) -> str:
+    """The device's name for the counters, if this account was used there before; asked alike for every address."""
+    return checksum(visitor.device) if devices.is_known(email=email, device=visitor.device) else ""
+
+
+def verify_login(*, user: User, response: str, challenge: bytes, visitor: Visitor) -> VerifiedLogin:
     """The second step; ``challenge`` must be taken from where it was kept before this is called."""
-    throttling.count_attempt(account=user.email, address=address)
+    device = _known_device(user.email, visitor)
+    throttling.count_attempt(account=user.email, address=visitor.address, device=device)
     passkey = passkeys.read_passkey(user=user, response=response)
-    assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge)
+    assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge, visitor=visitor)
     passkeys.record_use(passkey=passkey, assertion=assertion)
-    throttling.forgive_account(account=user.email, address=address)
+    throttling.forgive_account(account=user.email, address=visitor.address, device=device)
     logger.info("%s logged in with password and passkey", user.sub)
     return VerifiedLogin(user, passkey, authentication_methods(passkey=passkey))
 
 
-def authentication_methods(*, passkey: Passkey) -> tuple[str, ...]:
-    """``amr`` (RFC 8176) of a password and this passkey: software-held if it can leave its device."""
-    return ("pwd", "swk" if passkey.backup_eligible else "hwk", "user", "mfa")
+def verify_passkey_login(*, response: str, challenge: bytes, visitor: Visitor) -> VerifiedLogin:
+    """A login by a passkey alone, which names its user and verified him or her. It approves nothing: each approval asks
+    for password and passkey. Raises `ThrottledError` or `WrongFactorError`."""
+    throttling.count_address_attempt(address=visitor.address)
+    passkey = passkeys.find_passkey(response=response)
+    assertion = passkeys.verify_assertion(passkey=passkey, response=response, challenge=challenge, visitor=visitor)
+    passkeys.record_use(passkey=passkey, assertion=assertion)
+    throttling.forgive_address_attempt(address=visitor.address)
+    logger.info("%s logged in with a passkey alone", passkey.user.sub)
+    methods = authentication_methods(passkey=passkey, with_password=False)
+    return VerifiedLogin(passkey.user, passkey, methods)
+
+
+def authentication_methods(*, passkey: Passkey, with_password: bool = True) -> tuple[str, ...]:
+    """``amr`` (RFC 8176) of this passkey, and of a password where one was given.
+
+    A passkey that verified its user is two factors by itself (NIST SP 800-63B, multi-factor cryptographic
+    authenticators); it is software-held if it can leave its device.
+    """
+    held = "swk" if passkey.backup_eligible else "hwk"
+    return (*(("pwd",) if with_password else ()), held, "user", "mfa")
 
 
 def invite_operator(*, email: str, name: str) -> str:

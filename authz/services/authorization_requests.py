@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,6 +18,7 @@ from authz.authorization_details import (
     AuthorizationDetails,
     CredentialAuthorization,
     CredentialDeletion,
+    PasskeyBinding,
     ServiceAccess,
     parse_authorization_details,
     parse_credential_parameters,
@@ -42,7 +44,7 @@ from authz.wire import REQUEST_URI_PREFIX
 
 PUSHED_LIFETIME = timedelta(seconds=90)
 ACCOUNT_SCOPES = frozenset({"openid", "email", "profile", "service"})
-APPROVAL_SCOPES = frozenset({"credential", "credential-creation", "credential-deletion"})
+APPROVAL_SCOPES = frozenset({"credential", "credential-creation", "credential-deletion", "passkey-binding"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CREDENTIAL_PARAMETERS = frozenset(
     {"credentialID", "numSignatures", "hashes", "hash", "hashAlgorithmOID", "description", "signatureQualifier"}
@@ -157,6 +159,7 @@ def _parse_trusted(
         raise InvalidRequestError("state or nonce is too long.")
     access = parse_service_access(values["authorization_details"]) if "authorization_details" in values else None
     scopes, details = _parse_scopes(application, values, access)
+    _verify_links(details, redirect_uri)
     if face != Face.OAUTH and not set(scopes) <= _CSC_SCOPES:
         raise InvalidScopeError("The CSC API knows no such scope.")
     account_token = _parse_account_token(application, face, values)
@@ -203,6 +206,20 @@ def _parse_challenge(application: Application, face: Face, values: Mapping[str, 
     if not _CHALLENGE.fullmatch(challenge):
         raise InvalidRequestError("code_challenge is malformed.")
     return challenge
+
+
+def _verify_links(details: AuthorizationDetails | None, redirect_uri: str) -> None:
+    """Links back to documents lead where the answer goes, and to nobody else: https, or http where that is too."""
+    if not isinstance(details, CredentialAuthorization):
+        return
+    home = urlsplit(redirect_uri)
+    for link in filter(None, details.document_links):
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            raise InvalidAuthorizationDetailsError("A link is malformed.") from None
+        if (parts.scheme, parts.netloc) != (home.scheme, home.netloc) or home.scheme not in ("https", "http"):
+            raise InvalidAuthorizationDetailsError("documentLinks must have the redirect URI's origin.")
 
 
 def _parse_thumbprint(value: str | None) -> str:
@@ -253,6 +270,8 @@ def _scope_of(details: AuthorizationDetails) -> str:
     """What the tokens of these details are of; an approval of any of them stands alone."""
     if isinstance(details, CredentialAuthorization):
         return "credential"
+    if isinstance(details, PasskeyBinding):
+        return "passkey-binding"
     return "credential-deletion" if isinstance(details, CredentialDeletion) else "credential-creation"
 
 

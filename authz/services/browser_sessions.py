@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from authz.models import Session, User
+from authz.services.events import Kind, Visitor, record_event
 from authz.services.tokens import revoke_user_tokens
 from authz.sessions import checksum
 
@@ -15,9 +16,20 @@ def list_sessions(*, user: User, current_key: str | None) -> list[tuple[Session,
     return [(row, row.session_key == current) for row in rows]
 
 
-def end_session(*, user: User, session_checksum: str) -> None:
+def end_session(*, user: User, session_checksum: str, visitor: Visitor) -> None:
     """Another user's session is left alone."""
-    Session.objects.filter(user=user, session_key=session_checksum).delete()
+    row = Session.objects.filter(user=user, session_key=session_checksum).first()
+    if row is not None:
+        with transaction.atomic():
+            row.delete()
+            record_event(user=user, kind=Kind.SESSION_ENDED, visitor=visitor, detail=row.browser_name)
+
+
+def log_out_everywhere(*, user: User, visitor: Visitor) -> None:
+    """`end_all_sessions` at its owner's wish."""
+    with transaction.atomic():
+        end_all_sessions(user=user)
+        record_event(user=user, kind=Kind.ALL_ENDED, visitor=visitor)
 
 
 def end_all_sessions(*, user: User) -> None:

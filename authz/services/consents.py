@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from authz.approval import (
     NONCE_BYTES,
+    build_binding_approval,
     build_creation_approval,
     build_deletion_approval,
     build_signing_approval,
@@ -27,6 +28,7 @@ from authz.authorization_details import (
     AuthorizationDetails,
     CredentialCreation,
     CredentialDeletion,
+    PasskeyBinding,
     read_authorization_details,
     write_authorization_details,
     write_service_access,
@@ -38,6 +40,7 @@ from authz.services import passkeys, throttling
 from authz.services.account_tokens import is_account
 from authz.services.accounts import authentication_methods
 from authz.services.authorization_requests import AuthorizationRequest
+from authz.services.events import Kind, Visitor, record_event
 from authz.services.grants import create_code, write_redirect
 from authz.services.secrets import checksum, create_secret
 
@@ -104,6 +107,8 @@ def _kind_of(details: AuthorizationDetails | None) -> Consent.Kind:
             return Consent.Kind.CREDENTIAL_CREATION
         case CredentialDeletion():
             return Consent.Kind.CREDENTIAL_DELETION
+        case PasskeyBinding():
+            return Consent.Kind.PASSKEY_BINDING
         case _:
             return Consent.Kind.CREDENTIAL
 
@@ -143,9 +148,9 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
     """A new nonce and the passkey prompts whose challenges commit to all that the page shows."""
     bind_consent(consent=consent, user=user)
     held = list(user.passkeys.all())
-    if not held:
-        raise RequestGoneError("This account has no passkey to approve with.")
     details = read_authorization_details(consent.details)
+    if len(held) < (2 if isinstance(details, PasskeyBinding) else 1):
+        raise RequestGoneError("This account has no passkey to approve with.")
     if isinstance(details, CredentialCreation):
         details = details.with_subject(common_name=user.name, email=user.email, email_verified=user.is_email_verified)
     consent.details = write_authorization_details(details)
@@ -163,6 +168,13 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
             (item, passkeys.write_assertion_options(challenge=_challenge(consent, user, item), passkeys=[item]))
             for item in held
         ]
+    elif isinstance(details, PasskeyBinding):
+        # Each passkey that may be meant has a challenge of its own, which any of the others may answer.
+        choices = [
+            (item, passkeys.write_assertion_options(challenge=challenge, passkeys=[key for key in held if key != item]))
+            # The newest first: it is the one that is meant where one is to be let in.
+            for item, challenge in ((item, _challenge(consent, user, item, meant=item)) for item in reversed(held))
+        ]
     else:
         options = passkeys.write_assertion_options(challenge=_challenge(consent, user, held[0]), passkeys=held)
         choices = [(held[0], options)]
@@ -173,9 +185,11 @@ def _reference(consent: Consent) -> str:
     return checksum(bytes(consent.nonce or b"").hex())
 
 
-def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
-    """What the passkey has to sign, from this server's own record alone."""
+def _challenge(consent: Consent, user: User, passkey: Passkey, *, meant: Passkey | None = None) -> bytes:
+    """What ``passkey`` has to sign, from this server's own record alone; ``meant`` is the one that is to be bound."""
     details = read_authorization_details(consent.details)
+    if isinstance(details, PasskeyBinding) and meant is not None:
+        details = _with_passkey(details, meant)
     if consent.nonce is None or consent.approval_expires is None:
         raise StaleApprovalError("The page has to be shown again.")
     common: dict[str, Any] = {
@@ -199,6 +213,16 @@ def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
         approval = build_deletion_approval(
             credential_id=details.credential_id, revocation_reason=details.revocation_reason, **common
         )
+    elif isinstance(details, PasskeyBinding):
+        if details.passkey is None:
+            raise StaleApprovalError("No passkey was chosen.")
+        approval = build_binding_approval(
+            credential_id=details.credential_id,
+            action=details.action,
+            passkey_id=details.passkey.id,
+            passkey_public_key=details.passkey.public_key,
+            **common,
+        )
     else:
         approval = build_signing_approval(
             credential_id=details.credential_id,
@@ -211,46 +235,92 @@ def _challenge(consent: Consent, user: User, passkey: Passkey) -> bytes:
     return compute_challenge(approval)
 
 
-def approve_consent(*, consent: Consent, user: User, reference: str, password: str, response: str, address: str) -> str:
+def approve_consent(
+    *,
+    consent: Consent,
+    user: User,
+    reference: str,
+    password: str,
+    response: str,
+    visitor: Visitor,
+    meant: int | None = None,
+) -> str:
     """Password and passkey verified in one step; returns where to send the browser, with the code.
+
+    ``meant`` is the user's passkey that a binding is about, and none where it is about something else.
 
     Raises `ThrottledError`, `StaleApprovalError` (the page was replaced, used or left open too long) or
     `WrongFactorError`. Whatever is raised, this showing of the page is used up.
     """
-    with _verified(consent, user, reference, password, response, address) as passkey:
+    with _verified(consent, user, reference, password, response, visitor, meant) as passkey:
         methods = list(authentication_methods(passkey=passkey))
         code = create_code(consent=consent, user=user, auth_time=timezone.now(), amr=methods)
     return _answer(consent, {"code": code})
 
 
 def approve_out_of_band(
-    *, consent: Consent, user: User, reference: str, password: str, response: str, address: str
+    *, consent: Consent, user: User, reference: str, password: str, response: str, visitor: Visitor
 ) -> None:
     """The same for a request that no browser brought: its client asks for the token by itself."""
-    with _verified(consent, user, reference, password, response, address):
+    with _verified(consent, user, reference, password, response, visitor):
         pass
 
 
 @contextmanager
 def _verified(
-    consent: Consent, user: User, reference: str, password: str, response: str, address: str
+    consent: Consent,
+    user: User,
+    reference: str,
+    password: str,
+    response: str,
+    visitor: Visitor,
+    meant: int | None = None,
 ) -> Iterator[Passkey]:
     """Verifies both factors and records the approval, in one transaction with what is done inside."""
-    throttling.count_attempt(account=user.email, address=address)
+    throttling.count_approval(account=user.email)
     _take_nonce(consent=consent, user=user, reference=reference)
     if not user.check_password(password):
         raise WrongFactorError("Password or passkey did not fit.")
     passkey = passkeys.read_passkey(user=user, response=response)
+    _choose_passkey(consent=consent, user=user, approving=passkey, meant=meant)
     assertion = passkeys.verify_assertion(
-        passkey=passkey, response=response, challenge=_challenge(consent, user, passkey)
+        passkey=passkey, response=response, challenge=_challenge(consent, user, passkey), visitor=visitor
     )
     with transaction.atomic():
-        _record_approval(consent=consent, passkey=passkey, assertion=assertion, address=address)
+        _record_approval(consent=consent, passkey=passkey, assertion=assertion, address=visitor.address)
+        record_event(user=user, kind=Kind.APPROVED, visitor=visitor, detail=_summary(consent))
         yield passkey
-    throttling.forgive_account(account=user.email, address=address)
+    throttling.forgive_approval(account=user.email)
     logger.info(
         "consent %s (%s) approved by %s for %s", consent.pk, consent.kind, user.sub, consent.application.client_id
     )
+
+
+def _with_passkey(details: PasskeyBinding, passkey: Passkey) -> PasskeyBinding:
+    return details.with_passkey(id=bytes(passkey.credential_id), public_key=bytes(passkey.public_key))
+
+
+def _choose_passkey(*, consent: Consent, user: User, approving: Passkey, meant: int | None) -> None:
+    """Puts the passkey that a binding is about into ``consent``; never the one that approves it."""
+    details = read_authorization_details(consent.details)
+    if not isinstance(details, PasskeyBinding):
+        return
+    chosen = user.passkeys.exclude(pk=approving.pk).filter(pk=meant or 0).first()
+    if chosen is None:
+        raise WrongFactorError("Password or passkey did not fit.")
+    consent.details = write_authorization_details(_with_passkey(details, chosen))
+
+
+def _summary(consent: Consent) -> str:
+    """One line for the owner's list of events."""
+    details = read_authorization_details(consent.details)
+    if isinstance(details, CredentialCreation):
+        return f"{consent.application.name}: a new certificate"
+    if isinstance(details, CredentialDeletion):
+        return f"{consent.application.name}: the end of {details.credential_id}"
+    if isinstance(details, PasskeyBinding):
+        return f"{consent.application.name}: {details.action} a passkey, {details.credential_id}"
+    return f"{consent.application.name}: {details.num_signatures} × {details.credential_label or details.credential_id}"
 
 
 def _take_nonce(*, consent: Consent, user: User, reference: str) -> None:
@@ -288,15 +358,17 @@ def _record_approval(*, consent: Consent, passkey: Passkey, assertion: VerifiedA
         raise StaleApprovalError("The page was replaced by a newer one.")
 
 
-def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], address: str) -> str:
+def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], visitor: Visitor) -> str:
     """Approves access to the account, which the login's two factors stand for; returns where to send the browser."""
     bind_consent(consent=consent, user=user)
     if consent.kind != Consent.Kind.SERVICE:
         raise StaleApprovalError("This needs password and passkey.")
     with transaction.atomic():
         waiting = Consent.objects.filter(pk=consent.pk, state=Consent.State.PENDING, kind=Consent.Kind.SERVICE)
-        if not waiting.update(state=Consent.State.APPROVED, decided=timezone.now(), address=address):
+        if not waiting.update(state=Consent.State.APPROVED, decided=timezone.now(), address=visitor.address):
             raise RequestGoneError("This request was answered already.")
+        if not consent.application.skip_authorization:
+            record_event(user=user, kind=Kind.CLIENT_ALLOWED, visitor=visitor, detail=consent.application.name)
         code = create_code(consent=consent, user=user, auth_time=auth_time, amr=amr)
     return _answer(consent, {"code": code})
 

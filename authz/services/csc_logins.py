@@ -20,6 +20,7 @@ from authz.errors import (
 )
 from authz.models import AccessToken, Application, RefreshToken
 from authz.services import accounts, oauth_clients, tokens
+from authz.services.events import Visitor
 from authz.services.grants import create_used_grant, revoke_grant
 from authz.services.secrets import checksum, create_secret
 
@@ -33,7 +34,7 @@ def log_in(*, email: str, password: str, address: str, is_remembered: bool) -> d
     `ThrottledError`.
     """
     try:
-        user = accounts.verify_password(email=email, password=password, address=address)
+        user = accounts.verify_password(email=email, password=password, visitor=Visitor(address))
     except WrongFactorError:
         raise AuthenticationFailedError("An error occurred during authentication process") from None
     value = create_secret()

@@ -62,4 +62,5 @@ def read_login(*, session: SessionBase, user: object) -> Login | None:
 
 def has_two_factors(session: SessionBase, user: User) -> bool:
     """Whether password and passkey were both verified in this session."""
-    return read_login(session=session, user=user) is not None
+    login = read_login(session=session, user=user)
+    return login is not None and "pwd" in login.amr

@@ -8,16 +8,16 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from authz.models import Consent, User
+from authz.models import AddressChange, Consent, SecurityEvent, User
 
 logger = logging.getLogger(__name__)
 
 
-def _send(*, user: User, subject: str, template: str, context: dict[str, object]) -> bool:
+def _send(*, user: User, subject: str, template: str, context: dict[str, object], to: str = "") -> bool:
     """Whether the message was taken. What cannot be sent is logged: everything that it tells of is on the pages too."""
     text = render_to_string(f"authz/mail/{template}.txt", {"user": user, **context})
     try:
-        EmailMessage(subject, text, to=[user.email]).send()
+        EmailMessage(subject, text, to=[to or user.email]).send()
     except (OSError, SMTPException) as error:
         logger.error("the message %r was not sent: %s", template, type(error).__name__)
         return False
@@ -47,3 +47,34 @@ def tell_of_request(*, consent: Consent) -> bool:
             "expires": consent.expires,
         },
     )
+
+
+def tell_of_password_link(*, user: User, secret: str, expires: datetime) -> bool:
+    """How to set a new password, which the link alone does not do."""
+    link = f"{settings.ISSUER}/password/{secret}"
+    return _send(
+        user=user, subject="Set a new password", template="password", context={"link": link, "expires": expires}
+    )
+
+
+def tell_of_address_change(*, user: User, email: str, secret: str, expires: datetime) -> bool:
+    """To the new address: how to confirm it."""
+    link = f"{settings.ISSUER}/address/change/{secret}"
+    context: dict[str, object] = {"link": link, "expires": expires, "email": email}
+    return _send(user=user, subject="Confirm your new address", template="address_change", context=context, to=email)
+
+
+def tell_of_changed_address(*, user: User, change: AddressChange, secret: str, expires: datetime) -> bool:
+    """To the old address: what was changed, and the way back."""
+    link = f"{settings.ISSUER}/address/undo/{secret}"
+    context: dict[str, object] = {"link": link, "expires": expires, "old": change.old_email}
+    subject = "Your account has another address"
+    return _send(user=user, subject=subject, template="address_changed", context=context, to=change.old_email)
+
+
+def tell_of_event(*, event: SecurityEvent) -> bool:
+    """Something that changes who can get in. Not written to an address that may be a stranger's."""
+    if not event.user.is_email_verified:
+        return False
+    context: dict[str, object] = {"event": event, "link": f"{settings.ISSUER}/sessions"}
+    return _send(user=event.user, subject=str(event.get_kind_display()), template="event", context=context)

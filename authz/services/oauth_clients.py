@@ -8,7 +8,7 @@ from authz.models import Application, Authentication
 from authz.models.prepared import Prepared
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
-FOREIGN_SCOPES = "service credential credential-creation credential-deletion"
+FOREIGN_SCOPES = "service credential credential-creation credential-deletion passkey-binding"
 MIN_SECRET = 32
 _FIND_SECRET: Prepared[Application] = Prepared(
     lambda client_id: Application.objects.filter(
@@ -75,7 +75,7 @@ def sync_clients() -> list[Application]:
                 settings.GATEWAY_CLIENT_SECRET,
                 name="Paraph",
                 redirect_uris=settings.APPROVAL_REDIRECT_URI,
-                allowed_scopes="credential credential-creation credential-deletion",
+                allowed_scopes="credential credential-creation credential-deletion passkey-binding",
                 allowed_resources=[settings.RSSP_RESOURCE],
                 resource=settings.GATEWAY_RESOURCE,
                 require_pushed_requests=True,

@@ -2,10 +2,14 @@
 
 import logging
 import secrets
+from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,8 +23,9 @@ from authz.factors.interface import (
     VerifiedAssertion,
     VerifiedRegistration,
 )
-from authz.factors.webauthn import WebAuthn, encode_es256_key
+from authz.factors.webauthn import AttestationPolicy, WebAuthn, encode_es256_key
 from authz.models import Passkey, UsedChallenge, User
+from authz.services.events import Kind, Visitor, record_event
 from authz.services.secrets import checksum
 
 logger = logging.getLogger(__name__)
@@ -29,8 +34,23 @@ CHALLENGE_BYTES = 32
 
 
 def passkey_factor() -> PossessionFactor:
-    """The factor as this installation is addressed."""
-    return WebAuthn(rp_id=settings.WEBAUTHN_RP_ID, rp_name="Paraph", origin=settings.WEBAUTHN_ORIGIN)
+    """The factor as this installation is addressed, with its policy for new passkeys."""
+    policy = None
+    if settings.PASSKEY_AAGUIDS:
+        roots = _read_roots(settings.PASSKEY_ATTESTATION_ROOTS)
+        policy = AttestationPolicy(aaguids=frozenset(settings.PASSKEY_AAGUIDS), roots=roots)
+    return WebAuthn(
+        rp_id=settings.WEBAUTHN_RP_ID, rp_name="Paraph", origin=settings.WEBAUTHN_ORIGIN, attestation=policy
+    )
+
+
+@cache
+def _read_roots(path: str) -> tuple[bytes, ...]:
+    """The certificates of a PEM file, each by itself; none without a file."""
+    if not path:
+        return ()
+    found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+    return tuple(item.public_bytes(Encoding.PEM) for item in found)
 
 
 def create_challenge() -> bytes:
@@ -53,6 +73,7 @@ def _known(passkey: Passkey) -> KnownKey:
         public_key=bytes(passkey.public_key),
         sign_count=passkey.sign_count,
         transports=tuple(passkey.transports),
+        backup_eligible=passkey.backup_eligible if passkey.aaguid else None,
     )
 
 
@@ -88,6 +109,7 @@ def create_passkey(*, user: User, registration: VerifiedRegistration, name: str)
                 backup_eligible=registration.backup_eligible,
                 backed_up=registration.backed_up,
                 transports=list(registration.transports),
+                aaguid=registration.aaguid,
             )
     except IntegrityError:
         raise PasskeyRefusedError("This passkey could not be added.") from None
@@ -110,14 +132,37 @@ def read_passkey(*, user: User, response: str) -> Passkey:
     return passkey
 
 
-def verify_assertion(*, passkey: Passkey, response: str, challenge: bytes) -> VerifiedAssertion:
-    """Raises `WrongFactorError` unless ``passkey`` answered ``challenge`` with its user verified."""
+def find_passkey(*, response: str) -> Passkey:
+    """The passkey that claims to answer, of whomever the answer names as its user (WebAuthn, 7.2, step 6); raises
+    `WrongFactorError`."""
+    try:
+        factor = passkey_factor()
+        credential_id, user_handle = (
+            factor.read_credential_id(response=response),
+            factor.read_user_handle(response=response),
+        )
+    except FactorError:
+        raise WrongFactorError("Password or passkey did not fit.") from None
+    passkey = Passkey.objects.select_related("user").filter(credential_id=credential_id, user__is_active=True).first()
+    if passkey is None or user_handle != passkey.user.sub.bytes:
+        raise WrongFactorError("Password or passkey did not fit.")
+    return passkey
+
+
+def verify_assertion(*, passkey: Passkey, response: str, challenge: bytes, visitor: Visitor) -> VerifiedAssertion:
+    """Raises `WrongFactorError` unless ``passkey`` answered ``challenge`` with its user verified.
+
+    A counter that did not rise is told to the owner and kept with the passkey. To be called outside a transaction: the
+    refusal would roll that back.
+    """
     try:
         return passkey_factor().verify_assertion(response=response, challenge=challenge, key=_known(passkey))
     except CounterError:
         logger.warning(
             "passkey %s of user %s may have been copied: its counter did not rise", passkey.pk, passkey.user_id
         )
+        Passkey.objects.filter(pk=passkey.pk).update(suspected=timezone.now())
+        record_event(user=passkey.user, kind=Kind.PASSKEY_SUSPECTED, visitor=visitor, detail=passkey.name)
     except FactorError as error:
         logger.info("passkey %s did not verify: %s", passkey.pk, error)
     raise WrongFactorError("Password or passkey did not fit.")
@@ -138,15 +183,24 @@ def rename_passkey(*, user: User, passkey_id: int, name: str) -> None:
         Passkey.objects.filter(user=user, pk=passkey_id).update(name=name.strip()[:60])
 
 
-def remove_passkey(*, user: User, passkey_id: int) -> None:
+def add_passkey(*, user: User, registration: VerifiedRegistration, name: str, visitor: Visitor) -> Passkey:
+    """A further passkey of an account; its owner is told."""
+    with transaction.atomic():
+        passkey = create_passkey(user=user, registration=registration, name=name)
+        record_event(user=user, kind=Kind.PASSKEY_ADDED, visitor=visitor, detail=passkey.name)
+    return passkey
+
+
+def remove_passkey(*, user: User, passkey_id: int, visitor: Visitor) -> None:
     """Never the last one (`LastPasskeyError`): nothing would be left to log in with."""
     with transaction.atomic():
-        held = list(Passkey.objects.select_for_update().filter(user=user).values_list("pk", flat=True))
+        held = dict(Passkey.objects.select_for_update().filter(user=user).values_list("pk", "name"))
         if passkey_id not in held:
             return
         if len(held) == 1:
             raise LastPasskeyError("This is your only passkey.")
         Passkey.objects.filter(pk=passkey_id).delete()
+        record_event(user=user, kind=Kind.PASSKEY_REMOVED, visitor=visitor, detail=held[passkey_id])
 
 
 def import_passkey(

@@ -5,6 +5,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -12,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from authz.decorators import no_store
 from authz.errors import AuthzError, LastPasskeyError, PasskeyRefusedError, StaleApprovalError
+from authz.factors.aaguids import name_authenticator
 from authz.forms import PasskeyForm
-from authz.services import browser_sessions, passkeys
+from authz.services import browser_sessions, events, passkeys, recovery_codes
 from authz.services.logins import Login
 from authz.views import browser
 from authz.views.login import error_status
@@ -26,7 +28,7 @@ ADD_PASSKEY = "add-passkey"
 
 
 def logged_in(*, recently: bool = False) -> Callable[[LoggedInView[P]], Callable[..., HttpResponse]]:
-    """Both factors in this session; ``recently``: within minutes, else the login is asked for again first."""
+    """Two factors in this session; ``recently``: password and passkey within minutes, else they are asked for first."""
 
     def decorate(view: LoggedInView[P]) -> Callable[..., HttpResponse]:
         @wraps(view)
@@ -34,7 +36,7 @@ def logged_in(*, recently: bool = False) -> Callable[[LoggedInView[P]], Callable
             login = browser.read_login(request)
             if login is None or (recently and not browser.is_recent(login)):
                 here = request.get_full_path() if request.method == "GET" else reverse("authz:passkeys")
-                return HttpResponseRedirect(browser.login_url(here))
+                return HttpResponseRedirect(browser.login_url(here, confirm=recently))
             return view(request, login, *args, **kwargs)
 
         return no_store(wrapped)
@@ -51,7 +53,9 @@ def list_passkeys(request: HttpRequest, login: Login) -> HttpResponse:
 def _passkey_list(request: HttpRequest, login: Login, error: AuthzError | None = None) -> HttpResponse:
     context = {
         "user": login.user,
-        "passkeys": login.user.passkeys.all(),
+        "passkeys": [(passkey, name_authenticator(passkey.aaguid)) for passkey in login.user.passkeys.all()],
+        "codes_left": recovery_codes.count_left(user=login.user),
+        "certificates_url": f"{settings.SIGNAPP_URL}/account",
         "is_only_one": login.user.passkeys.count() == 1,
         "message": explain(error) if error else "",
         "section": "passkeys",
@@ -72,7 +76,12 @@ def add_passkey(request: HttpRequest, login: Login) -> HttpResponse:
         challenge, _kept = browser.take_challenge(request, ADD_PASSKEY)
         response = form.cleaned_data["response"] if form.is_valid() else ""
         registration = passkeys.verify_registration(response=response, challenge=challenge)
-        passkeys.create_passkey(user=login.user, registration=registration, name=form.cleaned_data.get("name", ""))
+        passkeys.add_passkey(
+            user=login.user,
+            registration=registration,
+            name=form.cleaned_data.get("name", ""),
+            visitor=browser.visitor(request),
+        )
     except (PasskeyRefusedError, StaleApprovalError) as error:
         return _add_page(request, login, error)
     browser.end_ceremony(request)
@@ -101,7 +110,7 @@ def rename_passkey(request: HttpRequest, login: Login, passkey_id: int) -> HttpR
 @logged_in(recently=True)
 def remove_passkey(request: HttpRequest, login: Login, passkey_id: int) -> HttpResponse:
     try:
-        passkeys.remove_passkey(user=login.user, passkey_id=passkey_id)
+        passkeys.remove_passkey(user=login.user, passkey_id=passkey_id, visitor=browser.visitor(request))
     except LastPasskeyError as error:
         return _passkey_list(request, login, error)
     return HttpResponseRedirect(reverse("authz:passkeys"))
@@ -111,14 +120,21 @@ def remove_passkey(request: HttpRequest, login: Login, passkey_id: int) -> HttpR
 @logged_in()
 def list_sessions(request: HttpRequest, login: Login) -> HttpResponse:
     rows = browser_sessions.list_sessions(user=login.user, current_key=request.session.session_key)
-    context = {"user": login.user, "sessions": rows, "section": "sessions"}
+    context = {
+        "user": login.user,
+        "sessions": rows,
+        "events": events.list_events(user=login.user),
+        "section": "sessions",
+    }
     return render_page(request, "authz/sessions.html", context)
 
 
 @require_POST
 @logged_in()
 def end_session(request: HttpRequest, login: Login) -> HttpResponse:
-    browser_sessions.end_session(user=login.user, session_checksum=request.POST.get("session", ""))
+    browser_sessions.end_session(
+        user=login.user, session_checksum=request.POST.get("session", ""), visitor=browser.visitor(request)
+    )
     return HttpResponseRedirect(reverse("authz:sessions"))
 
 
@@ -126,6 +142,6 @@ def end_session(request: HttpRequest, login: Login) -> HttpResponse:
 @logged_in()
 def logout_everywhere(request: HttpRequest, login: Login) -> HttpResponse:
     """Every browser and every client, this one too."""
-    browser_sessions.end_all_sessions(user=login.user)
+    browser_sessions.log_out_everywhere(user=login.user, visitor=browser.visitor(request))
     end_login(request)
     return HttpResponseRedirect(reverse("authz:logged_out"))

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 
 from authz.approval import format_fingerprint
-from authz.authorization_details import CredentialAuthorization, CredentialCreation, CredentialDeletion
+from authz.authorization_details import CredentialAuthorization, CredentialCreation, CredentialDeletion, PasskeyBinding
 from authz.errors import AuthzError, ThrottledError
 from authz.forms import ApprovalForm
 from authz.models import BackchannelRequest, Consent
@@ -17,6 +17,7 @@ _TEMPLATES = {
     CredentialAuthorization: "authz/approve.html",
     CredentialCreation: "authz/create_credential.html",
     CredentialDeletion: "authz/delete_credential.html",
+    PasskeyBinding: "authz/bind_passkey.html",
 }
 
 
@@ -47,11 +48,13 @@ def approval_page(
     if isinstance(page.details, CredentialAuthorization):
         context["credential_label"] = visible_text(page.details.credential_label)
         context["documents"] = [
-            {"label": visible_text(item.label), "fingerprint": format_fingerprint(item.digest)}
-            for item in page.details.document_digests
+            {"label": visible_text(item.label), "fingerprint": format_fingerprint(item.digest), "link": link}
+            for item, link in zip(page.details.document_digests, page.details.links, strict=True)
         ]
     elif isinstance(page.details, CredentialDeletion):
         context["revocation_reason"] = revocation_reason_name(page.details.revocation_reason)
+    elif isinstance(page.details, PasskeyBinding):
+        context["credential_label"] = visible_text(page.details.credential_label)
     else:
         context["policy"] = visible_text(page.details.certificate_policy)
         context["key_algorithm"] = key_algorithm_name(page.details.key_algorithm)

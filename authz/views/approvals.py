@@ -15,7 +15,7 @@ from authz.services import backchannel, consents
 from authz.services.logins import Login
 from authz.views.account import logged_in
 from authz.views.approval_page import approval_page
-from authz.views.browser import client_address
+from authz.views.browser import client_address, visitor
 from authz.views.pages import render_page, visible_text
 from authz.views.problems import explain, problem
 
@@ -70,7 +70,7 @@ def _answer(request: HttpRequest, asked: BackchannelRequest, login: Login) -> Ht
             reference=form.cleaned_data["reference"],
             password=form.cleaned_data["password"],
             response=form.cleaned_data["response"],
-            address=client_address(request),
+            visitor=visitor(request),
         )
     except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
         return approval_page(request, asked.consent, login, explain(error), error, asked=asked)

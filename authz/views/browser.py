@@ -8,24 +8,27 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from authz.errors import StaleApprovalError
-from authz.services import logins, passkeys
+from authz.services import devices, logins, passkeys
 from authz.services.accounts import VerifiedLogin
 from authz.services.consents import create_browser_binding
-from authz.services.logins import Login
+from authz.services.events import Visitor
+from authz.services.logins import Login, name_browser
 
 _BINDING = "browser"
 _CEREMONY = "ceremony"
 CEREMONY_SECONDS = 600
 RECENT_SECONDS = 15 * 60
+DEVICE_SECONDS = 180 * 24 * 3600
+DEVICE_LENGTH = 43  # of a secret in base64url
 
 
 def read_login(request: HttpRequest) -> Login | None:
-    """The login, only if both factors were verified in this session."""
+    """The login, only if two factors were verified in this session."""
     return logins.read_login(session=request.session, user=request.user)
 
 
@@ -44,9 +47,35 @@ def keep_login(request: HttpRequest, verified: VerifiedLogin) -> None:
     )
 
 
+def log_in(request: HttpRequest, verified: VerifiedLogin, to: str) -> HttpResponseRedirect:
+    """`keep_login`, and the browser is known to the account from now on; sends it to ``to``, a path of ours."""
+    device = devices.remember_device(user=verified.user, visitor=visitor(request))
+    keep_login(request, verified)
+    response = HttpResponseRedirect(to)
+    response.set_cookie(
+        settings.DEVICE_COOKIE_NAME,
+        device,
+        max_age=DEVICE_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def visitor(request: HttpRequest) -> Visitor:
+    """Who asks, for the counters and the account's list of events."""
+    device = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
+    return Visitor(
+        address=client_address(request),
+        browser_name=name_browser(request.headers.get("User-Agent", "")),
+        device=device if len(device) == DEVICE_LENGTH and device.isascii() else "",
+    )
+
+
 def is_recent(login_: Login) -> bool:
-    """Whether the login is fresh enough to change how the account is entered."""
-    return (datetime.now(UTC) - login_.auth_time).total_seconds() < RECENT_SECONDS
+    """Whether the login is fresh enough, and had password and passkey, to change how the account is entered."""
+    return "pwd" in login_.amr and (datetime.now(UTC) - login_.auth_time).total_seconds() < RECENT_SECONDS
 
 
 def browser_binding(request: HttpRequest) -> str:
@@ -106,9 +135,10 @@ def safe_next(request: HttpRequest, wanted: str | None) -> str:
     return reverse("authz:passkeys")
 
 
-def login_url(next_path: str) -> str:
-    """The login page, coming back to ``next_path``."""
-    return f"{reverse('authz:login')}?{urlencode({'next': next_path})}"
+def login_url(next_path: str, *, confirm: bool = False) -> str:
+    """The login page, coming back to ``next_path``. ``confirm``: with password and passkey, nothing less."""
+    query = {"next": next_path} | ({"confirm": "1"} if confirm else {})
+    return f"{reverse('authz:login')}?{urlencode(query)}"
 
 
 def origin_of(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from authz.views.browser import (
     login_url,
     origin_of,
     read_login,
+    visitor,
 )
 from authz.views.pages import render_page
 from authz.views.problems import explain, request_gone
@@ -35,6 +37,9 @@ def consent(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         login = read_login(request)
         if login is None or not consents.is_login_recent_enough(consent=pending, auth_time=login.auth_time):
             return _log_in(pending)
+        if pending.application.client_id == settings.OPERATORS_CLIENT_ID and "pwd" not in login.amr:
+            # The other roles' admin opens to password and passkey, as this one's does.
+            return HttpResponseRedirect(login_url(reverse("authz:consent", args=[pending.pk]), confirm=True))
         response = _answer(request, pending, login) if request.method == "POST" else _ask(request, pending, login)
     except RequestGoneError as error:
         return request_gone(request, error)
@@ -77,7 +82,8 @@ def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpRespons
             reference=form.cleaned_data["reference"],
             password=form.cleaned_data["password"],
             response=form.cleaned_data["response"],
-            address=client_address(request),
+            visitor=visitor(request),
+            meant=form.cleaned_data["passkey"],
         )
     except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
         return approval_page(request, pending, login, explain(error), error)
@@ -90,6 +96,6 @@ def _allow(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse
         user=login.user,
         auth_time=login.auth_time,
         amr=login.amr,
-        address=client_address(request),
+        visitor=visitor(request),
     )
     return ClientRedirect(location)

@@ -1,6 +1,7 @@
 """Logging in, password first and then passkey, and logging out."""
 
 from http import HTTPStatus
+from typing import Any
 
 from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,6 +18,7 @@ from authz.views.pages import render_page
 from authz.views.problems import explain
 
 LOGIN = "login"
+PASSKEY_LOGIN = "passkey-login"
 
 
 def error_status(error: AuthzError) -> HTTPStatus:
@@ -27,28 +29,71 @@ def error_status(error: AuthzError) -> HTTPStatus:
 @no_store
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
-    """The password. It opens nothing but the next step."""
+    """The password, which opens nothing but the next step; or a passkey that the browser offers in its place."""
     next_path = browser.safe_next(request, request.GET.get("next"))
-    context = {"next": next_path, "form": LoginForm(initial={"email": request.GET.get("hint", "")})}
     if request.method != "POST":
-        return render_page(request, "authz/login.html", context)
+        return _login_page(request, next_path, LoginForm(initial={"email": _hint(request)}))
     form = LoginForm(request.POST)
     if not form.is_valid():
-        return render_page(
-            request, "authz/login.html", context | {"form": form}, status=HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        return _login_page(request, next_path, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         user = accounts.verify_password(
             email=form.cleaned_data["email"],
             password=form.cleaned_data["password"],
-            address=browser.client_address(request),
+            visitor=browser.visitor(request),
         )
     except (WrongFactorError, ThrottledError) as error:
-        context |= {"form": form, "message": explain(error)}
-        return render_page(request, "authz/login.html", context, status=error_status(error))
+        return _login_page(request, next_path, form, error, status=error_status(error))
     request.session.cycle_key()
     browser.keep_ceremony(request, LOGIN, passkeys.create_challenge(), user=user.pk, next=next_path)
     return HttpResponseRedirect(reverse("authz:login_passkey"))
+
+
+def _hint(request: HttpRequest) -> str:
+    """The address that somebody who has to confirm a login has already, or that the client named."""
+    known = browser.read_login(request)
+    return known.user.email if known is not None else request.GET.get("hint", "")
+
+
+def _login_page(
+    request: HttpRequest,
+    next_path: str,
+    form: LoginForm,
+    error: AuthzError | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> HttpResponse:
+    confirms = request.GET.get("confirm") == "1"
+    context: dict[str, Any] = {
+        "next": next_path,
+        "form": form,
+        "message": explain(error) if error else "",
+        "confirms": confirms,
+    }
+    if not confirms:
+        challenge = passkeys.create_challenge()
+        browser.keep_ceremony(request, PASSKEY_LOGIN, challenge)
+        context["options"] = [{"options": passkeys.write_assertion_options(challenge=challenge, passkeys=[])}]
+    return render_page(request, "authz/login.html", context, status=status)
+
+
+@no_store
+@require_POST
+def login_by_passkey(request: HttpRequest) -> HttpResponse:
+    """A passkey alone, which names its user. It opens the account's pages; approving and changing how the account is
+    entered ask for the password too."""
+    next_path = browser.safe_next(request, request.GET.get("next"))
+    form = PasskeyForm(request.POST)
+    try:
+        challenge, _kept = browser.take_challenge(request, PASSKEY_LOGIN)
+        verified = accounts.verify_passkey_login(
+            response=form.cleaned_data["response"] if form.is_valid() else "",
+            challenge=challenge,
+            visitor=browser.visitor(request),
+        )
+    except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
+        return _login_page(request, next_path, LoginForm(), error, status=error_status(error))
+    browser.end_ceremony(request)
+    return browser.log_in(request, verified, next_path)
 
 
 @no_store
@@ -68,13 +113,12 @@ def login_passkey(request: HttpRequest) -> HttpResponse:
             user=user,
             response=form.cleaned_data["response"] if form.is_valid() else "",
             challenge=challenge,
-            address=browser.client_address(request),
+            visitor=browser.visitor(request),
         )
     except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
         return _passkey_page(request, user, kept["next"], error)
     browser.end_ceremony(request)
-    browser.keep_login(request, verified)
-    return HttpResponseRedirect(kept["next"])
+    return browser.log_in(request, verified, kept["next"])
 
 
 def _passkey_page(request: HttpRequest, user: User, next_path: str, error: AuthzError | None = None) -> HttpResponse:

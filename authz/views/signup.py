@@ -123,8 +123,7 @@ def signup_passkey(request: HttpRequest) -> HttpResponse:
     browser.end_ceremony(request)
     addresses.send_first_link(user=user)
     methods = accounts.authentication_methods(passkey=passkey)
-    browser.keep_login(request, accounts.VerifiedLogin(user, passkey, methods))
-    return HttpResponseRedirect(kept["next"])
+    return browser.log_in(request, accounts.VerifiedLogin(user, passkey, methods), kept["next"])
 
 
 def _enrol(kept: dict[str, Any], registration: VerifiedRegistration, name: str) -> tuple[User, Passkey]:

@@ -28,6 +28,7 @@ from gateway.wire import (
     is_opened_by_oauth,
     parse_certificate_request,
     parse_credential,
+    parse_passkeys,
 )
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,18 @@ def create_credential(*, token: str, certificate_policy: str, key_algorithm: str
     if response.status_code == httpx.codes.ACCEPTED:
         return _parse_request(json_object(response))
     return _parse_credential(_answer(response), None)
+
+
+def change_passkeys(*, token: str, credential_id: str, action: str) -> list[dict[str, str]]:
+    """``credentials/changePasskeys``, our own, with a token of scope ``passkey-binding``: what is bound afterwards
+    (docs/protocols.md, section 7)."""
+    response = _post("credentials/changePasskeys", {"credentialID": credential_id, "action": action}, token=token)
+    if response.status_code in {401, 403}:
+        raise ApprovalExpiredError
+    if 400 <= response.status_code < 500:
+        log.warning("credentials/changePasskeys answered %s", _described(response))
+        raise ApprovalRefusedError
+    return parse_passkeys(_answer(response))
 
 
 def sign_digests(

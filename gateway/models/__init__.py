@@ -7,6 +7,7 @@ from gateway.models.batches import Batch
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
+from gateway.models.passkeys import PasskeyChange
 from gateway.models.proofs import UsedProof
 from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
@@ -17,6 +18,7 @@ __all__ = [
     "ChangingQuerySet",
     "CredentialRequest",
     "Job",
+    "PasskeyChange",
     "StoredDocument",
     "TrustAnchor",
     "TrustedList",

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from gateway import documents
 from gateway.errors import ApprovalExpiredError
-from gateway.models import Batch, CredentialRequest, Job, UsedProof
+from gateway.models import Batch, CredentialRequest, Job, PasskeyChange, UsedProof
 from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
 from gateway.services.signing import fail
@@ -31,6 +31,7 @@ def sweep_jobs() -> int:
     _purge_old_jobs()
     CredentialRequest.objects.filter(expires_at__lte=now).delete()
     UsedProof.objects.filter(used__lt=now - _PROOFS_KEPT).delete()
+    PasskeyChange.objects.filter(expires_at__lte=now).delete()
     documents.remove_stale_files()
     return len(waiting)
 

@@ -98,8 +98,10 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> 
 
 @endpoint("POST")
 def authorization(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
-    state = parse_state(read_json(request))
-    return JsonResponse(asdict(approving.request_authorization(caller=caller, job_id=job_id, state=state)))
+    body = read_json(request)
+    link = parse_text(body, "link", limit=2048) if "link" in body else ""
+    pushed = approving.request_authorization(caller=caller, job_id=job_id, state=parse_state(body), link=link)
+    return JsonResponse(asdict(pushed))
 
 
 @endpoint("POST")

@@ -21,6 +21,7 @@ class Activation(models.Model):
         CREDENTIAL = "credential", _("signing, by passkey")
         CREDENTIAL_CREATION = "credential-creation", _("creation of a credential, by passkey")
         CREDENTIAL_DELETION = "credential-deletion", _("end of a credential, by passkey")
+        PASSKEY_BINDING = "passkey-binding", _("a change of passkeys, by passkey")
         EXPLICIT = "explicit", _("signing, by factors of this service")
         EXTERNAL = "external", _("signing, by a token of another provider")
 

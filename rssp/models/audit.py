@@ -29,6 +29,7 @@ class AuditEvent(models.Model):
         EXTEND = "extend", _("extend")
         CREATE = "create credential", _("create a credential")
         END = "end credential", _("end a credential")
+        BIND = "change passkeys", _("change a credential's passkeys")
         ADMINISTER = "administer", _("administer")
 
     class Result(models.TextChoices):

@@ -24,6 +24,7 @@ _SCOPES = {
     "service or credential": ["service"],
     "creation": ["credential-creation"],
     "deletion": ["credential-deletion"],
+    "binding": ["passkey-binding"],
 }
 
 
@@ -105,6 +106,7 @@ def _security_schemes(service: Service) -> dict[str, Any]:
         "credential": "Sign what was approved with one credential",
         "credential-creation": "Create one credential",
         "credential-deletion": "Delete one credential",
+        "passkey-binding": "Change which passkeys sign with one credential",
     }
     token_url = f"{service.oauth2}/token"
     return {

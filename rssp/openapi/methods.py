@@ -22,9 +22,9 @@ from rssp.openapi.schemas import (
     opened,
     string,
 )
-from rssp.wire import REVOCATION_REASONS, Version
+from rssp.wire import PASSKEY_ACTIONS, REVOCATION_REASONS, Version
 
-Security = Literal["none", "service", "service or credential", "creation", "deletion", "basic"]
+Security = Literal["none", "service", "service or credential", "creation", "deletion", "binding", "basic"]
 Shape = Callable[[Version], Schema]
 
 
@@ -123,6 +123,16 @@ def _delete_request(_version: Version) -> Schema:
     reason = string("Only where it is to be revoked.", enum=list(REVOCATION_REASONS))
     wanted = opened({"credentialID": string()}, {"revoke": boolean("Absent: false."), "revocationReason": reason})
     return opened({"credentialDeletionRequest": wanted}, CLIENT_DATA)
+
+
+def _passkeys_request(_version: Version) -> Schema:
+    action = string(enum=list(PASSKEY_ACTIONS))
+    return opened({"credentialID": string(), "action": action}, CLIENT_DATA)
+
+
+def _passkeys_answer(_version: Version) -> Schema:
+    one = closed({"passkeyID": string("base64url"), "boundAt": string("GeneralizedTime")})
+    return closed({"credentialID": string(), "passkeys": array(one)})
 
 
 def _create_answer(version: Version) -> Schema:
@@ -282,6 +292,15 @@ METHODS: tuple[Method, ...] = (
         {204: _empty},
         {2: "deletion"},
         "The certificate is revoked only where that is asked for.",
+    ),
+    Method(
+        "credentials/changePasskeys",
+        "Lets a further passkey sign with a credential, or stops one",
+        {2: "our own"},
+        _passkeys_request,
+        {200: _passkeys_answer},
+        {2: "binding"},
+        "Approved with a passkey that is bound to the credential already. Which one is meant stands in the approval.",
     ),
     Method(
         "credentials/prepareCertificate",

@@ -38,6 +38,7 @@ _AUTHORISATION = {
     ("service", "credential"): "Bearer token of scope service or credential",
     ("credential-creation",): "Bearer token of scope credential-creation",
     ("credential-deletion",): "Bearer token of scope credential-deletion",
+    ("passkey-binding",): "Bearer token of scope passkey-binding",
     ("password",): "Basic: user name and password",
 }
 

@@ -10,17 +10,21 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import Q
 
 from rssp.activation import (
+    BINDING,
     CREATION,
     DELETION,
     LONGEST_SECONDS,
     SIGNING,
     VerifiedActivation,
+    VerifiedBinding,
     VerifiedCreation,
     VerifiedDeletion,
+    parse_binding_approval,
     parse_creation_approval,
     parse_deletion_approval,
     parse_signing_approval,
     verify_activation,
+    verify_binding_approval,
     verify_creation,
     verify_deletion,
 )
@@ -46,7 +50,7 @@ def activate_credential(*, token: VerifiedToken, credential: Credential, epoch: 
     return _record_signing(verified, token, credential, epoch)
 
 
-def verify_approved_since(*, verified: VerifiedActivation | VerifiedDeletion, epoch: Epoch) -> None:
+def verify_approved_since(*, verified: VerifiedActivation | VerifiedDeletion | VerifiedBinding, epoch: Epoch) -> None:
     """Raises `OldEpochError` for an approval of before a restore: it may have been used since the backup, and the
     ledger would not know. The first minute's approvals go with them, because clocks differ."""
     if verified.expires_at <= epoch.begun + LONGEST_SECONDS:
@@ -118,6 +122,31 @@ def verify_deletion_token(
     )
 
 
+def verify_binding_token(
+    *, token: VerifiedToken, credential_id: str, passkeys: Mapping[bytes, bytes]
+) -> VerifiedBinding:
+    """``passkeys`` are those bound to the credential: identifiers and our own copies of their COSE keys.
+
+    Raises `ActivationRefusedError` or `ActivationExpiredError`; records nothing.
+    """
+    given = parse_binding_approval(
+        client_id=token.client_id, subject=token.subject, details=token.details, approval=token.approval
+    )
+    public_key = passkeys.get(given.passkey_id)
+    if public_key is None:
+        raise ActivationRefusedError("the passkey is not bound to this credential")
+    return verify_binding_approval(
+        given=given,
+        expected_credential_id=credential_id,
+        expected_subject=token.subject,
+        expected_passkey_id=given.passkey_id,
+        expected_public_key=public_key,
+        expected_rp_id=settings.APPROVAL_RP_ID,
+        expected_origin=settings.APPROVAL_ORIGIN,
+        now=int(time.time()),
+    )
+
+
 def record_creation(*, verified: VerifiedCreation, token: VerifiedToken, epoch: Epoch) -> Activation:
     """Spends the approval: it is good for one credential. Raises `ActivationReplayedError` the second time."""
     with transaction.atomic(using=router.db_for_write(Activation), durable=True):
@@ -129,8 +158,13 @@ def record_deletion(*, verified: VerifiedDeletion, token: VerifiedToken, epoch: 
     return _record_once(DELETION, verified, token, epoch)
 
 
+def record_binding(*, verified: VerifiedBinding, token: VerifiedToken, epoch: Epoch) -> Activation:
+    """The same in the caller's transaction, which changes the credential's passkeys."""
+    return _record_once(BINDING, verified, token, epoch)
+
+
 def _record_once(
-    kind: str, verified: VerifiedCreation | VerifiedDeletion, token: VerifiedToken, epoch: Epoch
+    kind: str, verified: VerifiedCreation | VerifiedDeletion | VerifiedBinding, token: VerifiedToken, epoch: Epoch
 ) -> Activation:
     row = _new_activation(kind, verified, token, epoch)
     authenticate_activation(row, [])
@@ -200,7 +234,7 @@ def _take_one_time(row: Activation) -> None:
 
 def _new_activation(
     kind: str,
-    verified: VerifiedActivation | VerifiedCreation | VerifiedDeletion,
+    verified: VerifiedActivation | VerifiedCreation | VerifiedDeletion | VerifiedBinding,
     token: VerifiedToken,
     epoch: Epoch,
 ) -> Activation:

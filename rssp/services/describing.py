@@ -17,6 +17,7 @@ METHODS: dict[Version, tuple[str, ...]] = {
         *_BOTH,
         "credentials/create",
         "credentials/delete",
+        "credentials/changePasskeys",
         "credentials/prepareCertificate",
         "credentials/authorizeCheck",
         "credentials/getChallenge",

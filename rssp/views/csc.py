@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 
 from rssp.models import CertificateRequest, Credential
 from rssp.services.asynchronous import accept_call, poll_call
+from rssp.services.binding import change_passkeys
 from rssp.services.creating import create_credential
 from rssp.services.credentials import describe_credential, find_credential, list_credentials
 from rssp.services.deleting import delete_credential
@@ -17,6 +18,7 @@ from rssp.services.one_time import find_standing, list_standing, prepare_credent
 from rssp.services.request_status import describe_request, describe_standing, find_request, list_requests
 from rssp.services.signing import sign_hashes
 from rssp.views.endpoint import (
+    BINDING,
     CREATION,
     DELETION,
     SERVICE,
@@ -29,6 +31,7 @@ from rssp.views.endpoint import (
 from rssp.wire import (
     Members,
     Version,
+    parse_change_passkeys_request,
     parse_create_request,
     parse_delete_request,
     parse_extend_request,
@@ -38,6 +41,7 @@ from rssp.wire import (
     parse_sign_hash_request,
     write_credential,
     write_info,
+    write_passkeys,
     write_request,
     write_response_id,
     write_sad,
@@ -153,6 +157,15 @@ def credentials_create(
         return JsonResponse(answer | write_request(describe_request(request=made), version), status=202)
     described = describe_credential(credential=made.made)
     return JsonResponse(answer | write_credential(described, wanted.members, version), status=201)
+
+
+@endpoint({2: BINDING})
+def credentials_change_passkeys(
+    request: HttpRequest, _version: Version, token: VerifiedToken, body: dict[str, Any]
+) -> HttpResponseBase:
+    wanted = parse_change_passkeys_request(body)
+    bound = change_passkeys(token=token, request=wanted, origin=origin_of(request))
+    return JsonResponse(write_passkeys(wanted.credential_id, [(item.passkey_id, item.bound) for item in bound]))
 
 
 @endpoint({2: DELETION})

@@ -23,6 +23,7 @@ SERVICE = frozenset({"service"})
 SERVICE_OR_CREDENTIAL = frozenset({"service", "credential"})
 CREATION = frozenset({"credential-creation"})
 DELETION = frozenset({"credential-deletion"})
+BINDING = frozenset({"passkey-binding"})
 
 View = Callable[..., HttpResponseBase]
 
@@ -113,6 +114,7 @@ def origin_of(request: HttpRequest) -> Origin:
 
 
 __all__ = [
+    "BINDING",
     "CREATION",
     "DELETION",
     "SERVICE",

@@ -158,6 +158,17 @@ def write_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
 
 
+def write_passkeys(credential_id: str, passkeys: Sequence[tuple[bytes, datetime]]) -> dict[str, Any]:
+    """The passkeys that may sign with a credential, and since when."""
+    return {
+        "credentialID": credential_id,
+        "passkeys": [
+            {"passkeyID": base64.urlsafe_b64encode(passkey_id).rstrip(b"=").decode(), "boundAt": write_time(bound)}
+            for passkey_id, bound in passkeys
+        ],
+    }
+
+
 def write_response_id(response_id: str) -> dict[str, Any]:
     return {"responseID": response_id}
 

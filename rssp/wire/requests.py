@@ -35,6 +35,7 @@ LONGEST_USER_ID = 255
 _LONGEST_VALIDITY = 10**12  # milliseconds; a service's own bound is far below
 # Why a certificate is revoked, as far as its own subject can say (RFC 5280, 5.3.1).
 REVOCATION_REASONS = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
+PASSKEY_ACTIONS = ("bind", "unbind")
 _NONCE = re.compile(r"[0-9A-Fa-f]{1,128}")
 
 
@@ -123,6 +124,14 @@ class DeleteRequest:
     revocation_reason: str
 
 
+@dataclass(frozen=True)
+class ChangePasskeysRequest:
+    """``credentials/changePasskeys``, our own. ``action`` is bind or unbind; which passkey is in the approval alone."""
+
+    credential_id: str
+    action: str
+
+
 def parse_list_request(body: dict[str, Any], version: Version, *, is_user_known: bool) -> ListRequest:
     """A token that names its user leaves no room for ``userID``; any other one needs it."""
     user_id = _parse_user_id(body, is_user_known=is_user_known)
@@ -174,6 +183,16 @@ def parse_create_request(body: dict[str, Any]) -> CreateRequest:
     policy, algorithm = parse_string(wanted, "certificatePolicy"), parse_string(wanted, "keyAlgorithm")
     refuse_odd_client_data(body)
     return CreateRequest(policy, algorithm, parse_members(body))
+
+
+def parse_change_passkeys_request(body: dict[str, Any]) -> ChangePasskeysRequest:
+    """Raises `MissingParameterError` or `InvalidParameterError`."""
+    credential_id = parse_string(body, "credentialID")
+    action = parse_string(body, "action")
+    if action not in PASSKEY_ACTIONS:
+        raise InvalidParameterError("action")
+    refuse_odd_client_data(body)
+    return ChangePasskeysRequest(credential_id, action)
 
 
 def parse_delete_request(body: dict[str, Any]) -> DeleteRequest:

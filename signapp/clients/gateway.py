@@ -75,8 +75,11 @@ def prepare_job(*, token: str, job_id: uuid.UUID, credential_id: str, reason: st
     return _parsed(parse_job, _send("POST", f"jobs/{job_id}/prepare", token, json=body))
 
 
-def request_authorization(*, token: str, job_id: uuid.UUID, state: str) -> Approval:
-    answer = _send("POST", f"jobs/{job_id}/authorization", token, json={"state": state})
+def request_authorization(*, token: str, job_id: uuid.UUID, state: str, link: str = "") -> Approval:
+    """``link`` is where the document can be read again, for the page on which it is approved."""
+    answer = _send(
+        "POST", f"jobs/{job_id}/authorization", token, json={"state": state} | ({"link": link} if link else {})
+    )
     return _parsed(_approval, answer)
 
 
@@ -121,6 +124,24 @@ def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: st
     if answer.status_code == httpx.codes.ACCEPTED:
         return _parsed(parse_certificate_request, answer)
     return _parsed(parse_certificate, answer)
+
+
+def request_passkey_change(*, token: str, credential_id: str, action: str, state: str) -> Approval:
+    body = {"credential_id": credential_id, "action": action, "state": state}
+    return _parsed(_approval, _send("POST", "passkey-changes", token, json=body))
+
+
+def complete_passkey_change(*, token: str, request_id: uuid.UUID, code: str, iss: str) -> int:
+    """How many passkeys may sign with the certificate afterwards."""
+
+    def parse(body: dict[str, Any]) -> int:
+        found = body.get("passkeys")
+        if not isinstance(found, list):
+            raise AnswerError("passkeys")
+        return len(found)
+
+    answer = _send("POST", f"passkey-changes/{request_id}/complete", token, json={"code": code, "iss": iss})
+    return _parsed(parse, answer)
 
 
 def fetch_result(*, token: str, job: Job, into: IO[bytes]) -> None:

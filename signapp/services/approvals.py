@@ -9,18 +9,20 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from signapp.errors import ApprovalDeniedError, ApprovalExpiredError, ApprovalNotVerifiedError, ApprovalStaleError
 from signapp.models import Document
-from signapp.services import certificates, pending, signing
+from signapp.services import certificates, passkeys, pending, signing
 from signapp.services.logins import Account
 from signapp.wire import Certificate, CertificateRequest
 
 
 @dataclass(frozen=True)
 class Completed:
-    """Either a document that was approved, or a certificate that was made or requested and the path to go on to."""
+    """A document that was approved, or a certificate that was made or requested and the path to go on to, or how many
+    passkeys sign with a certificate now."""
 
     document: Document | None = None
     certificate: Certificate | CertificateRequest | None = None
     next_path: str = "/"
+    passkeys: int | None = None
 
 
 def complete(
@@ -47,5 +49,7 @@ def complete(
         return Completed(
             document=signing.approve_document(account=account, token=token, begun=begun, code=code, iss=iss)
         )
+    if "passkey_change" in begun:
+        return Completed(passkeys=passkeys.complete_change(token=token, begun=begun, code=code, iss=iss))
     made = certificates.create_certificate(token=token, begun=begun, code=code, iss=iss)
     return Completed(certificate=made, next_path=begun["next"])

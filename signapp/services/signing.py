@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
@@ -150,9 +151,9 @@ def begin_approval(*, account: Account, token: str, session: SessionBase, docume
     if document.state not in _APPROVABLE or job_id is None:
         raise WrongStateError
     turns.hold(document)
-    state = secrets.token_urlsafe(32)
+    state, link = secrets.token_urlsafe(32), f"{settings.SIGNAPP_URL}/documents/{document.pk}"
     try:
-        approval = gateway.request_authorization(token=token, job_id=job_id, state=state)
+        approval = gateway.request_authorization(token=token, job_id=job_id, state=state, link=link)
     except JobLostError:
         _fail(document, JobLostError.code)
         raise

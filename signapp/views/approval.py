@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from signapp import errors
@@ -34,6 +35,14 @@ def callback(request: HttpRequest, signer: Signer) -> HttpResponseBase:
         return stop(request, error)
     if result.document is not None:
         return HttpResponseRedirect(reverse("signapp:document", args=[result.document.pk]))
+    if result.passkeys is not None:
+        sentence = ngettext(
+            "%(count)d passkey signs with this certificate now.",
+            "%(count)d passkeys sign with this certificate now.",
+            result.passkeys,
+        )
+        messages.success(request, sentence % {"count": result.passkeys})
+        return HttpResponseRedirect(reverse("signapp:account"))
     if isinstance(result.certificate, CertificateRequest):
         messages.info(request, _("Your certificate is requested. This page shows where the request stands."))
         return HttpResponseRedirect(reverse("signapp:account"))

@@ -2,6 +2,8 @@
 //
 // <form data-passkey="create|get" data-options="id of a JSON block" data-cancelled="…" data-failed="…" data-unsupported="…">
 // The JSON block holds an array of {passkey, options}; a checked input named "passkey" chooses one, else the first is used.
+// A button with the value "code" posts the form without a prompt. With data-autofill the browser offers this site's
+// passkeys in a field with autocomplete "webauthn", and the one that is chosen there posts the form by itself.
 
 const decode = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0)).buffer;
@@ -46,13 +48,32 @@ function toJSON(credential) {
   };
 }
 
-async function prompt(form) {
+function optionsOf(form) {
   const choices = JSON.parse(document.getElementById(form.dataset.options).textContent);
   const chosen = form.querySelector('input[name="passkey"]:checked')?.value;
-  const { options } = choices.find((choice) => String(choice.passkey) === chosen) ?? choices[0];
+  return (choices.find((choice) => String(choice.passkey) === chosen) ?? choices[0]).options;
+}
+
+async function prompt(form) {
+  const options = optionsOf(form);
   return form.dataset.passkey === "create"
     ? navigator.credentials.create({ publicKey: creationOptions(options) })
     : navigator.credentials.get({ publicKey: requestOptions(options) });
+}
+
+let autofill; // ends the offer in the field, since a page may have one prompt at a time
+
+async function offerInAutofill(form) {
+  if (!(await window.PublicKeyCredential?.isConditionalMediationAvailable?.())) return;
+  autofill = new AbortController();
+  try {
+    const publicKey = requestOptions(optionsOf(form));
+    const found = await navigator.credentials.get({ publicKey, mediation: "conditional", signal: autofill.signal });
+    form.elements.response.value = JSON.stringify(toJSON(found));
+    form.submit();
+  } catch {
+    // Nobody chose one there; the rest of the page stands.
+  }
 }
 
 function setBusy(button, busy) {
@@ -78,7 +99,9 @@ function say(form, sentence) {
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   let running = false;
+  if ("autofill" in form.dataset) offerInAutofill(form);
   form.addEventListener("submit", async (event) => {
+    if (event.submitter?.value === "code") return;
     event.preventDefault();
     if (running) return;
     form.querySelector("[data-passkey-problem]").hidden = true;
@@ -89,6 +112,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     running = true;
     const button = event.submitter ?? form.querySelector('button[type="submit"]');
     setBusy(button, true);
+    autofill?.abort();
     try {
       form.elements.response.value = JSON.stringify(toJSON(await prompt(form)));
       form.submit();

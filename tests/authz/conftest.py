@@ -89,6 +89,9 @@ DELETION = [{"type": "credential-deletion", "credentialID": "credential-1", "rev
 CREATION = [{"type": "credential-creation", "certificatePolicy": "demonstration", "keyAlgorithm": "ec-p256"}]
 
 
+BINDING = [{"type": "passkey-binding", "credentialID": "credential-1", "action": "bind"}]
+
+
 class Person:
     """Somebody with a browser, a password and a passkey."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from authz.approval import (
+    build_binding_approval,
     build_creation_approval,
     build_deletion_approval,
     build_signing_approval,
@@ -38,6 +39,14 @@ def build(case: dict[str, Any], **changes: Any) -> bytes:
     if case["kind"] == "credential-deletion":
         names = ("credential_id", "revocation_reason")
         return build_deletion_approval(**{name: case[name] for name in names}, **common)
+    if case["kind"] == "passkey-binding":
+        return build_binding_approval(
+            credential_id=case["credential_id"],
+            action=case["action"],
+            passkey_id=unb64(case["bound_id"]),
+            passkey_public_key=unb64(case["bound_public_key"]),
+            **common,
+        )
     return build_creation_approval(
         certificate_policy=case["certificate_policy"],
         key_algorithm=case["key_algorithm"],
@@ -62,7 +71,7 @@ def test_a_change_of_any_member_changes_the_challenge(case: dict[str, Any]) -> N
         old = case[name]
         if isinstance(old, int):
             new: Any = old + 1
-        elif name in {"nonce", "passkey_public_key"}:
+        elif name in {"nonce", "passkey_public_key", "bound_id", "bound_public_key"}:
             new = b64(bytes([unb64(old)[0] ^ 1]) + unb64(old)[1:])
         else:
             new = old + "x"

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from authz.models import Consent, Grant, Passkey, Throttle, User
 from authz.services import passkeys, throttling
+from authz.services.events import Visitor
 from tests.authz.conftest import CREATION, PASSWORD, Flow, Person, Pkce, block, hidden, query, signing_details
 from tests.support.authenticator import BE, BS, UP, UV, Authenticator, b64, unb64
 
@@ -196,7 +197,10 @@ def test_two_uses_at_the_same_count_do_not_both_pass(alice: Person) -> None:
     challenge = passkeys.create_challenge()
     alice.key.counts = True
     answer = alice.key.get({"challenge": b64(challenge)})
-    verified = passkeys.verify_assertion(passkey=passkey, response=json.dumps(answer), challenge=challenge)
+    here = Visitor("127.0.0.1")
+    verified = passkeys.verify_assertion(
+        passkey=passkey, response=json.dumps(answer), challenge=challenge, visitor=here
+    )
     passkeys.record_use(passkey=passkey, assertion=verified)
     with pytest.raises(passkeys.WrongFactorError):
         passkeys.record_use(passkey=passkey, assertion=verified)

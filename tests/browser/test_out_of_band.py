@@ -15,16 +15,14 @@ from playwright.sync_api import expect
 
 from scripts.instance import Instance
 from scripts.walk import DESKTOP, PHONE, Person, Walk, open_chromium
-from tests.support.instance import start_instance
 
-pytestmark = [pytest.mark.browser, pytest.mark.instance, pytest.mark.xdist_group("out-of-band")]
+pytestmark = [pytest.mark.browser, pytest.mark.instance, pytest.mark.xdist_group("people")]
 ALICE = Person("Alice Example", "alice@example.org", "seven herons over the canal")
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with start_instance(tmp_path_factory.mktemp("out-of-band")) as started:
-        yield started
+def instance(people_instance: Instance) -> Instance:
+    return people_instance
 
 
 @pytest.fixture(scope="module")

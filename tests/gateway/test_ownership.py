@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import get_resolver
 from django.utils import timezone
 
-from gateway.models import Archive, Job, StoredDocument
+from gateway.models import Archive, Job, PasskeyChange, StoredDocument
 from gateway.urls import urlpatterns
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
@@ -21,6 +21,7 @@ _BODIES = {
     "batch-prepare": {"credential_id": "c"},
     "batch-authorization": {"state": "s" * 43},
     "batch-complete": {"code": "c", "iss": "i"},
+    "passkey-complete": {"code": "c", "iss": "i"},
 }
 _ADDRESSES = [pattern for pattern in urlpatterns if "_id>" in str(pattern.pattern)]
 
@@ -38,7 +39,7 @@ def _calls() -> list[tuple[str, str, str]]:
 def test_every_address_with_an_identifier_is_tried_here() -> None:
     assert get_resolver()
     assert {name for _, name, _ in _calls()} == {
-        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete"),
+        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete", "passkey-complete"),
         *("archive", "archive-document"),
         *("batch", "batch-jobs", "batch-prepare", "batch-authorization", "batch-complete"),
     }
@@ -60,6 +61,18 @@ def _archive(user: User) -> str:
     return str(archive.pk)
 
 
+def _passkey_change(user: User) -> str:
+    change = PasskeyChange.objects.create(
+        issuer=settings.ISSUER,
+        subject=user.subject,
+        credential_id="c",
+        action="bind",
+        approval_secrets="s",
+        expires_at=timezone.now(),
+    )
+    return str(change.pk)
+
+
 @pytest.mark.parametrize(("method", "name", "pattern"), _calls())
 def test_another_users_object_answers_as_one_that_does_not_exist(
     alice: User, bob: User, remote: Remote, prepared: str, method: str, name: str, pattern: str
@@ -70,6 +83,7 @@ def test_another_users_object_answers_as_one_that_does_not_exist(
         {"certificate_policy": "demonstration", "key_algorithm": "ec-p256", "state": "s" * 43},
     ).json()
     own = {"credential-complete": answer["request_id"], "archive": _archive(alice), "archive-document": _archive(alice)}
+    own["passkey-complete"] = _passkey_change(alice)
     if name.startswith("batch"):
         own[name] = alice.call("POST", "batches", {"jobs": [alice.open_job().json()["job_id"]]}).json()["batch_id"]
     bodies = []

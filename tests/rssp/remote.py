@@ -167,6 +167,44 @@ def approve_deletion(remote: Remote, key: Authenticator, subject: str, credentia
     )
 
 
+def approve_binding(
+    remote: Remote,
+    key: Authenticator,
+    subject: str,
+    credential_id: str,
+    bound: Authenticator,
+    action: str = "bind",
+    **changes: Any,
+) -> str:
+    """A token of scope ``passkey-binding``: ``key`` approves that ``bound`` is bound or unbound."""
+    given = activation.BindingApproval(
+        nonce=uuid.uuid4().bytes * 2,
+        client_id=settings.GATEWAY_CLIENT_ID,
+        subject=subject,
+        credential_id=credential_id,
+        action=action,
+        bound_id=bound.credential_id,
+        bound_public_key=bound.public_key,
+        expires_at=int(time.time()) + 600,
+        passkey_id=key.credential_id,
+        assertion=activation.Assertion(b"", b"", b""),
+    )
+    given = replace(given, **changes)
+    given = sign(key, given, rp_id=settings.APPROVAL_RP_ID, origin=settings.APPROVAL_ORIGIN)
+    detail = {
+        "type": activation.BINDING,
+        "credentialID": credential_id,
+        "action": given.action,
+        "passkey": {"id": b64(given.bound_id), "publicKey": b64(given.bound_public_key)},
+    }
+    return remote.grant(
+        subject,
+        activation.BINDING,
+        authorization_details=[detail],
+        paraph_approval=evidence(given, activation.BINDING),
+    )
+
+
 def approve_signing(
     remote: Remote,
     key: Authenticator,

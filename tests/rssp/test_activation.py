@@ -95,6 +95,7 @@ def sign(key: Authenticator, given: Any, *, rp_id: str = RP_ID, origin: str = OR
         activation.SigningApproval: activation._signing_approval,
         activation.CreationApproval: activation._creation_approval,
         activation.DeletionApproval: activation._deletion_approval,
+        activation.BindingApproval: activation._binding_approval,
     }[type(given)]
     assertion = key.sign(activation.sha256(build(given, rp_id, origin)).digest(), **how)
     values = (assertion.authenticator_data, assertion.client_data_json, assertion.signature)

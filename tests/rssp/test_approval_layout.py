@@ -17,10 +17,12 @@ import pytest
 from rssp.activation import (
     ApprovedDigest,
     Assertion,
+    BindingApproval,
     CreationApproval,
     DeletionApproval,
     SigningApproval,
     verify_activation,
+    verify_binding_approval,
     verify_creation,
     verify_deletion,
 )
@@ -72,6 +74,8 @@ def members_of(case: dict[str, Any]) -> dict[str, Any]:
         members["kind"] = "credential-on-behalf"
     if "passkey_public_key" in case:
         members["passkey_public_key"] = unb64(case["passkey_public_key"])
+    for name in {"bound_id", "bound_public_key"} & set(case):
+        members[name] = unb64(case[name])
     if "document_digests" in case:
         members["document_digests"] = [
             (item["hash_type"], unb64(item["digest"]), item["label"]) for item in case["document_digests"]
@@ -98,12 +102,13 @@ def test_the_example_on_the_page_is_the_first_vector() -> None:
 
 # --- Mutations ------------------------------------------------------------------------------------------------
 
-Approval = SigningApproval | CreationApproval | DeletionApproval
+Approval = SigningApproval | CreationApproval | DeletionApproval | BindingApproval
 SHAPES: dict[str, type[Approval]] = {
     "credential": SigningApproval,
     "credential-on-behalf": SigningApproval,
     "credential-creation": CreationApproval,
     "credential-deletion": DeletionApproval,
+    "passkey-binding": BindingApproval,
 }
 # What the code calls some of the members that the tables name.
 NAMES = {"sub": "subject", "document_digests": "digests"}
@@ -129,6 +134,9 @@ def approved(kind: str) -> dict[str, Any]:
         "email": "alice@example.org",
         "passkey_public_key": KEY.public_key,
         "revocation_reason": "keyCompromise",
+        "action": "bind",
+        "bound_id": OTHER_KEY.credential_id,
+        "bound_public_key": OTHER_KEY.public_key,
         "rp_id": RP_ID,
         "origin": ORIGIN,
         "expires_at": NOW + 600,
@@ -169,6 +177,8 @@ def verify(given: Approval) -> Any:
     }
     if isinstance(given, DeletionApproval):
         return verify_deletion(given=given, **expected)
+    if isinstance(given, BindingApproval):
+        return verify_binding_approval(given=given, **expected)
     return verify_activation(given=given, expected_on_behalf_of=given.on_behalf_of, **expected)
 
 
