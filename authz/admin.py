@@ -165,7 +165,16 @@ class ApplicationAdmin(ModelAdmin):
         (None, {"fields": ["name", "client_id", "client_type", "consent_text", "is_own", "created", "updated"]}),
         (
             _("What it may ask for"),
-            {"fields": ["redirect_uris", "allowed_scopes", "allowed_resources", "resource", "may_act_alone"]},
+            {
+                "fields": [
+                    "redirect_uris",
+                    "post_logout_redirect_uris",
+                    "allowed_scopes",
+                    "allowed_resources",
+                    "resource",
+                    "may_act_alone",
+                ]
+            },
         ),
         (
             _("How it proves itself"),

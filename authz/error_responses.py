@@ -35,6 +35,7 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.ApprovalExpiredError: (HTTPStatus.BAD_REQUEST, "expired_token"),
     errors.ApprovalDeclinedError: (HTTPStatus.BAD_REQUEST, "access_denied"),
     errors.LoginRequiredError: (HTTPStatus.BAD_REQUEST, "login_required"),
+    errors.UnmetAuthenticationError: (HTTPStatus.BAD_REQUEST, "unmet_authentication_requirements"),
     errors.ConsentRequiredError: (HTTPStatus.BAD_REQUEST, "consent_required"),
     errors.UntrustedRequestError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.RequestGoneError: (HTTPStatus.BAD_REQUEST, "invalid_request_uri"),

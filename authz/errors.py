@@ -97,6 +97,10 @@ class LoginRequiredError(AuthzError):
     """The client forbade any page, and nobody is logged in."""
 
 
+class UnmetAuthenticationError(AuthzError):
+    """The client asks for a login of a kind that there is none of (RFC 9470, 5)."""
+
+
 class ConsentRequiredError(AuthzError):
     """The client forbade any page, and this needs the user's consent."""
 

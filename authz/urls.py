@@ -7,6 +7,7 @@ from authz.views import (
     address,
     approvals,
     authorize,
+    client_logout,
     clients,
     consent,
     csc,
@@ -29,6 +30,7 @@ _oauth = [
     path("revoke", clients.revoke, name="revoke"),
     path("userinfo", clients.userinfo, name="userinfo"),
     path("jwks", clients.jwks, name="jwks"),
+    path("logout", client_logout.end_session, name="end_session"),
 ]
 
 _pages = [

@@ -172,7 +172,9 @@ def write_provider_metadata(issuer: str) -> dict[str, Any]:
     """OpenID provider metadata (OpenID Connect Discovery 1.0, section 3)."""
     return write_metadata(issuer) | {
         "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
+        "end_session_endpoint": f"{issuer}/oauth2/logout",
         "subject_types_supported": ["public"],
+        "acr_values_supported": ["aal1", "aal2"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": [
             *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"),

@@ -398,6 +398,8 @@ if "rssp" in ROLES:
     TSA_ACCURACY = timedelta(milliseconds=env_int("TSA_ACCURACY_MILLISECONDS", 1000))
     TSA_LARGEST_CLOCK_STEP = timedelta(milliseconds=env_int("TSA_LARGEST_CLOCK_STEP_MILLISECONDS", 2000))
     TSA_TOKENS_PER_MINUTE = env_int("TSA_TOKENS_PER_MINUTE", 600)
+    # The level of assurance (acr) that a person's token must have at rssp; empty: any (RFC 9470).
+    REQUIRED_ACR = env_str("REQUIRED_ACR", "")
     TSA_REQUIRES_BEARER = env_bool("TSA_REQUIRES_BEARER", default=False)
     TSA_RETENTION = timedelta(days=env_int("TSA_RETENTION_DAYS", 365))
 

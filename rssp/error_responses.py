@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from rssp import errors
@@ -159,6 +160,12 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     ),
     (errors.CertificateKeyError, 400, "invalid_request", lambda error, _: f"The certificate cannot be made: {error}."),
     (errors.InvalidTokenError, 401, "invalid_token", _fixed(INVALID_TOKEN)),
+    (
+        errors.InsufficientAuthenticationError,
+        401,
+        "insufficient_user_authentication",
+        _fixed("The login behind the token is weaker than this service asks for."),
+    ),
     (errors.InsufficientScopeError, 403, "insufficient_scope", _fixed("The token is not for this method.")),
     (errors.TooManyRequestsError, 429, "too_many_requests", _fixed("Too many requests: try again later.")),
     (errors.TimeNotAvailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
@@ -211,6 +218,8 @@ def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> 
     if status == 401:
         proof = "invalid_dpop_proof" if isinstance(error, errors.InvalidProofError) else code
         response["WWW-Authenticate"] += f', DPoP error="{proof}", algs="{" ".join(PROOF_ALGORITHMS)}"'
+    if isinstance(error, errors.InsufficientAuthenticationError):
+        response["WWW-Authenticate"] = f'Bearer realm="csc", error="{code}", acr_values="{settings.REQUIRED_ACR}"'
     if status in {429, 503}:
         response["Retry-After"] = str(getattr(error, "seconds", RETRY_AFTER_SECONDS))
     return response

@@ -162,6 +162,10 @@ class InvalidProofError(InvalidTokenError):
     """The token is bound to a key, and the proof that its holder has it is missing, wrong or used (RFC 9449, 7)."""
 
 
+class InsufficientAuthenticationError(TokenError):
+    """The login behind the token was weaker than this service asks for (RFC 9470, 3)."""
+
+
 class InsufficientScopeError(TokenError):
     """The bearer token lives, but is not for this method."""
 

@@ -33,6 +33,7 @@ from authz.errors import (
     InvalidTargetError,
     RequestGoneError,
     UnauthorizedClientError,
+    UnmetAuthenticationError,
     UnsupportedResponseTypeError,
     UntrustedRequestError,
 )
@@ -57,6 +58,8 @@ _FOREIGN_PARAMETERS = {
 }
 _CSC_SCOPES = APPROVAL_SCOPES | {"service"}
 _AUTHENTICATION = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
+# Every login of a browser has both factors, and so is of either level.
+ACR_VALUES = frozenset({"aal1", "aal2"})
 _MAX_STATE = 2048
 _MAX_NONCE = 255
 _MAX_CLIENT_DATA = 2048
@@ -163,6 +166,8 @@ def _parse_trusted(
     if face != Face.OAUTH and not set(scopes) <= _CSC_SCOPES:
         raise InvalidScopeError("The CSC API knows no such scope.")
     account_token = _parse_account_token(application, face, values)
+    if "acr_values" in values and not ACR_VALUES & set(values["acr_values"].split()):
+        raise UnmetAuthenticationError("No login here is of any of these levels.")
     prompt = frozenset(values.get("prompt", "").split())
     if "none" in prompt and len(prompt) > 1:
         raise InvalidRequestError("prompt none stands alone.")

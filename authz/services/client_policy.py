@@ -25,6 +25,11 @@ def find_faults(*, application: Application) -> Iterator[tuple[str, str]]:
             refuse_bad_redirect_uris(application.redirect_uris.split())
     except InvalidRequestError as error:
         yield "redirect_uris", str(error)
+    try:
+        if application.post_logout_redirect_uris.split():
+            refuse_bad_redirect_uris(application.post_logout_redirect_uris.split())
+    except InvalidRequestError as error:
+        yield "post_logout_redirect_uris", str(error)
     if is_public and application.may_act_alone:
         yield "may_act_alone", _("A client that can keep no secret cannot act without a user.")
     if is_public and not application.require_pkce:

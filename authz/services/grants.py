@@ -16,9 +16,14 @@ CODE_LIFETIME = timedelta(seconds=60)
 
 def write_redirect(*, redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
     """The redirect URI with the answer, ``state`` and this server's ``iss`` (RFC 9207), in its query."""
-    parts = urlsplit(redirect_uri)
     answer = {**parameters, **({} if state is None else {"state": state}), "iss": settings.ISSUER}
-    query = "&".join(filter(None, (parts.query, urlencode(answer))))
+    return append_query(redirect_uri, answer)
+
+
+def append_query(address: str, parameters: Mapping[str, str]) -> str:
+    """The address with these after what its query has already."""
+    parts = urlsplit(address)
+    query = "&".join(filter(None, (parts.query, urlencode(parameters))))
     return urlunsplit(parts._replace(query=query))
 
 

@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class VerifiedToken:
     """A live token that is meant for this service. ``details`` and ``approval`` are the server's word, still to be
-    verified; ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None; ``checksum`` is the SHA-256 of the
+    verified; ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None; ``acr`` how it was
+    logged in for; ``checksum`` is the SHA-256 of the
     token, which itself is not kept. ``is_client``: no person is behind it, and ``subject`` is the client."""
 
     issuer: str
@@ -37,6 +38,7 @@ class VerifiedToken:
     confirmation: Any = None
     token_id: str = ""  # of another provider's: jti, or the checksum where it has none
     issued_at: int = 0
+    acr: str = ""
 
     def __repr__(self) -> str:
         return f"VerifiedToken({self.client_id!r}, {self.subject!r}, {sorted(self.scopes)!r})"
@@ -93,6 +95,7 @@ def verify_token(token: str) -> VerifiedToken:
         confirmation=body.get("cnf"),
         token_id=token_id,
         issued_at=issued,
+        acr=str(body.get("acr", "")),
     )
 
 

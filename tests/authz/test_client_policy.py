@@ -55,6 +55,7 @@ def test_what_goes_together_may_be_kept(members: dict[str, Any]) -> None:
         ("redirect_uris", {"redirect_uris": ""}),
         ("redirect_uris", {"redirect_uris": "javascript:alert(1)"}),
         ("redirect_uris", {"redirect_uris": "https://elsewhere.example/*"}),
+        ("post_logout_redirect_uris", {"post_logout_redirect_uris": "https://elsewhere.example/bye javascript:x"}),
         ("may_act_alone", {"client_type": Application.CLIENT_PUBLIC, "may_act_alone": True}),
         ("require_pkce", {"client_type": Application.CLIENT_PUBLIC, "require_pkce": False}),
         ("authentication", {"client_type": Application.CLIENT_PUBLIC} | SIGNS),
