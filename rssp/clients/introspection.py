@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class VerifiedToken:
     """A live token that is meant for this service. ``details`` and ``approval`` are the server's word, still to be
-    verified; ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None; ``acr`` how it was
-    logged in for; ``checksum`` is the SHA-256 of the
-    token, which itself is not kept. ``is_client``: no person is behind it, and ``subject`` is the client."""
+    verified; ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None; ``acr`` its login's level, or empty;
+    ``checksum`` is the SHA-256 of the token, which itself is not kept. ``is_client``: no person is behind it, and
+    ``subject`` is the client."""
 
     issuer: str
     client_id: str

@@ -1,13 +1,20 @@
 """Clients that prove who they are by a key (RFC 7523, FAPI 2.0, 5.3.2.1; yardstick D12) or a certificate (RFC 8705)."""
 
+import base64
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.core.cache import cache
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
@@ -249,3 +256,38 @@ def test_what_is_no_key_set_proves_nothing(
 def test_no_inner_address_is_called(url: str) -> None:
     with pytest.raises(OutboundError):
         outbound.get_object(url)
+
+
+# --- A certificate in place of an assertion ---------------------------------------------------------------------
+
+
+def make_certificate(key: ec.EllipticCurvePrivateKey) -> str:
+    """Self-signed, as a proxy hands it over: the DER in base64 between colons (RFC 9440)."""
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Client")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    return f":{base64.b64encode(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()}:"
+
+
+def test_a_registered_certificate_s_key_proves_who_the_client_is(
+    server: Server, client: Application, key: ClientKey, settings: Any
+) -> None:
+    settings.CLIENT_CERTIFICATE_HEADER, settings.TRUSTED_PROXIES = "Client-Cert", ["127.0.0.1"]
+    own, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    registered = ECKey.import_key(own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    client.jwks = {"keys": [key.public, registered.as_dict(private=False)]}
+    client.authentication = Authentication.TLS
+    client.save()
+
+    def show(certificate: str | None) -> Any:
+        headers = {} if certificate is None else {"Client-Cert": certificate}
+        form = {"grant_type": "client_credentials", "client_id": client.client_id}
+        return server.http.post("/authz/oauth2/token", form, headers=headers)
+
+    assert show(make_certificate(own)).status_code == 200
+    for certificate in (make_certificate(other), None, ""):
+        assert_refused(show(certificate))
+    assert show("x").json()["error"] == "invalid_request"
+    assert_refused(ask(server, key.assertion(client.client_id, settings.ISSUER)))
+    settings.TRUSTED_PROXIES = ["192.0.2.1"]
+    assert_refused(show(make_certificate(own)))
