@@ -74,6 +74,7 @@ def describe_part(part: Any, turn: Any = None) -> dict[str, Any]:
         "meta": f"{pages} · {write_size(part.size)}",
         "href": href,
         "link_label": label,
+        "is_wanted": turn is not None and not is_signed,
         "signed": is_signed,
         "badge": {"kind": "success", "label": _("Signed by you")} if is_signed else None,
         "remove_label": _("Remove %(name)s") % {"name": name},

@@ -102,9 +102,10 @@ def test_two_people_sign_in_turn_what_a_third_sends(
     inspection("sent")
     envelope = alice.page.url.split("#")[0]
     for person, size in ((ERIN, {}), (FRANK, {"viewport": PHONE})):
-        walk = newcomer(**size)
+        walk = inspection.walk = newcomer(**size, **({"on_page": inspection} if person is ERIN else {}))
         take_up(walk, person, mails)
         sign(walk, person)
+    inspection.walk = alice
     alice.page.goto(envelope)
     expect(alice.page.get_by_text("Everybody is done").first).to_be_visible()
     inspection("done")
