@@ -33,9 +33,10 @@ VERIFIER = secrets.token_urlsafe(48)
 def signing() -> list[dict[str, Any]]:
     return wire.signing_details(
         credential_id="credential-1",
-        digest=base64.b64encode(digest("Lease")).decode(),
         hash_algorithm_oid="2.16.840.1.101.3.4.2.1",
-        label=wire.make_label(name="Lease.pdf", pages=3, size=48_000),
+        documents=[
+            (base64.b64encode(digest("Lease")).decode(), wire.make_label(name="Lease.pdf", pages=3, size=48_000))
+        ],
         credential_label="Alice, RSA 2048",
     )
 

@@ -13,6 +13,7 @@ from rssp import activation
 from rssp.activation import (
     ApprovedDigest,
     Assertion,
+    BindingApproval,
     CreationApproval,
     DeletionApproval,
     SigningApproval,
@@ -33,7 +34,7 @@ SHA256_OID = "2.16.840.1.101.3.4.2.1"
 NOTHING = Assertion(b"", b"", b"")
 
 
-def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | DeletionApproval:
+def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | DeletionApproval | BindingApproval:
     common = {name: case[name] for name in ("client_id", "expires_at")} | {
         "nonce": unb64(case["nonce"]),
         "subject": case["sub"],
@@ -50,6 +51,9 @@ def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | De
     if case["kind"] == "credential-deletion":
         names = ("credential_id", "revocation_reason")
         return DeletionApproval(**{name: case[name] for name in names}, **common)
+    if case["kind"] == "passkey-binding":
+        bound = {name: unb64(case[name]) for name in ("bound_id", "bound_public_key")}
+        return BindingApproval(credential_id=case["credential_id"], action=case["action"], **bound, **common)
     names = ("certificate_policy", "key_algorithm", "common_name", "email")
     key = unb64(case["passkey_public_key"])
     return CreationApproval(passkey_public_key=key, **{name: case[name] for name in names}, **common)
@@ -62,6 +66,8 @@ def test_the_layout_is_the_published_one_byte_for_byte(case: dict[str, Any]) -> 
         approval = activation._signing_approval(given, case["rp_id"], case["origin"])
     elif isinstance(given, DeletionApproval):
         approval = activation._deletion_approval(given, case["rp_id"], case["origin"])
+    elif isinstance(given, BindingApproval):
+        approval = activation._binding_approval(given, case["rp_id"], case["origin"])
     else:
         approval = activation._creation_approval(given, case["rp_id"], case["origin"])
     assert approval.hex() == case["approval_hex"]

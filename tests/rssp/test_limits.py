@@ -155,7 +155,9 @@ def test_every_method_has_the_client_s_limit(
     alice: Signer, settings: Any, clock: Clock, version: int, method: str
 ) -> None:
     settings.CSC_CALLS_PER_CLIENT = 2
-    token = alice.remote.grant(alice.subject, "service credential-creation", client_id="busy")
+    token = alice.remote.grant(
+        alice.subject, "service credential-creation credential-deletion passkey-binding", client_id="busy"
+    )
     for _ in range(2):
         assert call(method, {"credentialID": 1}, token, version=version).status_code == 400 or method.endswith("list")
     is_refused(call(method, {}, token, version=version), 30)
