@@ -6,6 +6,7 @@ call until the file ``go`` is there.
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,14 @@ def install(folder: str) -> None:
     from rssp.hsm import pkcs11
     from rssp.services import signing
 
+    # An answer about a certificate, or a list of those that are revoked, is signed by the same method: between its
+    # intent and its outcomes the thread signs for a signer.
+    here = threading.local()
+
     def reached(point: str) -> None:
+        if point == AFTER_SIGNING and not getattr(here, "signs", False):
+            return
+        here.signs = point in {AFTER_INTENT, AFTER_SIGNING}
         _strike(Path(folder), point)
 
     def around(module: Any, name: str, before: str | None = None, after: str | None = None) -> None:

@@ -4,6 +4,7 @@ what is known and no more, and the document is still there to be signed again.""
 import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -163,6 +164,19 @@ def kill_worker(chain: Chain) -> None:
 
 def start_worker(chain: Chain) -> None:
     chain.instance._spawn("worker", instance_module._WORKER, PROCESS="worker")
+
+
+def test_what_the_authority_signs_meanwhile_meets_no_fault(chain: Chain, armed: Path) -> None:
+    faults.arm(armed, faults.AFTER_SIGNING)
+    query = ["openssl", "ts", "-query", "-sha256", "-digest", "00" * 32, "-cert"]
+    asked = subprocess.run(query, capture_output=True, check=True).stdout
+    headers = {"Content-Type": "application/timestamp-query"}
+    try:
+        answer = httpx.post(f"{chain.base_url}/pki/tsa", content=asked, headers=headers, trust_env=False)
+        assert (answer.status_code, faults.is_armed(armed, faults.AFTER_SIGNING)) == (200, True)
+    finally:
+        (armed / faults.AFTER_SIGNING).unlink(missing_ok=True)
+    assert len(answer.content) > 1000  # a token, and no refusal
 
 
 @pytest.mark.parametrize("point", [faults.BEFORE_RESERVING, faults.AFTER_SIGNING])
