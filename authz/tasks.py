@@ -16,13 +16,13 @@ def clear_expired() -> None:
     clear_accounts()
 
 
-@shared_task(name="authz.tell_of_events")  # type: ignore[untyped-decorator]
+@shared_task(name="authz.tell_of_events")  # type: ignore[untyped-decorator]  # Celery has no types
 def tell_of_events() -> None:
     """Mails what happened to accounts."""
     events.tell_of_events()
 
 
-@shared_task(name="authz.send_password_link")  # type: ignore[untyped-decorator]
+@shared_task(name="authz.send_password_link")  # type: ignore[untyped-decorator]  # Celery has no types
 def send_password_link(email: str) -> None:
     """Mails a link if the address is an account's: here, where nobody can see how long it takes."""
     passwords.send_link(email=email)

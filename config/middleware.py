@@ -50,7 +50,7 @@ def straight_to_apis(get_response: Callable[[HttpRequest], HttpResponseBase]) ->
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         if not response.streaming:
-            response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
+            response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]  # not streamed
         return response
 
     return middleware
