@@ -44,12 +44,7 @@ def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
     if status is None or status == 500:
         log.error("%s", type(error).__name__)
         error, status = errors.GatewayError(), 500
-    body = {
-        "error": error.code,
-        "error_description": str(error),
-        "request_id": getattr(request, "request_id", "-"),
-    }
-    response = JsonResponse(body, status=status)
+    response = write_error(request, status, error.code, str(error))
     if status in {429, 503}:
         response["Retry-After"] = _RETRY_AFTER_SECONDS
     if status == 401:
@@ -57,3 +52,9 @@ def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
         algorithms = " ".join(PROOF_ALGORITHMS)
         response["WWW-Authenticate"] = f'Bearer error="invalid_token", DPoP error="{proof}", algs="{algorithms}"'
     return response
+
+
+def write_error(request: HttpRequest, status: int, error: str, description: str) -> JsonResponse:
+    """The shape of every refusal."""
+    body = {"error": error, "error_description": description, "request_id": getattr(request, "request_id", "-")}
+    return JsonResponse(body, status=status)

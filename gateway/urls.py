@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from gateway.views import archives, batches, credentials, jobs, passkeys
+from gateway.views import archives, batches, credentials, jobs, openapi, passkeys
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
 urlpatterns = [
+    path("gateway/v1", openapi.page, name="api"),
+    path("gateway/v1/openapi.json", openapi.description, name="openapi"),
     path("gateway/v1/inspections", jobs.inspections, name="inspections"),
     path("gateway/v1/jobs", jobs.open_job, name="jobs"),
     path("gateway/v1/jobs/<uuid:job_id>", by_method(GET=jobs.show_job, DELETE=jobs.delete_job), name="job"),

@@ -19,6 +19,8 @@ from gateway.errors import InvalidRequestError
 
 KEY_ALGORITHMS = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
 PASSKEY_ACTIONS = ("bind", "unbind")
+# Of one batch: what one approval may name.
+MOST_JOBS = 1000
 HASH_TYPE = "dtbsr"
 _RSA_OIDS = ("1.2.840.113549.1.1.",)
 _CURVES = {"1.2.840.10045.3.1.7": "ec-p256", "1.3.132.0.34": "ec-p384"}

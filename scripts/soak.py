@@ -23,7 +23,7 @@ _REPORT = ROOT / "docs" / "soak.md"
 _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "races": (["tests/flows/test_parallel.py", "-k", "postgresql"], {"SOAK_ROUNDS": "20"}),
     "kills": (["tests/flows/test_kill_rounds.py"], {"SOAK_KILLS": "300", "SOAK_MINUTES": "60", "SOAK_SEED": "1"}),
-    "fuzzing": (["tests/rssp/test_openapi.py"], {"FUZZ_CASES": "5000"}),
+    "fuzzing": (["tests/rssp/test_openapi.py", "tests/gateway/test_openapi.py"], {"FUZZ_CASES": "5000"}),
     "mutants": (["tests/gateway/test_fuzzed_documents.py"], {"MUTANTS": "10000", "MUTANTS_SEED": "1"}),
     "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
     "timing": (["tests/authz/test_equal_times.py"], {"TIMING_SAMPLES": "200"}),

@@ -15,9 +15,7 @@ from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json
 from gateway.views.jobs import signed_to_json
 from gateway.views.options import LONGEST_OPTIONS, parse_options
-from gateway.wire import parse_choice, parse_flag, parse_state, parse_text
-
-MOST_JOBS = 1000
+from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text
 
 
 def batch_to_json(batch: Batch) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from gateway import documents
-from gateway.error_responses import respond
+from gateway.error_responses import respond, write_error
 from gateway.errors import DocumentTooLargeError, GatewayError, InvalidRequestError
 from gateway.services.callers import Call, verify_caller
 
@@ -22,12 +21,32 @@ _JSON_LIMIT = 64 * 1024
 _CHUNK = 256 * 1024
 
 
-def endpoint(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+View = Callable[..., HttpResponseBase]
+
+
+def only(*methods: str) -> Callable[[View], View]:
+    """Other methods are refused as the API refuses, with what it takes in ``Allow``."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
+            if request.method in methods:
+                return view(request, **parameters)
+            response = write_error(request, 405, "invalid_request", "This address takes other methods.")
+            response["Allow"] = ", ".join(methods)
+            return response
+
+        return answer
+
+    return decorate
+
+
+def endpoint(*methods: str) -> Callable[[View], View]:
     """The view gets (request, caller, …); bearer tokens alone count, so there is no cookie to forge a request with."""
 
-    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        @csrf_exempt
-        @require_http_methods(methods)
+    def decorate(view: View) -> View:
+        @only(*methods)
         @wraps(view)
         def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
             try:
@@ -56,11 +75,10 @@ def _read_call(request: HttpRequest) -> Call:
     )
 
 
-def by_method(**views: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def by_method(**views: View) -> View:
     """One address, a view a method: ``by_method(GET=…, DELETE=…)``."""
 
-    @csrf_exempt
-    @require_http_methods(list(views))
+    @only(*views)
     def choose(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
         return views[request.method or ""](request, **parameters)
 

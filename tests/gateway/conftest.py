@@ -12,6 +12,7 @@ from django.test import Client
 
 from gateway.services import signing
 from tests.gateway import remote as remote_side
+from tests.gateway.described import hold_against_description
 from tests.support import pdfs
 
 ALIAS = "gateway" if "gateway" in django_settings.DATABASES else "default"
@@ -40,6 +41,11 @@ class User:
     remote: remote_side.Remote
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        response = self._call(method, path, body, **headers)
+        hold_against_description(method, f"/gateway/v1/{path}", response)
+        return response
+
+    def _call(self, method: str, path: str, body: Any, **headers: str) -> Any:
         arguments = {"HTTP_AUTHORIZATION": f"Bearer {self.token}", **headers}
         content_type = "application/pdf" if isinstance(body, bytes) else "application/json"
         address = f"/gateway/v1/{path}"
