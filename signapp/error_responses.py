@@ -267,6 +267,16 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Somebody else signed this document first"),
         gettext_lazy("Yours goes over theirs, so it has to be prepared again. Nothing was signed by you yet."),
     ),
+    "envelope_open": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("This envelope is still under way"),
+        gettext_lazy("It cannot be deleted while people are asked to sign. Cancel or decline it first."),
+    ),
+    "download_too_large": (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        gettext_lazy("This is too much for one download"),
+        gettext_lazy("Choose fewer envelopes, and download the others afterwards."),
+    ),
     "reminded_lately": (
         HTTPStatus.TOO_MANY_REQUESTS,
         gettext_lazy("They were written to a short while ago"),

@@ -233,6 +233,20 @@ class RevisionMovedError(SignappError):
     sentence = "Somebody else signed this document meanwhile. Nothing was signed by you; prepare it again."
 
 
+class EnvelopeOpenError(SignappError):
+    """It is under way: whoever wants to be rid of it cancels or declines first."""
+
+    code = "envelope_open"
+    sentence = "This envelope is still under way, so it cannot be deleted."
+
+
+class DownloadTooLargeError(SignappError):
+    """More than one ZIP may hold."""
+
+    code = "download_too_large"
+    sentence = "These documents are too large for one download."
+
+
 class RemindedLatelyError(SignappError):
     code = "reminded_lately"
     sentence = "They were written to within the last hour."

@@ -13,6 +13,7 @@ from signapp.views import (
     home,
     invitations,
     login,
+    overview,
     signing,
 )
 
@@ -38,7 +39,8 @@ urlpatterns = [
     path("documents/<uuid:document_id>/download", files.download, name="download"),
     path("approval/callback", approval.callback, name="approval_callback"),
     path("certificates/new", certificates.new, name="new_certificate"),
-    path("envelopes", envelopes.envelopes, name="envelopes"),
+    path("envelopes", overview.envelopes, name="envelopes"),
+    path("envelopes/act", overview.act, name="act_on_envelopes"),
     path("envelopes/new", drafts.new, name="new_envelope"),
     path("envelopes/<uuid:envelope_id>", envelopes.envelope, name="envelope"),
     path("envelopes/<uuid:envelope_id>/edit", drafts.edit, name="edit_envelope"),

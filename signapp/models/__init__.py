@@ -2,10 +2,12 @@
 
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
+from signapp.models.filing import Binned
 from signapp.models.logins import Login
 from signapp.models.sessions import Session
 
 __all__ = [
+    "Binned",
     "Document",
     "Envelope",
     "EnvelopeDocument",

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -18,7 +17,7 @@ from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import EnvelopeForm, NewEnvelopeForm, RecipientForm
 from signapp.models import Envelope
-from signapp.services.envelopes import access, drafts, notices
+from signapp.services.envelopes import access, drafts, filing, notices
 from signapp.views.envelope_wording import describe_part, describe_recipient
 from signapp.views.pages import Signer, logged_in, render_page
 from signapp.views.wording import visible_text, write_size
@@ -190,6 +189,7 @@ def remove_recipient(request: HttpRequest, signer: Signer, envelope_id: UUID, re
 @require_POST
 @logged_in
 def discard(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
-    drafts.delete_draft(account=signer.account, envelope_id=envelope_id)
-    messages.success(request, _("The draft is deleted."))
+    access.find_draft(account=signer.account, envelope_id=envelope_id)
+    filing.bin_envelope(account=signer.account, envelope_id=envelope_id)
+    request.session["undo"] = [str(envelope_id)]
     return HttpResponseRedirect(reverse("signapp:envelopes"))

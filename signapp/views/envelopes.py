@@ -1,4 +1,4 @@
-"""Envelopes under way and over: the list, one envelope, and what can be done with it."""
+"""One envelope, under way or over, and what can be done with it."""
 
 from uuid import UUID
 
@@ -13,49 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import ReasonForm
-from signapp.services.envelopes import access, answers, notices, overview
+from signapp.services.envelopes import access, answers, filing, notices
 from signapp.views.envelope_wording import describe_envelope, describe_event, describe_part, describe_recipient
 from signapp.views.pages import Signer, logged_in, render_page
-
-
-def _tabs(counts: dict[str, int], current: str) -> list[dict[str, object]]:
-    labels = {
-        "waiting": _("Waiting for you"),
-        "others": _("Waiting for others"),
-        "done": _("Completed"),
-        "ended": _("Ended early"),
-        "drafts": _("Drafts"),
-    }
-    return [
-        {"href": f"?show={show}", "label": label, "count": counts[show], "current": show == current}
-        for show, label in labels.items()
-    ]
-
-
-@require_safe
-@logged_in
-def envelopes(request: HttpRequest, signer: Signer) -> HttpResponseBase:
-    counts = overview.count_envelopes(account=signer.account)
-    show = request.GET.get("show", "")
-    if show not in overview.SHOWS:
-        show = next((name for name in overview.SHOWS if counts[name]), "waiting")
-    query = request.GET.get("q", "").replace("\0", "")[:100].strip()
-    asked = request.GET.get("page", "1")
-    page = int(asked) if asked.isdecimal() and 0 < int(asked[:6]) < 100_000 else 1
-    found, more = overview.list_envelopes(account=signer.account, show=show, query=query, page=page)
-    context = {
-        "section": "envelopes",
-        "account": signer.account,
-        "tabs": _tabs(counts, show),
-        "show": show,
-        "query": query,
-        "envelopes": [describe_envelope(each, signer.account) for each in found],
-        "is_empty": not any(counts.values()),
-        "page": page,
-        "previous": page - 1,
-        "next": page + 1 if more else 0,
-    }
-    return render_page(request, "signapp/envelopes.html", context)
 
 
 @require_safe
@@ -86,6 +46,7 @@ def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRes
         "can_approve": my_turn and mine is not None and mine.role == "approver",
         "can_sign": my_turn and mine is not None and mine.role == "signer",
         "can_decline": my_turn,
+        "is_binned": filing.is_binned(account=signer.account, envelope=found),
     }
     return render_page(request, "signapp/envelope.html", context)
 

@@ -402,8 +402,13 @@ def test_another_persons_envelope_does_not_exist(alice: Person, mallory: Person,
     assert overview.count_envelopes(account=bob.account)["waiting"] == 1
     assert overview.count_envelopes(account=alice.account)["others"] == 1
     assert sum(overview.count_envelopes(account=mallory.account).values()) == 0
-    assert overview.list_envelopes(account=alice.account, show="others", query="carol@")[0] == [envelope]
-    assert overview.list_envelopes(account=alice.account, show="others", query="nobody") == ([], False)
+    assert overview.list_envelopes(account=alice.account, show="others", wanted=overview.Filter("carol@"))[0] == [
+        envelope
+    ]
+    assert overview.list_envelopes(account=alice.account, show="others", wanted=overview.Filter("nobody")) == (
+        [],
+        False,
+    )
 
 
 def test_a_message_that_could_not_be_sent_is_sent_later(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:

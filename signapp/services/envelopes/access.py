@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from signapp.errors import EnvelopeNotFoundError, EnvelopeSentError
-from signapp.models import Envelope, EnvelopeDocument, Event, Recipient
+from signapp.models import Binned, Envelope, EnvelopeDocument, Event, Recipient
 from signapp.models.documents import ChangingQuerySet
 from signapp.services.logins import Account
 
@@ -17,13 +17,19 @@ SEES = (Recipient.State.ACTIVE, Recipient.State.DONE, Recipient.State.DECLINED)
 
 
 def visible_envelopes(account: Account) -> ChangingQuerySet:
-    """What this account sent, and what was sent to it."""
+    """What this account sent, and what was sent to it, but for what it threw away for good."""
     mine = Recipient.objects.filter(
         envelope=OuterRef("pk"), issuer=account.issuer, subject=account.subject, state__in=SEES
     )
     sent = Q(issuer=account.issuer, subject=account.subject)
-    found: ChangingQuerySet = Envelope.objects.filter(sent | Exists(mine))
+    found: ChangingQuerySet = Envelope.objects.filter(sent | Exists(mine)).exclude(in_bin(account, is_final=True))
     return found
+
+
+def in_bin(account: Account, *, is_final: bool) -> Exists:
+    """For a query of envelopes: those that this account threw away."""
+    own = Binned.objects.filter(envelope=OuterRef("pk"), issuer=account.issuer, subject=account.subject)
+    return Exists(own.filter(is_final=is_final))
 
 
 def find_envelope(*, account: Account, envelope_id: uuid.UUID) -> Envelope:
