@@ -267,6 +267,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Somebody else signed this document first"),
         gettext_lazy("Yours goes over theirs, so it has to be prepared again. Nothing was signed by you yet."),
     ),
+    "delegation_refused": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("Your place cannot be handed over"),
+        gettext_lazy("The sender does not allow it, or you have signed a document of it already."),
+    ),
     "envelope_open": (
         HTTPStatus.CONFLICT,
         gettext_lazy("This envelope is still under way"),

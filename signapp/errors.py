@@ -233,6 +233,13 @@ class RevisionMovedError(SignappError):
     sentence = "Somebody else signed this document meanwhile. Nothing was signed by you; prepare it again."
 
 
+class DelegationRefusedError(SignappError):
+    """The sender does not allow it, or this person has signed part of it already."""
+
+    code = "delegation_refused"
+    sentence = "Your place in this envelope cannot be handed to somebody else."
+
+
 class EnvelopeOpenError(SignappError):
     """It is under way: whoever wants to be rid of it cancels or declines first."""
 

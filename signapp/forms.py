@@ -99,6 +99,12 @@ class EnvelopeForm(forms.Form):
         help_text=_("Signing stays possible until the envelope expires."),
     )
 
+    may_delegate = forms.BooleanField(
+        label=_("People may hand their place to somebody else"),
+        required=False,
+        help_text=_("You are told, and the activity says who did so, to whom and why."),
+    )
+
     def clean_title(self) -> str:
         return one_line(self.cleaned_data["title"])
 
@@ -134,6 +140,25 @@ class RecipientForm(forms.Form):
 
     def clean_name(self) -> str:
         return one_line(self.cleaned_data["name"])
+
+
+class DelegateForm(forms.Form):
+    """Who acts in one's place, and why; everybody in the envelope reads it."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        help_text=_("The sender and everybody in the envelope can read it."),
+        error_messages={"required": _("Say why, so that the others know.")},
+    )
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+    def clean_reason(self) -> str:
+        return one_line(self.cleaned_data["reason"])
 
 
 class ReasonForm(forms.Form):

@@ -37,6 +37,7 @@ class Envelope(models.Model):
     message = models.TextField(max_length=2000, blank=True, default="")
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
     due_on = models.DateField(null=True, blank=True)
+    may_delegate = models.BooleanField(default=False)  # whether a place may be handed to another address
     expires_at = models.DateTimeField(null=True)  # set when it is sent
     reason = models.CharField(max_length=500, blank=True, default="")  # why it was declined or cancelled
     created = models.DateTimeField(default=timezone.now)
@@ -130,6 +131,7 @@ class Invitation(models.Model):
 
     recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="invitations")
     checksum = models.CharField(max_length=64, unique=True)
+    email = models.EmailField(default="", blank=True)  # where it was mailed: the place may be another's since
     created = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
@@ -149,6 +151,7 @@ class Notice(models.Model):
         DECLINED = "declined", _("declined")
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
+        DELEGATED = "delegated", _("handed over")
 
     envelope = models.ForeignKey(Envelope, models.CASCADE, related_name="notices")
     recipient = models.ForeignKey(Recipient, models.CASCADE, null=True, related_name="notices")
@@ -181,6 +184,7 @@ class Event(models.Model):
         FINISHED = "finished", _("all documents signed")
         APPROVED = "approved", _("approved")
         DECLINED = "declined", _("declined")
+        DELEGATED = "delegated", _("handed over")
         REMINDED = "reminded", _("reminded")
         COMPLETED = "completed", _("completed")
         CANCELLED = "cancelled", _("cancelled")

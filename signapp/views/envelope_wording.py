@@ -56,6 +56,8 @@ def describe_recipient(person: Recipient) -> dict[str, Any]:
         "name": name,
         "note": f"{person.order}. {roles[person.role]} · {visible_text(person.email)}",
         "badge": states[person.state],
+        "can_resend": person.state == "active",
+        "resend_label": _("Send %(name)s a new link") % {"name": name},
         "remove_label": _("Remove %(name)s") % {"name": name},
     }
 
@@ -93,6 +95,7 @@ def describe_event(event: Event) -> dict[str, Any]:
         "finished": _("%(who)s has signed every document."),
         "approved": _("%(who)s approved."),
         "declined": _("%(who)s declined: %(what)s"),
+        "delegated": _("%(who)s handed their place to %(what)s"),
         "reminded": _("%(what)s was reminded."),
         "completed": _("Everybody is done. The envelope is complete."),
         "cancelled": _("%(who)s cancelled it. %(what)s"),

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from signapp import errors
 from signapp.error_responses import explain
-from signapp.forms import ReasonForm
-from signapp.services.envelopes import access, answers, filing, notices
+from signapp.forms import DelegateForm, ReasonForm
+from signapp.services.envelopes import access, answers, delegation, filing, notices
 from signapp.views.envelope_wording import describe_envelope, describe_event, describe_part, describe_recipient
 from signapp.views.pages import Signer, logged_in, render_page
 
@@ -46,6 +46,7 @@ def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRes
         "can_approve": my_turn and mine is not None and mine.role == "approver",
         "can_sign": my_turn and mine is not None and mine.role == "signer",
         "can_decline": my_turn,
+        "can_delegate": my_turn and found.may_delegate,
         "is_binned": filing.is_binned(account=signer.account, envelope=found),
     }
     return render_page(request, "signapp/envelope.html", context)
@@ -118,3 +119,36 @@ def remind(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRespo
         % {"count": count},
     )
     return _page(envelope_id)
+
+
+@require_POST
+@logged_in
+def resend(request: HttpRequest, signer: Signer, envelope_id: UUID, recipient_id: UUID) -> HttpResponseBase:
+    """A new link to one person."""
+    try:
+        answers.resend(account=signer.account, envelope_id=envelope_id, recipient_id=recipient_id)
+    except errors.RemindedLatelyError as error:
+        messages.info(request, explain(error).sentence)
+        return _page(envelope_id)
+    notices.ring()
+    messages.success(request, _("A new link is on its way. Older ones do not open any more."))
+    return _page(envelope_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@logged_in
+def delegate(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpResponseBase:
+    """Hands one's own place to somebody else."""
+    found = access.find_envelope(account=signer.account, envelope_id=envelope_id)
+    form = DelegateForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            delegation.delegate(account=signer.account, envelope_id=envelope_id, **form.cleaned_data)
+        except (errors.RecipientTwiceError, errors.EnvelopeFullError) as error:
+            form.add_error("email", explain(error).sentence)
+        else:
+            notices.ring()
+            messages.success(request, _("Your place is handed over. Somebody else is asked now."))
+            return HttpResponseRedirect(reverse("signapp:envelopes"))
+    context = {"envelope": describe_envelope(found, signer.account), "form": form}
+    return render_page(request, "signapp/delegate.html", context, status=422 if form.errors else 200)

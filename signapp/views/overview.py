@@ -106,7 +106,7 @@ def _tabs(counts: dict[str, int], current: str) -> list[dict[str, object]]:
 
 
 def _describe_acts(show: str) -> list[dict[str, Any]]:
-    words = {
+    words: dict[str, dict[str, Any]] = {
         "remind": {"label": _("Remind"), "icon": "mail"},
         "download": {"label": _("Download as ZIP"), "icon": "download"},
         "cancel": {"label": _("Cancel"), "icon": "close", "caution": True},

@@ -33,7 +33,7 @@ OPEN = {
 POST_ONLY = {
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys"),
-    "act_on_envelopes",
+    *("act_on_envelopes", "resend"),
 }
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
 PDF = b"%PDF-1.7\n% the bytes of a document"

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from signapp.errors import EnvelopeOverError, RemindedLatelyError
+from signapp.errors import EnvelopeNotFoundError, EnvelopeOverError, RemindedLatelyError
 from signapp.models import Envelope, Event, Notice, Recipient
 from signapp.services.envelopes import turns
 from signapp.services.envelopes.access import find_envelope, find_own, locked, own_recipient, record
 from signapp.services.logins import Account
 
 _BETWEEN_REMINDERS = timedelta(hours=1)
+_BETWEEN_LINKS = timedelta(minutes=10)
 
 
 def approve_envelope(*, account: Account, envelope_id: uuid.UUID) -> None:
@@ -47,6 +48,22 @@ def cancel_envelope(*, account: Account, envelope_id: uuid.UUID, reason: str) ->
         turns.end(held, Envelope.State.CANCELLED, reason=reason)
         record(held, Event.Kind.CANCELLED, actor=account.name, detail=reason)
         turns.tell_everybody(held, Notice.Kind.CANCELLED)
+
+
+def resend(*, account: Account, envelope_id: uuid.UUID, recipient_id: uuid.UUID) -> None:
+    """A new link to one person whose turn it is. Raises `EnvelopeOverError`, `EnvelopeNotFoundError`, and
+    `RemindedLatelyError` if one went within the last ten minutes."""
+    find_own(account=account, envelope_id=envelope_id)
+    with locked(envelope_id) as held:
+        recipient = held.recipients.filter(pk=recipient_id).first()
+        if recipient is None:
+            raise EnvelopeNotFoundError
+        if held.state != Envelope.State.SENT or recipient.state != Recipient.State.ACTIVE:
+            raise EnvelopeOverError
+        if recipient.notices.filter(created__gt=timezone.now() - _BETWEEN_LINKS).exists():
+            raise RemindedLatelyError
+        turns.notify(held, Notice.Kind.INVITATION, recipient)
+        record(held, Event.Kind.REMINDED, actor=account.name, detail=recipient.name)
 
 
 def remind(*, account: Account, envelope_id: uuid.UUID) -> int:

@@ -24,17 +24,22 @@ def zip_envelopes(*, account: Account, envelope_ids: Iterable[uuid.UUID]) -> IO[
     Raises `EnvelopeNotFoundError` for one that is not this account's, `DownloadTooLargeError`, `StorageError`.
     """
     found = [find_envelope(account=account, envelope_id=each) for each in dict.fromkeys(envelope_ids)]
-    parts = [part for envelope in found for part in envelope.documents.select_related("current") if part.current]
-    if sum(part.current.size for part in parts) > _MOST_BYTES:
+    parts = [
+        (part, part.current)
+        for envelope in found
+        for part in envelope.documents.select_related("current")
+        if part.current is not None
+    ]
+    if sum(current.size for _, current in parts) > _MOST_BYTES:
         raise DownloadTooLargeError
     folders = _name_folders(found)
     file = documents.temporary_file()
     try:
         # Signed PDFs are compressed inside, and their bytes are what is signed: they are stored as they are.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for part in parts:
+            for part, current in parts:
                 name = f"{folders[part.envelope_id]}/{part.position:02} {_clean(part.name)}"
-                with documents.open_file(part.current) as source, archive.open(name, "w", force_zip64=True) as target:
+                with documents.open_file(current) as source, archive.open(name, "w", force_zip64=True) as target:
                     shutil.copyfileobj(source, target)
         file.seek(0)
     except BaseException:

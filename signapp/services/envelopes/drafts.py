@@ -102,6 +102,7 @@ def send_envelope(
     message: str,
     due_on: date | None,
     now: datetime,
+    may_delegate: bool = False,
 ) -> Envelope:
     """From here on documents and people are fixed. Raises `EnvelopeIncompleteError`, `EnvelopeSentError`."""
     find_draft(account=account, envelope_id=envelope_id)
@@ -112,6 +113,7 @@ def send_envelope(
         if not held.documents.exists() or not acts.exists():
             raise EnvelopeIncompleteError
         held.title, held.message, held.due_on = title, message, due_on
+        held.may_delegate = may_delegate
         held.state, held.sent_at = Envelope.State.SENT, now
         held.expires_at = now + timedelta(days=settings.ENVELOPE_EXPIRY_DAYS)
         if due_on:

@@ -47,6 +47,7 @@ def create_invitation(recipient: Recipient) -> str:
     Invitation.objects.create(
         recipient=recipient,
         checksum=checksum(secret),
+        email=recipient.email,
         expires_at=now + timedelta(days=settings.INVITATION_DAYS),
     )
     return secret
@@ -68,7 +69,8 @@ def _find(secret: str) -> Invitation:
 def _require_open(invitation: Invitation) -> None:
     recipient, now = invitation.recipient, timezone.now()
     over = (Envelope.State.CANCELLED, Envelope.State.DECLINED, Envelope.State.EXPIRED)
-    if recipient.envelope.state in over or recipient.state not in SEES:
+    is_handed_over = bool(invitation.email) and invitation.email.casefold() != recipient.email.casefold()
+    if recipient.envelope.state in over or recipient.state not in SEES or is_handed_over:
         raise InvitationOverError
     if invitation.revoked_at is not None or invitation.expires_at <= now:
         raise InvitationExpiredError

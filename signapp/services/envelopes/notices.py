@@ -99,6 +99,10 @@ def _words(notice: Notice) -> dict[str, str]:
         Notice.Kind.COMPLETED: (_("“%(title)s” is complete: everybody has signed."), _("Download the documents")),
         Notice.Kind.DECLINED: (_("“%(title)s” was declined, so it has ended."), _("See what happened")),
         Notice.Kind.CANCELLED: (_("%(sender)s cancelled “%(title)s”."), _("See what happened")),
+        Notice.Kind.DELEGATED: (
+            _("Somebody whom you asked to act in “%(title)s” handed their place to another person."),
+            _("See what happened"),
+        ),
         Notice.Kind.EXPIRED: (_("“%(title)s” has expired: not everybody signed in time."), _("See what happened")),
     }
     sentence, action = words[Notice.Kind(notice.kind)]
