@@ -1,4 +1,5 @@
-"""``python -m gateway.pades.child FD``: forks a process for each document of a stranger's, and never reads one itself.
+"""``python -m gateway.pades.child FD``: forks a process for each document of a stranger's, and never reads one itself
+(what it warms up with is its own).
 
 Requests come over the socket ``FD`` (`nursery`): a task's name, its seconds, a socket for arguments and answer (JSON
 both), and the documents as open files. A child sets its limits before it reads anything; its environment holds no
@@ -32,6 +33,7 @@ from gateway.errors import (
 )
 from gateway.pades import tasks
 from gateway.pades.nursery import STARTED
+from gateway.pades.warming import warm_up
 
 ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 10
@@ -101,6 +103,7 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     _leave_the_network()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    warm_up()
     gc.freeze()
     while True:
         message, (*descriptors,), _, _ = socket.recv_fds(requests, 256, _MOST_FILES)

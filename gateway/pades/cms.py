@@ -1,18 +1,22 @@
 """The CMS object (RFC 5652) around a signature value made elsewhere."""
 
-import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 
-from asn1crypto import cms
 from asn1crypto.x509 import Certificate
 from pyhanko.sign.signers import ExternalSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from gateway.errors import InvalidSignatureError
 from gateway.pades.algorithms import Algorithm
+from gateway.pades.der import NULL, element, octets, oid, sequence, set_of
+
+_DATA, _SIGNED_DATA = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.2"
+_TIME_STAMP_TOKEN = "1.2.840.113549.1.9.16.2.14"
+_VERSION_1 = b"\x02\x01\x01"
+_CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
 
 
-def external_signer(chain: Sequence[bytes], algorithm: Algorithm, value: bytes | None = None) -> ExternalSigner:
+def external_signer(chain: Sequence[bytes], algorithm: Algorithm) -> ExternalSigner:
     """pyHanko's stand-in for a signer that is elsewhere; ``chain`` is DER, the signer's certificate first."""
     store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     for certificate in chain[1:]:
@@ -20,7 +24,6 @@ def external_signer(chain: Sequence[bytes], algorithm: Algorithm, value: bytes |
     return ExternalSigner(
         signing_cert=Certificate.load(chain[0]),
         cert_registry=store,
-        signature_value=value,
         signature_mechanism=algorithm.mechanism(),
         embed_roots=False,
     )
@@ -30,16 +33,39 @@ def build_signed_data(
     *, chain: Sequence[bytes], algorithm: Algorithm, attributes: bytes, value: bytes, timestamp: bytes | None = None
 ) -> bytes:
     """DER of the ContentInfo whose signed attributes are ``attributes``, byte for byte; ``timestamp`` is a token over
-    ``value`` (RFC 3161, appendix A)."""
-    signer = external_signer(chain, algorithm, value)
-    parsed = cms.CMSAttributes.load(attributes)
-    content = asyncio.run(signer.async_sign_prescribed_attributes(algorithm.hash_name, parsed))
+    ``value`` (RFC 3161, appendix A). Roots are left out: who trusts one has it."""
+    digest_algorithm = sequence(oid(algorithm.hash_algorithm_oid), NULL)
+    unsigned = []
     if timestamp is not None:
-        token = cms.ContentInfo.load(timestamp)
-        attribute = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
-        content["content"]["signer_infos"][0]["unsigned_attrs"] = [attribute]
-    der: bytes = content.dump()
-    embedded = cms.ContentInfo.load(der)["content"]["signer_infos"][0]["signed_attrs"]
-    if embedded.untag().dump() != attributes:
-        raise InvalidSignatureError
-    return der
+        unsigned = [set_of([sequence(oid(_TIME_STAMP_TOKEN), set_of([timestamp]))], tag=_CONTEXT_1)]
+    signer_info = sequence(
+        _VERSION_1,
+        issuer_and_serial(chain[0]),
+        digest_algorithm,
+        # The same SET, with the tag that it has here (RFC 5652, 5.4).
+        bytes([_CONTEXT_0]) + attributes[1:],
+        algorithm.mechanism().dump(),
+        octets(value),
+        *unsigned,
+    )
+    embedded = dict.fromkeys([chain[0], *(each for each in chain[1:] if not _is_root(each))])
+    signed_data = sequence(
+        _VERSION_1,
+        set_of([digest_algorithm]),
+        sequence(oid(_DATA)),
+        set_of(embedded, tag=_CONTEXT_0),
+        set_of([signer_info]),
+    )
+    return sequence(oid(_SIGNED_DATA), element(_CONTEXT_0, signed_data))
+
+
+@lru_cache(maxsize=256)
+def issuer_and_serial(certificate: bytes) -> bytes:
+    """IssuerAndSerialNumber (RFC 5652, 10.2.4), as the certificate encodes both."""
+    told = Certificate.load(certificate)["tbs_certificate"]
+    return sequence(told["issuer"].dump(), told["serial_number"].dump())
+
+
+@lru_cache(maxsize=256)
+def _is_root(certificate: bytes) -> bool:
+    return bool(Certificate.load(certificate).self_signed in {"yes", "maybe"})

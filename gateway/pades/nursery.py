@@ -36,7 +36,8 @@ class KilledError(Exception):
 class Nursery:
     """One process of ours has one, made at its first use; a process that was forked makes its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "gateway.pades.child") -> None:
+        self._module = module
         self._lock = threading.Lock()
         self._pid = 0
         self._socket: socket.socket | None = None
@@ -70,7 +71,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                [sys.executable, "-m", "gateway.pades.child", str(theirs.fileno())],
+                [sys.executable, "-m", self._module, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

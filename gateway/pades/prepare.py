@@ -14,14 +14,13 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObj
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.stamp import BaseStampStyle
 
 from gateway.errors import CertificationNotFirstError, FieldConstrainedError
-from gateway.pades.algorithms import parse_algorithm
-from gateway.pades.attributes import signed_attribute_spec
-from gateway.pades.cms import external_signer
+from gateway.pades.algorithms import HASHES, Algorithm, parse_algorithm
+from gateway.pades.attributes import build_signed_attributes
+from gateway.pades.cms import build_signed_data, external_signer
 from gateway.pades.fields import add_empty_field, find_empty_field, lock_of, refuse_if_locked, widgets_of
 from gateway.pades.levels import reaches
 from gateway.pades.options import Place
@@ -32,8 +31,8 @@ from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.pades.writing import SigningWriter
 
-# Signed attributes, SignerInfo and the largest RSA signature fit in far less.
-_CMS_MARGIN = 6 * 1024
+# Of an RSA key of 8192 bits; a time-stamp's wrapping beside it.
+_LONGEST_VALUE, _WRAPPING = 1024, 64
 
 
 def prepare_document(stream: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
@@ -43,7 +42,7 @@ def prepare_document(stream: IO[bytes], output: IO[bytes], request: SignatureReq
 
 async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
     algorithm = parse_algorithm(certificate=request.chain[0], sign_algo=request.sign_algo)
-    signer: ExternalSigner = external_signer(request.chain, algorithm)
+    signer = external_signer(request.chain, algorithm)
     options = request.options
     writer = SigningWriter(stream, prev=read_document(stream))
     size = stream.seek(0, os.SEEK_END)
@@ -63,7 +62,7 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     pdf_signer = PdfSigner(metadata, signer, new_field_spec=new_field, stamp_style=style)
     try:
         prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(
-            writer, bytes_reserved=_reserved(request), output=output
+            writer, bytes_reserved=_reserved(request, algorithm), output=output
         )
     except SigningError:
         raise FieldConstrainedError from None
@@ -73,13 +72,10 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     output.seek(0)
     read_document(output)
     compare_pages(output, size, areas)
-    attributes = await signer.signed_attrs(
-        prepared.document_digest,
-        algorithm.hash_name,
-        use_pades=True,
-        attr_settings=PdfCMSSignedAttributes(cades_signed_attrs=signed_attribute_spec(options)),
+    attributes = build_signed_attributes(
+        document_digest=prepared.document_digest, certificate=request.chain[0], options=options
     )
-    return PreparedSignature(attributes.dump(), prepared.reserved_region_start, prepared.reserved_region_end)
+    return PreparedSignature(attributes, prepared.reserved_region_start, prepared.reserved_region_end)
 
 
 def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> list[Area]:
@@ -165,10 +161,19 @@ def _style(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> BaseS
     )
 
 
-def _reserved(request: SignatureRequest) -> int:
-    """Hexadecimal digits for the CMS object."""
-    stamp = LONGEST_TOKEN if reaches(request.level, "B-T") else 0
-    return 2 * (sum(len(certificate) for certificate in request.chain) + _CMS_MARGIN + stamp)
+def _reserved(request: SignatureRequest, algorithm: Algorithm) -> int:
+    """Hexadecimal digits for the CMS object, which but for its digests and its signature value is known now. No more
+    than that: whoever reads the file reads each of them."""
+    attributes = build_signed_attributes(
+        document_digest=bytes(HASHES[algorithm.hash_name][1].digest_size),
+        certificate=request.chain[0],
+        options=request.options,
+    )
+    longest = build_signed_data(
+        chain=request.chain, algorithm=algorithm, attributes=attributes, value=bytes(_LONGEST_VALUE)
+    )
+    stamp = LONGEST_TOKEN + _WRAPPING if reaches(request.level, "B-T") else 0
+    return 2 * (len(longest) + stamp)
 
 
 def _common_name(certificate: bytes) -> str | None:

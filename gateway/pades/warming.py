@@ -1,0 +1,77 @@
+"""What the ASN.1 and PDF libraries put off until they are first used is done once, with a document and a certificate of
+our own: each child inherits it, and would do it again for each document otherwise."""
+
+import datetime as dt
+import hashlib
+import io
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils.generic import ArrayObject, NumberObject, StreamObject
+from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
+
+from gateway.pades.complete import complete_document
+from gateway.pades.inspect import inspect_document
+from gateway.pades.levels import Trust
+from gateway.pades.prepare import prepare_document
+from gateway.pades.values import SignatureRequest
+from gateway.pades.verify import Expected, verify_document
+
+_SIGN_ALGO, _FIELD = "1.2.840.10045.4.3.2", "Warm"
+_KEY_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+def warm_up() -> None:
+    """A signature from the beginning to the end, in memory."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    chain = _chain(key)
+    document, signed = io.BytesIO(_document()), io.BytesIO()
+    facts = inspect_document(document, max_pages=1)
+    document.seek(0)
+    request = SignatureRequest(chain=chain, sign_algo=_SIGN_ALGO, field_name=_FIELD, pages=1)
+    prepared = prepare_document(document, signed, request)
+    digest = hashlib.sha256(prepared.signed_attributes).digest()
+    value = key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    complete_document(signed, chain=chain, sign_algo=_SIGN_ALGO, prepared=prepared, value=value)
+    expected = Expected(chain, _FIELD, "B-B", facts.size, facts.sha256)
+    verify_document(signed, expected=expected, trust=Trust(chain[-1:], chain[-1:]))
+
+
+def _document() -> bytes:
+    """One empty page."""
+    writer = PdfFileWriter()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    content = writer.add_object(StreamObject(stream_data=b""))
+    media_box = ArrayObject([NumberObject(each) for each in (0, 0, 72, 72)])  # type: ignore[no-untyped-call]  # as above
+    writer.insert_page(PageObject(content, media_box))  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    document = io.BytesIO()
+    writer.write(document)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    return document.getvalue()
+
+
+def _chain(key: ec.EllipticCurvePrivateKey) -> tuple[bytes, ...]:
+    """A signer's certificate and its issuer's, DER, with one key."""
+    return tuple(_certificate(key, name, authority=name == "Authority") for name in ("Signer", "Authority"))
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, name: str, *, authority: bool) -> bytes:
+    now, public = dt.datetime.now(dt.UTC), key.public_key()
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"key_cert_sign" if authority else "content_commitment": True}
+    builder = x509.CertificateBuilder(
+        subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+        issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority")]),
+        public_key=public,
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - dt.timedelta(days=1),
+        not_valid_after=now + dt.timedelta(days=1),
+    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
