@@ -45,17 +45,24 @@ def find_issuer(certificate: x509.Certificate, known: Iterable[x509.Certificate]
 
 
 def ask_about(certificate: x509.Certificate, issuer: x509.Certificate) -> Question | None:
-    """None if nothing is ever published about it."""
-    if is_never_revoked(certificate):
+    """None if nothing is ever published about it, or nothing needs to be and nothing is."""
+    if _has(certificate, ExtensionOID.OCSP_NO_CHECK, _NO_REVOCATION_AVAILABLE):
         return None
     responders = tuple(_access(certificate, AuthorityInformationAccessOID.OCSP))
-    return Question(certificate, issuer, responders, tuple(_distribution_points(certificate)))
+    lists = tuple(_distribution_points(certificate))
+    if not (responders or lists) and is_never_revoked(certificate):
+        return None
+    return Question(certificate, issuer, responders, lists)
 
 
 def is_never_revoked(certificate: x509.Certificate) -> bool:
-    """Whether the certificate says that it need not be asked about: for a responder's, or short-lived."""
-    silent = {ExtensionOID.OCSP_NO_CHECK, _VALIDITY_ASSURED, _NO_REVOCATION_AVAILABLE}
-    return any(extension.oid in silent for extension in certificate.extensions)
+    """Whether the certificate says that it need not be asked about: for a responder's, or short-lived. Somebody may
+    answer all the same (EN 319 412-1, 5.2), and then a verifier who knows the mark not is content too."""
+    return _has(certificate, ExtensionOID.OCSP_NO_CHECK, _VALIDITY_ASSURED, _NO_REVOCATION_AVAILABLE)
+
+
+def _has(certificate: x509.Certificate, *oids: x509.ObjectIdentifier) -> bool:
+    return any(extension.oid in oids for extension in certificate.extensions)
 
 
 def issuer_addresses(certificate: x509.Certificate) -> list[str]:

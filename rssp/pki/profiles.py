@@ -1,6 +1,6 @@
 """What each kind of certificate holds, as data (RFC 5280; EN 319 412-2 for persons, -3 for organisations)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -21,6 +21,7 @@ SHORT_LIVED_POLICY = "1.3.6.1.4.1.32473.1.3"
 SEAL_POLICY = "1.3.6.1.4.1.32473.1.4"
 TSA_POLICY = "1.3.6.1.4.1.32473.1.5"
 DEMONSTRATION_EMAIL_POLICY = "1.3.6.1.4.1.32473.1.6"
+SHORT_LIVED_UNPUBLISHED_POLICY = "1.3.6.1.4.1.32473.1.7"
 ANY_POLICY = "2.5.29.32.0"
 _NOTICE = "Demonstration only. Nobody verified the name in this certificate."
 _EMAIL_NOTICE = (
@@ -151,8 +152,9 @@ SIGNER = Profile(
     subject=NaturalPerson,
     policy=SIGNER_POLICY,
 )
-# Over before a revocation could take effect, which EN 319 411-1 (REV-6.2.4) lets take 24 hours: nothing is published
-# about it (RFC 9608; ext-etsi-valassured-ST-certs, EN 319 412-1, 5.2.2). An hour is time enough to read and to approve.
+# Over before a revocation could take effect, which EN 319 411-1 (REV-6.2.4) lets take 24 hours: its validity is assured
+# (ext-etsi-valassured-ST-certs, EN 319 412-1, 5.2.2), and whoever asks all the same is answered (docs/decisions/0018).
+# An hour is time enough to read and to approve.
 SHORT_LIVED = Profile(
     name="short-lived",
     role="signer",
@@ -160,9 +162,16 @@ SHORT_LIVED = Profile(
     key_usage=_DOCUMENTS,
     subject=NaturalPerson,
     policy=SHORT_LIVED_POLICY,
+    marks=frozenset({"validity_assured"}),
+    for_one_signature=True,
+)
+# The same of an authority that publishes nothing about it and says so (noRevAvail, RFC 9608): no address may be beside.
+SHORT_LIVED_UNPUBLISHED = replace(
+    SHORT_LIVED,
+    name="short-lived-unpublished",
+    policy=SHORT_LIVED_UNPUBLISHED_POLICY,
     pointers=frozenset({"issuer"}),
     marks=frozenset({"no_rev_avail", "validity_assured"}),
-    for_one_signature=True,
 )
 SEAL = Profile(
     name="seal",
@@ -175,5 +184,5 @@ SEAL = Profile(
 
 OWN_PROFILES: dict[str, Profile] = {profile.role: profile for profile in (ROOT, ISSUING, TSA, OCSP)}
 SUBSCRIBER_PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (DEMONSTRATION, SIGNER, SHORT_LIVED, SEAL)
+    profile.name: profile for profile in (DEMONSTRATION, SIGNER, SHORT_LIVED, SHORT_LIVED_UNPUBLISHED, SEAL)
 }

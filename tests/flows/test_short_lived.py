@@ -17,6 +17,7 @@ from pyhanko.sign.general import simple_cms_attribute
 from pyhanko.sign.timestamps import HTTPTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.ades import ades_with_time_validation
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.policy_decl import (
     RevinfoOnlineFetchingRule,
     RevocationInfoGatheringSpec,
@@ -31,6 +32,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from tests.flows.chain import Chain, spied
 from tests.flows.verdicts import read_root, verify
 from tests.support.authority import Authority
+from tests.support.gateway_caller import GatewayCaller
 from tests.support.instance import start_instance
 from tests.support.pdfs import make_pdf
 from tests.support.walk import Walker, _hidden
@@ -174,6 +176,29 @@ def test_the_signature_outlives_its_certificate_by_a_time_stamp(
     # A stamp that nobody trusts proves no time.
     stranger = x509.Certificate.load(Authority().certificate)
     assert validate_with_time(stamped, stranger, now + YEARS)[0] != AdESPassed.OK
+
+
+def test_what_it_promises_is_in_the_document(short_lived: Chain, alice: Walker) -> None:
+    """Level B-LT: a verifier that knows no short-lived certificates, and takes none that it cannot see to be good,
+    finds the responder's word in the document; and years later still."""
+    root = x509.Certificate.load(read_root(short_lived.base_url))
+    signed, job = GatewayCaller(alice, short_lived.instance).sign(make_pdf(), level="B-LT")
+    assert (job["signed"]["level"], job["signed"]["shortfall"]) == ("B-LT", None)
+    reader = PdfFileReader(io.BytesIO(signed))
+    [signature] = reader.embedded_regular_signatures
+    asked = {"trust_roots": [root], "allow_fetching": False, "revocation_mode": "hard-fail"}
+    held = DocumentSecurityStore.read_dss(reader).as_validation_context(asked)
+    assert validate_pdf_signature(signature, held).bottom_line
+    assert not validate_pdf_signature(signature, ValidationContext(**asked, crls=[], ocsps=[])).bottom_line
+    about = [
+        single["cert_id"]["serial_number"].native
+        for answer in held.ocsps
+        for single in answer.response_data["responses"]
+    ]
+    assert signature.signer_cert.serial_number in about
+    ends = datetime.fromisoformat(job["signed"]["lasts_until"])
+    assert ends - datetime.now(UTC) > YEARS
+    assert validate_with_time(signed, root, datetime.now(UTC) + YEARS)[0] == AdESPassed.OK
 
 
 def test_no_more_wait_than_may(short_lived: Chain, alice: Walker) -> None:

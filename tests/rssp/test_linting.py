@@ -58,7 +58,7 @@ def test_the_command_line_linters_say_no_more_than_the_docs(issued, tmp_path):
         path = tmp_path / f"{name}.pem"
         path.write_bytes(x509.load_der_x509_certificate(bytes(certificate.der)).public_bytes(Encoding.PEM))
         runs = [["lint_pkix_cert", "lint"]]
-        if name in {"signer", "short-lived", "seal"}:
+        if name in {"signer", "short-lived", "short-lived-unpublished", "seal"}:
             runs.append(["lint_etsi_cert", "lint", "--detect"])
         for command, *words in runs:
             program = str(Path(sys.executable).parent / command)

@@ -161,7 +161,8 @@ def test_one_approval_one_key_one_certificate(
     name = f"2.5.4.5={alice.subject},CN=Alice Example,2.5.4.4=Example,2.5.4.42=Alice,C=FR"
     assert certificate.subject.rfc4514_string() == name
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(hours=1)
-    assert {NO_REV_AVAIL, VALIDITY_ASSURED} <= {extension.oid for extension in certificate.extensions}
+    found = {extension.oid for extension in certificate.extensions}
+    assert (VALIDITY_ASSURED in found, NO_REV_AVAIL in found) == (True, False)
     paths = []
     for number, der in enumerate(read_chain(made.certificate)):
         paths.append(tmp_path / f"{number}.pem")

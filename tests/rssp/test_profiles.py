@@ -44,6 +44,7 @@ SUBJECTS = {
     "demonstration-email": UnverifiedPerson(common_name="Alice Example", email="alice@example.org"),
     "signer": ALICE,
     "short-lived": PSEUDONYM,
+    "short-lived-unpublished": PSEUDONYM,
     "seal": COMPANY,
 }
 EVERY_PROFILE = {
@@ -135,6 +136,10 @@ EXPECTED = {
         ["Extended Key Usage", "1.3.6.1.5.5.7.1.3", "email"],
     ),
     "short-lived": (
+        ["pseudonym = Night Owl", "serialNumber = 7f3a", DOCUMENTS, CRL, OCSP, CA, "0.4.0.194121.2.1"],
+        ["2.5.29.56", "GN =", "SN ="],
+    ),
+    "short-lived-unpublished": (
         ["pseudonym = Night Owl", "serialNumber = 7f3a", DOCUMENTS, CA, "0.4.0.194121.2.1"],
         [CRL, OCSP, "GN =", "SN ="],
     ),
@@ -196,9 +201,15 @@ def test_validities_and_serial_numbers():
     assert max(number.bit_length() for number in numbers) > 150
 
 
-def test_a_short_lived_certificate_says_that_nobody_will_hear_of_its_revocation():
-    found = {extension.oid: extension for extension in parse(make("short-lived")).extensions}
-    for oid in (NO_REV_AVAIL, VALIDITY_ASSURED):
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [("short-lived", {VALIDITY_ASSURED}), ("short-lived-unpublished", {VALIDITY_ASSURED, NO_REV_AVAIL})],
+)
+def test_a_short_lived_certificate_says_that_its_validity_is_assured(name, marks):
+    """noRevAvail stands beside no address (RFC 9608, 4), and an address beside no noRevAvail."""
+    found = {extension.oid: extension for extension in parse(make(name)).extensions}
+    assert {oid for oid in (NO_REV_AVAIL, VALIDITY_ASSURED) if oid in found} == marks
+    for oid in marks:
         assert (found[oid].critical, found[oid].value.value) == (False, b"\x05\x00")
 
 
