@@ -1,12 +1,9 @@
-"""Attacks on the authorization server, row by row (D1 to D17): RFC 9700, RFC 9207, RFC 9449, FAPI 2.0. A row's test is
-here, or is named in `ELSEWHERE`."""
+"""Attacks on the authorization server, row by row (D1 to D17): RFC 9700, RFC 9207, RFC 9449, FAPI 2.0. Rows that
+are not here have their tests elsewhere: tests/attacks/04-authorization-server.toml."""
 
-import ast
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,42 +16,6 @@ from tests.authz.conftest import GATEWAY, RSSP, SIGNAPP, Flow, Person, Pkce, Ser
 
 Login = Callable[..., tuple[str, Pkce]]
 CALLBACK = "https://elsewhere.example/callback"
-TESTS = Path(__file__).parent.parent
-
-ELSEWHERE = {
-    "D1 at the same moment": ["flows/test_parallel.py::test_fifty_token_requests_with_one_code_are_one_token"],
-    "D5": [
-        "authz/test_oauth_refusals.py::test_an_address_that_is_not_registered_to_the_letter_is_never_redirected_to",
-        "authz/test_oauth_refusals.py::test_a_redirect_uri_or_client_named_twice_is_never_redirected_to",
-    ],
-    "D8": ["signapp/test_logins.py::test_another_browsers_state_logs_nobody_in"],
-    "D9": ["signapp/test_logins.py::test_another_issuers_answer_is_refused_before_its_code_is_sent"],
-    "D12": [
-        "authz/test_client_assertions.py::test_a_wrong_assertion_proves_nothing",
-        "authz/test_client_assertions.py::test_the_fapi_profile_knows_no_rs256",
-        "authz/test_client_assertions.py::test_an_assertion_is_good_once",
-        "authz/test_client_assertions.py::test_a_clock_that_is_8_seconds_ahead_passes",
-        "flows/test_possession_races.py::test_an_assertion_in_many_hands_is_good_once",
-    ],
-    "D17": [
-        "contract/test_bound_tokens_travel.py::test_a_bound_token_opens_nothing_without_its_key",
-        "contract/test_bound_tokens_travel.py::test_a_token_may_be_bound_to_a_certificate",
-        "flows/test_possession_races.py::test_a_proof_in_many_hands_is_good_once",
-    ],
-}
-
-
-@cache
-def functions_of(path: str) -> set[str]:
-    tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-
-
-@pytest.mark.parametrize("row", ELSEWHERE)
-def test_what_is_elsewhere_is_there(row: str) -> None:
-    for name in ELSEWHERE[row]:
-        path, _, test = name.partition("::")
-        assert test in functions_of(path), name
 
 
 def error_of(answer: Any) -> tuple[int, str]:

@@ -47,6 +47,8 @@ _HEADERS: dict[str, dict[int, str]] = {
     "credentials/getChallenge": {2: BEARER_2},
     "credentials/extendTransaction": {1: BEARER_1R, 2: BEARER_2},
     "credentials/sendOTP": {1: MISSPELLED, 2: BEARER_2},
+    "credentials/create": {2: BEARER_2},
+    "credentials/delete": {2: BEARER_2},
     "signatures/signHash": {1: BEARER_1, 2: BEARER_2},
     "signatures/signPolling": {2: BEARER_2},
     "signatures/timestamp": {1: BEARER_1, 2: BEARER_2},
