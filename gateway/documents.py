@@ -65,15 +65,21 @@ def measure(file: IO[bytes]) -> tuple[int, str]:
     return file.seek(0, os.SEEK_END), digest.hexdigest()
 
 
-def store_document(plaintext: IO[bytes]) -> StoredDocument:
-    """Encrypts the whole file; the row is written after the file is safely on disk. Raises `StorageFullError`."""
+def store_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocument:
+    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it.
+    Raises `StorageFullError`."""
     plaintext.seek(0)
     digest = hashlib.sha256()
     while chunk := plaintext.read(_CHUNK):
         digest.update(chunk)
     size = plaintext.tell()
     identity = x25519.Identity.generate()
-    document = StoredDocument(wrapped_key=encrypt_text(str(identity)), size=size, sha256=digest.hexdigest())
+    document = StoredDocument(
+        wrapped_key=encrypt_text(str(identity)),
+        wrapped_password=encrypt_text(password) if password else "",
+        size=size,
+        sha256=digest.hexdigest(),
+    )
     path = _path(document.id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -132,6 +138,11 @@ def open_document(document: StoredDocument) -> IO[bytes]:
         raise StorageError from None
     plaintext.seek(0)
     return plaintext
+
+
+def password_of(document: StoredDocument) -> str:
+    """What opens the PDF in it; empty if that takes nothing. Raises `StorageError` if no key fits."""
+    return decrypt_text(document.wrapped_password) if document.wrapped_password else ""
 
 
 def delete_document(document: StoredDocument | None) -> None:

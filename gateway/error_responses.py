@@ -15,6 +15,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.DocumentError, 422),
     (errors.InvalidRequestError, 400),
     (errors.InvalidTokenError, 401),
+    (errors.TooManyPasswordsError, 429),
     (errors.JobNotFoundError, 404),
     (errors.WrongStateError, 409),
     (errors.BatchIncompleteError, 409),

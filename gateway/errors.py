@@ -36,7 +36,24 @@ class EmptyDocumentError(DocumentError):
 
 class PasswordRequiredError(DocumentError):
     code = "password_required"
-    sentence = "This PDF is protected by a password. Remove the protection and upload it again."
+    sentence = "This PDF is protected by a password. Give its password along with it."
+
+
+class PasswordWrongError(DocumentError):
+    code = "password_wrong"
+    sentence = "This is not the password of this PDF."
+
+
+class EncryptionUnsupportedError(DocumentError):
+    """By certificates (PubSec), by a handler of somebody's own, or with an integrity code (ISO/TS 32004)."""
+
+    code = "encryption_unsupported"
+    sentence = "This PDF is encrypted in a way in which it cannot be signed here: not by a password, or with a seal."
+
+
+class SigningNotPermittedError(DocumentError):
+    code = "signing_not_permitted"
+    sentence = "The owner of this PDF does not permit signing it. Give the owner's password, if you have it."
 
 
 class CertifiedNoChangesError(DocumentError):
@@ -143,6 +160,9 @@ DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
         NotAPdfError,
         EmptyDocumentError,
         PasswordRequiredError,
+        PasswordWrongError,
+        EncryptionUnsupportedError,
+        SigningNotPermittedError,
         CertifiedNoChangesError,
         DamagedPdfError,
         HostilePdfError,
@@ -172,6 +192,13 @@ class InvalidProofError(InvalidTokenError):
     """The token is bound to a key, and the proof that its holder has it is missing, wrong or used (RFC 9449, 7)."""
 
     sentence = "The access token is bound to a key that was not proven."
+
+
+class TooManyPasswordsError(GatewayError):
+    """Nobody finds a password out by having it tried here."""
+
+    code = "too_many_passwords"
+    sentence = "Too many passwords were tried. Wait ten minutes, then try again."
 
 
 class JobNotFoundError(GatewayError):

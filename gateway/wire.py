@@ -6,6 +6,7 @@ or `AnswerError`.
 
 import base64
 import binascii
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ HASH_TYPE = "dtbsr"
 _RSA_OIDS = ("1.2.840.113549.1.1.",)
 _CURVES = {"1.2.840.10045.3.1.7": "ec-p256", "1.3.132.0.34": "ec-p384"}
 _NAME_LIMIT = 120
+_PASSWORD_LIMIT = 127
+_BYTE_SEQUENCE = re.compile(r":([A-Za-z0-9+/=]*):")
 _DEFAULT_NAME = "document.pdf"
 
 
@@ -73,6 +76,22 @@ def parse_state(body: dict[str, Any]) -> str:
     if len(state) < 22 or not state.isascii():
         raise InvalidRequestError("The member state must hold at least 128 random bits.")
     return state
+
+
+def parse_password(header: str | None) -> str:
+    """The password of a PDF from ``Document-Password``: a byte sequence (RFC 8941, 3.3.5) of its UTF-8."""
+    if not header:
+        return ""
+    encoded = _BYTE_SEQUENCE.fullmatch(header.strip())
+    try:
+        password = base64.b64decode(encoded[1], validate=True).decode() if encoded else "\0"
+    except ValueError:
+        password = "\0"
+    if len(password) > _PASSWORD_LIMIT or any(unicodedata.category(char) in {"Cc", "Cs"} for char in password):
+        raise InvalidRequestError(
+            "The header Document-Password must be a byte sequence: UTF-8 of 127 characters at most."
+        )
+    return password
 
 
 def parse_file_name(content_disposition: str | None) -> str:

@@ -8,6 +8,7 @@ from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
 from gateway.models.passkeys import PasskeyChange
+from gateway.models.passwords import PasswordTry
 from gateway.models.proofs import UsedProof
 from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
@@ -19,6 +20,7 @@ __all__ = [
     "CredentialRequest",
     "Job",
     "PasskeyChange",
+    "PasswordTry",
     "StoredDocument",
     "TrustAnchor",
     "TrustedList",

@@ -39,6 +39,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_PASSWORD = {"Document-Password": "What opens an encrypted document: a byte sequence (RFC 8941, 3.3.5) of its UTF-8."}
 _DISPOSITION = {"Content-Disposition": "RFC 6266: the document's name, in filename* or filename."}
 
 CALLS: tuple[Call, ...] = (
@@ -47,13 +48,14 @@ CALLS: tuple[Call, ...] = (
         {200: ref("Inspection")},
         (PDF,),
         "Nothing is stored.",
+        headers=_PASSWORD,
     ),
     Call(
         *("POST", "/jobs", "open_job", "Uploads a document that is to be signed"),
         {201: ref("Job")},
         (PDF,),
         creates=True,
-        headers=_DISPOSITION,
+        headers=_DISPOSITION | _PASSWORD,
     ),
     Call("GET", "/jobs/{job_id}", "show_job", "Where a job stands", {200: ref("Job")}),
     Call("DELETE", "/jobs/{job_id}", "delete_job", "Deletes a job, its documents and their keys", {204: {}}),
@@ -85,7 +87,7 @@ CALLS: tuple[Call, ...] = (
         {201: ref("Archive")},
         (PDF, opened({"job_id": identifier("A job that is signed.")})),
         creates=True,
-        headers=_DISPOSITION,
+        headers=_DISPOSITION | _PASSWORD,
     ),
     Call("GET", "/archives/{archive_id}", "show_archive", "Until when it lasts", {200: ref("Archive")}),
     Call("DELETE", "/archives/{archive_id}", "delete_archive", "Deletes the document and its key", {204: {}}),

@@ -86,6 +86,8 @@ _INSPECTION = closed(
         "size": integer("Bytes", minimum=1),
         "sha256": _SHA256,
         "signatures": integer("How many there are already.", minimum=0),
+        "encryption": nullable(string("The cipher, such as AES-256.")),
+        "password_required": boolean("Whether it is read with a password alone."),
     }
 )
 _SIGNED = closed(

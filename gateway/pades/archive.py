@@ -22,9 +22,9 @@ from gateway.pades.values import VerifiedSignedDocument
 from gateway.pades.verify import verify_document_timestamp, verify_prefix
 
 
-def read_proofs(stream: IO[bytes]) -> Proofs:
+def read_proofs(stream: IO[bytes], *, password: str = "") -> Proofs:
     """Raises `NotSignedError`, `BrokenSignatureError`, document errors."""
-    reader = read_document(stream)
+    reader = read_document(stream, password)
     signatures = reader.embedded_regular_signatures
     if not signatures:
         raise NotSignedError
@@ -72,14 +72,16 @@ def _all_signed(reader: PdfFileReader) -> list[cms.SignedData]:
     return found
 
 
-def verify_archive(stream: IO[bytes], *, size: int, sha256: str, trust: Trust) -> VerifiedSignedDocument:
+def verify_archive(
+    stream: IO[bytes], *, size: int, sha256: str, trust: Trust, password: str = ""
+) -> VerifiedSignedDocument:
     """The file is the former one (``size``, ``sha256``) and an update whose document time-stamp covers all of it.
 
     Raises `InvalidSignatureError`, `TimestampError`.
     """
     verify_prefix(stream, size, sha256)
     stream.seek(0)
-    chain = verify_document_timestamp(read_document(stream), trust)
+    chain = verify_document_timestamp(read_document(stream, password), trust)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     until = lasts_until("B-LTA", signer=(), archive=chain)

@@ -24,10 +24,12 @@ from gateway.pades.writing import SigningWriter
 TIMESTAMP_HASH = "sha256"
 
 
-def add_evidence(file: IO[bytes], evidence: Evidence, *, timestamp: bool) -> DocumentTimestampPlace | None:
+def add_evidence(
+    file: IO[bytes], evidence: Evidence, *, timestamp: bool, password: str = ""
+) -> DocumentTimestampPlace | None:
     """Writes an update with the evidence behind what the file holds; with ``timestamp``, also an empty place for a
     document time-stamp, which it answers with."""
-    writer = SigningWriter(file, prev=_read(file))
+    writer = SigningWriter(file, prev=_read(file, password))
     DocumentSecurityStore.supply_dss_in_writer(
         writer,
         sig_contents=None,
@@ -41,9 +43,9 @@ def add_evidence(file: IO[bytes], evidence: Evidence, *, timestamp: bool) -> Doc
     return _write_with_place(writer)
 
 
-def _read(file: IO[bytes]) -> PdfFileReader:
+def _read(file: IO[bytes], password: str) -> PdfFileReader:
     file.seek(0)
-    return read_document(file)
+    return read_document(file, password)
 
 
 def _write_with_place(writer: SigningWriter) -> DocumentTimestampPlace:

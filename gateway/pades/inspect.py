@@ -17,10 +17,12 @@ from gateway.errors import (
     DamagedPdfError,
     EmptyDocumentError,
     HostilePdfError,
+    SigningNotPermittedError,
     TooManyPagesError,
 )
+from gateway.pades.encryption import Encryption
 from gateway.pades.fields import refuse_if_all_locked
-from gateway.pades.reading import read_document
+from gateway.pades.reading import open_document
 from gateway.pades.values import InspectedDocument
 from gateway.pades.writing import SigningWriter
 
@@ -29,16 +31,32 @@ _TRIAL = "Paraph-trial"
 _HEADER = re.compile(rb"[\x00\t\n\x0c\r ]*(\d+)[\x00\t\n\x0c\r ]+(\d+)[\x00\t\n\x0c\r ]+obj(?![A-Za-z0-9])")
 
 
-def inspect_document(stream: IO[bytes], *, max_pages: int) -> InspectedDocument:
+def inspect_document(stream: IO[bytes], *, max_pages: int, password: str = "") -> InspectedDocument:
     """The document's facts; raises a document error if it cannot be signed."""
-    reader = read_document(stream)
+    reader, encryption = open_document(stream, password)
     pages = _count_pages(reader, max_pages)
     signatures = _read_signatures(reader)
     refuse_if_all_locked(reader, _TRIAL)
+    _refuse_if_not_permitted(reader, encryption)
     _try_to_update(stream, reader)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
-    return InspectedDocument(pages, stream.seek(0, os.SEEK_END), digest.hexdigest(), signatures)
+    return InspectedDocument(
+        pages=pages,
+        size=stream.seek(0, os.SEEK_END),
+        sha256=digest.hexdigest(),
+        signatures=signatures,
+        encryption=encryption.cipher,
+        password_required=encryption.password_required,
+    )
+
+
+def _refuse_if_not_permitted(reader: PdfFileReader, encryption: Encryption) -> None:
+    """Where no field may be added, one that is there has to do."""
+    if encryption.may_add_field:
+        return
+    if not encryption.may_fill_field or next(enumerate_sig_fields(reader, filled_status=False), None) is None:
+        raise SigningNotPermittedError
 
 
 def _count_pages(reader: PdfFileReader, max_pages: int) -> int:

@@ -55,46 +55,62 @@ _REFUSALS: dict[str, type[GatewayError]] = {
 }
 
 
-def inspect_document(document: IO[bytes], *, max_pages: int) -> InspectedDocument:
+def inspect_document(document: IO[bytes], *, max_pages: int, password: str = "") -> InspectedDocument:
     """The facts of a PDF that can be signed; raises a document error otherwise. ``document`` is a real file."""
-    return InspectedDocument(**_call("inspect", [document], {"max_pages": max_pages}))
+    return InspectedDocument(**_call("inspect", [document], {"max_pages": max_pages, "password": password}))
 
 
-def prepare_document(document: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
+def prepare_document(
+    document: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
+) -> PreparedSignature:
     """Writes the prepared PDF to ``output``; raises a document error if that cannot be done. Both are real files."""
-    return prepared_from_json(_call("prepare", [document, output], {"request": request_to_json(request)}))
+    arguments = {"request": request_to_json(request), "password": password}
+    return prepared_from_json(_call("prepare", [document, output], arguments))
 
 
-def add_evidence(document: IO[bytes], evidence: Evidence, *, timestamp: bool) -> DocumentTimestampPlace | None:
+def add_evidence(
+    document: IO[bytes], evidence: Evidence, *, timestamp: bool, password: str = ""
+) -> DocumentTimestampPlace | None:
     """See `gateway.pades.evidence`; ``document`` grows in its place. Raises document errors."""
-    arguments = {"evidence": evidence_to_json(evidence), "timestamp": timestamp}
+    arguments = {"evidence": evidence_to_json(evidence), "timestamp": timestamp, "password": password}
     return place_from_json(_call("add_evidence", [document], arguments))
 
 
 def verify_document(
-    document: IO[bytes], *, chain: Sequence[bytes], trust: Trust, field_name: str, level: str, size: int, sha256: str
+    document: IO[bytes],
+    *,
+    chain: Sequence[bytes],
+    trust: Trust,
+    field_name: str,
+    level: str,
+    size: int,
+    sha256: str,
+    password: str = "",
 ) -> VerifiedSignedDocument:
     """See `gateway.pades.verify`. Raises `InvalidSignatureError`, a child of `LevelError`."""
     expected = {"field_name": field_name, "level": level, "size": size, "sha256": sha256}
     arguments = {
-        "expected": {**expected, "chain": encode(tuple(chain))},
+        "expected": {**expected, "chain": encode(tuple(chain)), "password": password},
         "anchors": encode(trust.anchors),
         "timestamp_anchors": encode(trust.timestamp_anchors),
     }
     return VerifiedSignedDocument(**_call("verify", [document], arguments))
 
 
-def read_proofs(document: IO[bytes]) -> Proofs:
+def read_proofs(document: IO[bytes], *, password: str = "") -> Proofs:
     """See `gateway.pades.archive`. Raises document errors."""
-    value = _call("read_proofs", [document], {})
+    value = _call("read_proofs", [document], {"password": password})
     return Proofs(value["signatures"], decode(value["leaves"]), decode(value["known"]))
 
 
-def verify_archive(document: IO[bytes], *, size: int, sha256: str, trust: Trust) -> VerifiedSignedDocument:
+def verify_archive(
+    document: IO[bytes], *, size: int, sha256: str, trust: Trust, password: str = ""
+) -> VerifiedSignedDocument:
     """See `gateway.pades.archive`. Raises `InvalidSignatureError`, `TimestampError`."""
     arguments = {
         "size": size,
         "sha256": sha256,
+        "password": password,
         "anchors": encode(trust.anchors),
         "timestamp_anchors": encode(trust.timestamp_anchors),
     }

@@ -17,16 +17,17 @@ from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.stamp import BaseStampStyle
 
-from gateway.errors import CertificationNotFirstError, FieldConstrainedError
+from gateway.errors import CertificationNotFirstError, FieldConstrainedError, SigningNotPermittedError
 from gateway.pades.algorithms import HASHES, Algorithm, parse_algorithm
 from gateway.pades.attributes import build_signed_attributes
 from gateway.pades.cms import build_signed_data, external_signer
+from gateway.pades.encryption import Encryption
 from gateway.pades.fields import add_empty_field, find_empty_field, lock_of, refuse_if_locked, widgets_of
 from gateway.pades.levels import reaches
 from gateway.pades.options import Place
 from gateway.pades.pages import Page, describe, place_of, read_page
 from gateway.pades.raster import Area, compare_pages
-from gateway.pades.reading import entry, read_document
+from gateway.pades.reading import entry, open_document, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.pades.writing import SigningWriter
@@ -35,18 +36,21 @@ from gateway.pades.writing import SigningWriter
 _LONGEST_VALUE, _WRAPPING = 1024, 64
 
 
-def prepare_document(stream: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
+def prepare_document(
+    stream: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
+) -> PreparedSignature:
     """Writes the original followed by the update to ``output``; answers with the attributes to be signed."""
-    return asyncio.run(_prepare(stream, output, request))
+    return asyncio.run(_prepare(stream, output, request, password))
 
 
-async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureRequest) -> PreparedSignature:
+async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureRequest, password: str) -> PreparedSignature:
     algorithm = parse_algorithm(certificate=request.chain[0], sign_algo=request.sign_algo)
     signer = external_signer(request.chain, algorithm)
     options = request.options
-    writer = SigningWriter(stream, prev=read_document(stream))
+    reader, encryption = open_document(stream, password)
+    writer = SigningWriter(stream, prev=reader)
     size = stream.seek(0, os.SEEK_END)
-    areas = _prepare_fields(writer, request)
+    areas = _prepare_fields(writer, request, encryption)
     metadata = PdfSignatureMetadata(
         field_name=request.field_name,
         md_algorithm=algorithm.hash_name,
@@ -70,26 +74,29 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
         raise AssertionError("the update reaches into the original")
     # Read back now: what could not be verified at the end is refused before anybody approves it.
     output.seek(0)
-    read_document(output)
-    compare_pages(output, size, areas)
+    read_document(output, password)
+    compare_pages(output, size, areas, password)
     attributes = build_signed_attributes(
         document_digest=prepared.document_digest, certificate=request.chain[0], options=options
     )
     return PreparedSignature(attributes, prepared.reserved_region_start, prepared.reserved_region_end)
 
 
-def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> list[Area]:
-    """Makes the fields for later signers, and refuses what earlier signatures or fields do not allow; answers with the
-    places where the document may look different afterwards."""
+def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest, encryption: Encryption) -> list[Area]:
+    """Makes the fields for later signers, and refuses what earlier signatures, fields or the owner do not allow;
+    answers with the places where the document may look different afterwards."""
     options, handler = request.options, writer.prev
     if options.certify is not None and next(enumerate_sig_fields(handler, filled_status=True), None):
         raise CertificationNotFirstError
     refuse_if_locked(handler, request.field_name)
+    existing = find_empty_field(writer, request.field_name)
+    adds_fields = existing is None or bool(options.new_fields)
+    if not (encryption.may_add_field if adds_fields else encryption.may_fill_field):
+        raise SigningNotPermittedError
     areas = []
     for new in options.new_fields:
         add_empty_field(writer, new, request.pages)
         areas.append(_area_at(writer, new.place, request.pages))
-    existing = find_empty_field(writer, request.field_name)
     if existing is not None:
         if options.lock is not None:
             # What is locked when a field is signed was for its maker to say.

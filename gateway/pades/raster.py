@@ -61,14 +61,14 @@ class _Beginning(io.RawIOBase):
         return len(data)
 
 
-def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area]) -> int:
+def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area], password: str = "") -> int:
     """How many pages were compared. Raises `PageChangedError`, also if the two cannot be drawn alike at all."""
     until = time.monotonic() + _SECONDS
-    before = _open(_Beginning(file, original_size))
+    before = _open(_Beginning(file, original_size), password)
     if before is None:
         # What this library does not open it cannot show: there is nothing to compare with.
         return 0
-    after = _open(_Beginning(file, file.seek(0, os.SEEK_END)))
+    after = _open(_Beginning(file, file.seek(0, os.SEEK_END)), password)
     if after is None or len(before) != len(after):
         raise PageChangedError
     compared = 0
@@ -80,9 +80,9 @@ def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area]) 
     return compared
 
 
-def _open(stream: _Beginning) -> pypdfium2.PdfDocument | None:
+def _open(stream: _Beginning, password: str) -> pypdfium2.PdfDocument | None:
     try:
-        document = pypdfium2.PdfDocument(io.BufferedReader(stream))
+        document = pypdfium2.PdfDocument(io.BufferedReader(stream), password=password or None)
         # Fields are part of what is shown, visible signatures among them.
         document.init_forms()
         return document

@@ -5,17 +5,22 @@ object that signing rewrites, objects outside the declared range, bytes that no 
 """
 
 import logging
+import os
 import re
 from typing import IO, Any
 
 from pyhanko.pdf_utils.generic import DictionaryObject, TrailerReference
+from pyhanko.pdf_utils.misc import PdfStrictReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionType
 
-from gateway.errors import DamagedPdfError, EmptyDocumentError, NotAPdfError, PasswordRequiredError
+from gateway.errors import DamagedPdfError, EmptyDocumentError, NotAPdfError
+from gateway.pades.encryption import Encryption, unlock
 
 _HEADER_WINDOW = 1024
 _TAIL_LIMIT = 64 * 1024
+_LONGEST_DOUBLED = 16 * 1024 * 1024
+_HARMLESS = "Illegal generation 65536 for object ID 0."
 # After the file's physically last cross-reference section only these may stand (ISO 32000-1, 7.5.5): white space,
 # comments such as a producer's name, the offset and the end marker.
 _TAIL = re.compile(
@@ -29,8 +34,13 @@ def entry(container: DictionaryObject, name: str, default: Any = None) -> Any:
     return container[name] if name in container else default  # noqa: SIM401  (``get`` does not follow)
 
 
-def read_document(stream: IO[bytes]) -> PdfFileReader:
-    """The document, readable, not encrypted, with nothing behind its last revision.
+def read_document(stream: IO[bytes], password: str = "") -> PdfFileReader:
+    """See `open_document`."""
+    return open_document(stream, password)[0]
+
+
+def open_document(stream: IO[bytes], password: str = "") -> tuple[PdfFileReader, Encryption]:
+    """The document, readable, decrypted where it is encrypted, with nothing behind its last revision.
 
     Raises the role's document errors, and whatever pyHanko raises on broken input: the caller's net catches that.
     """
@@ -43,11 +53,10 @@ def read_document(stream: IO[bytes]) -> PdfFileReader:
         # Bytes before the header shift every offset, and readers disagree on what they mean.
         raise DamagedPdfError
     reader = strict_reader(stream)
-    if "/Encrypt" in reader.trailer:
-        raise PasswordRequiredError
+    encryption = unlock(reader, password)
     _refuse_bytes_after_last_revision(reader, stream)
     _refuse_numbers_beyond_size(reader)
-    return reader
+    return reader, encryption
 
 
 class _WarningsAreRefusals(logging.Handler):
@@ -57,14 +66,18 @@ class _WarningsAreRefusals(logging.Handler):
 
 def strict_reader(stream: IO[bytes]) -> PdfFileReader:
     """A reader that tolerates nothing, for hybrid-reference files too (ISO 32000-1, 7.5.8.4; common word processors
-    write them).
+    write them), and for those whose first entry, which is of no object, has a number that is too large by one.
 
     pyHanko signs those only through a lenient reader, so that one comes second, and whatever it would merely warn
     of refuses the file.
     """
-    reader = PdfFileReader(stream, strict=True)
-    if not reader.xrefs.hybrid_xrefs_present:
-        return reader
+    try:
+        reader = PdfFileReader(stream, strict=True)
+        if not reader.xrefs.hybrid_xrefs_present:
+            return reader
+    except PdfStrictReadError as error:
+        if str(error) != _HARMLESS:
+            raise
     logging.getLogger("pyhanko").addHandler(_WarningsAreRefusals(logging.WARNING))
     return PdfFileReader(stream, strict=False)
 
@@ -77,9 +90,24 @@ def _refuse_bytes_after_last_revision(reader: PdfFileReader, stream: IO[bytes]) 
     if last.xref_section_type is not XRefSectionType.STREAM:
         trailer = TrailerReference(reader)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
         DictionaryObject.read_from_stream(stream, trailer)
+    begin = stream.tell()
     tail = stream.read(_TAIL_LIMIT)
-    if len(tail) == _TAIL_LIMIT or not _TAIL.fullmatch(tail):
+    if len(tail) < _TAIL_LIMIT and _TAIL.fullmatch(tail):
+        return
+    half = _size_of_half(stream)
+    stream.seek(begin)
+    if not half or begin > half or not _TAIL.fullmatch(stream.read(half - begin)):
         raise DamagedPdfError
+
+
+def _size_of_half(stream: IO[bytes]) -> int:
+    """Of a file that is the same bytes twice over, as some programs write them: whichever half a reader takes, it shows
+    the same. 0 of every other file."""
+    size = stream.seek(0, os.SEEK_END)
+    if size % 2 or size > _LONGEST_DOUBLED:
+        return 0
+    stream.seek(0)
+    return size // 2 if stream.read(size // 2) == stream.read() else 0
 
 
 def _refuse_numbers_beyond_size(reader: PdfFileReader) -> None:

@@ -16,26 +16,29 @@ from gateway.pades.verify import Expected, verify_document
 
 
 def _inspect(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
-    return asdict(inspect_document(files[0], max_pages=arguments["max_pages"]))
+    return asdict(inspect_document(files[0], **arguments))
 
 
 def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
-    return prepared_to_json(prepare_document(files[0], files[1], request_from_json(arguments["request"])))
+    request = request_from_json(arguments["request"])
+    return prepared_to_json(prepare_document(files[0], files[1], request, password=arguments["password"]))
 
 
 def _add_evidence(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     evidence = evidence_from_json(arguments["evidence"])
-    return place_to_json(add_evidence(files[0], evidence, timestamp=arguments["timestamp"]))
+    place = add_evidence(files[0], evidence, timestamp=arguments["timestamp"], password=arguments["password"])
+    return place_to_json(place)
 
 
 def _read_proofs(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
-    proofs = read_proofs(files[0])
+    proofs = read_proofs(files[0], password=arguments["password"])
     return {"signatures": proofs.signatures, "leaves": encode(proofs.leaves), "known": encode(proofs.known)}
 
 
 def _verify_archive(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     trust = Trust(decode(arguments["anchors"]), decode(arguments["timestamp_anchors"]))
-    return asdict(verify_archive(files[0], size=arguments["size"], sha256=arguments["sha256"], trust=trust))
+    former = {name: arguments[name] for name in ("size", "sha256", "password")}
+    return asdict(verify_archive(files[0], trust=trust, **former))
 
 
 def _verify(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:

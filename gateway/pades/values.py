@@ -10,12 +10,14 @@ from gateway.pades.options import SignatureOptions
 @dataclass(frozen=True)
 class InspectedDocument:
     """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already
-    there."""
+    there; ``encryption`` is a cipher as in ``AES-256``, empty if there is none."""
 
     pages: int
     size: int
     sha256: str
     signatures: int
+    encryption: str = ""
+    password_required: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from asn1crypto.x509 import Certificate
@@ -41,13 +41,14 @@ _REVOKED = {AdESFailure.REVOKED, AdESIndeterminate.REVOKED_NO_POE, AdESIndetermi
 @dataclass(frozen=True)
 class Expected:
     """What a signed file must be: the original (``size``, ``sha256``) and then an update with a signature in
-    ``field_name`` by the first certificate of ``chain`` (DER), of ``level``."""
+    ``field_name`` by the first certificate of ``chain`` (DER), of ``level``; ``password`` opens it."""
 
     chain: Sequence[bytes]
     field_name: str
     level: str
     size: int
     sha256: str
+    password: str = field(default="", repr=False)
 
 
 def verify_document(stream: IO[bytes], *, expected: Expected, trust: Trust) -> VerifiedSignedDocument:
@@ -57,7 +58,7 @@ def verify_document(stream: IO[bytes], *, expected: Expected, trust: Trust) -> V
     """
     verify_prefix(stream, expected.size, expected.sha256)
     stream.seek(0)
-    reader = read_document(stream)
+    reader = read_document(stream, expected.password)
     signature = _find_signature(reader, expected.field_name)
     if signature.signer_cert.dump() != expected.chain[0]:
         raise InvalidSignatureError
@@ -65,7 +66,7 @@ def verify_document(stream: IO[bytes], *, expected: Expected, trust: Trust) -> V
         raise InvalidSignatureError
     chains = _verify_level(reader, signature, expected, trust)
     if reaches(expected.level, "B-LT"):
-        _verify_pages(stream, signature)
+        _verify_pages(stream, signature, expected.password)
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     return VerifiedSignedDocument(
@@ -148,11 +149,11 @@ def _verify_coverage(signature: EmbeddedPdfSignature, status: PdfSignatureStatus
         raise InvalidSignatureError
 
 
-def _verify_pages(stream: IO[bytes], signature: EmbeddedPdfSignature) -> None:
+def _verify_pages(stream: IO[bytes], signature: EmbeddedPdfSignature, password: str) -> None:
     """What stands behind the signed revision changes no page. (Preparing compared what stands before it.)"""
     _, _, begin, length = (int(each) for each in signature.byte_range)
     try:
-        compare_pages(stream, begin + length, ())
+        compare_pages(stream, begin + length, (), password)
     except PageChangedError:
         raise InvalidSignatureError from None
 
@@ -185,9 +186,9 @@ def _lasts(level: str, chains: list[list[bytes]]) -> str:
 
 def _find_signature(reader: PdfFileReader, field_name: str) -> EmbeddedPdfSignature:
     """Ours alone: an earlier one that cannot be read is not this one's fault."""
-    for name, _value, field in enumerate_sig_fields(reader, filled_status=True, with_name=field_name):
+    for name, _value, found in enumerate_sig_fields(reader, filled_status=True, with_name=field_name):
         if name == field_name:
-            return EmbeddedPdfSignature(reader, field.get_object(), name)
+            return EmbeddedPdfSignature(reader, found.get_object(), name)
     raise InvalidSignatureError
 
 

@@ -17,7 +17,7 @@ from gateway.models import Archive, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.levels import Trust
 from gateway.pades.values import VerifiedSignedDocument
-from gateway.services import levels
+from gateway.services import levels, passwords
 from gateway.services.callers import VerifiedCaller
 from gateway.services.evidence import gather_evidence
 from gateway.services.jobs import open_result
@@ -30,17 +30,18 @@ _SOONEST = timedelta(days=1)
 _BATCH = 200
 
 
-def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str) -> Archive:
-    """Makes a signed document B-LTA and keeps it. Its chains must end where the caller's own credentials' do, or in an
-    anchor.
+def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str, password: str = "") -> Archive:
+    """Makes a signed document B-LTA and keeps it, with the password that opens it. Its chains must end where the
+    caller's own credentials' do, or in an anchor.
 
-    Raises document errors, `NotSignedError`, `BrokenSignatureError`, children of `LevelError`.
+    Raises document errors, `NotSignedError`, `BrokenSignatureError`, `TooManyPasswordsError`, children of `LevelError`.
     """
     credentials = rssp.list_credentials(token=caller.token).credentials
     roots = list(dict.fromkeys(credential.chain[-1] for credential in credentials if credential.chain))
     size, sha256 = documents.measure(upload)
-    signatures, verified = _extend(upload, roots, size, sha256)
-    stored = documents.store_document(upload)
+    with passwords.password_try(caller=caller, password=password):
+        signatures, verified = _extend(upload, roots, size, sha256, password)
+    stored = documents.store_document(upload, password=password)
     return Archive.objects.create(
         issuer=caller.issuer,
         subject=caller.subject,
@@ -56,7 +57,7 @@ def archive_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Archive:
     """The same with the result of a job, which its retention does not touch then. Raises `NotSignedYetError`."""
     result = open_result(caller=caller, job_id=job_id)
     with result.file:
-        return archive_document(caller=caller, upload=result.file, name=result.name)
+        return archive_document(caller=caller, upload=result.file, name=result.name, password=result.password)
 
 
 def find_archive(*, caller: VerifiedCaller, archive_id: uuid.UUID) -> Archive:
@@ -94,9 +95,10 @@ def renew_archives() -> int:
 def _renew(archive: Archive) -> bool:
     former: StoredDocument = archive.document
     roots = [base64.b64decode(root) for root in archive.roots]
+    password = documents.password_of(former)
     with documents.open_document(former) as file:
-        _signatures, verified = _extend(file, roots, former.size, former.sha256)
-        stored = documents.store_document(file)
+        _signatures, verified = _extend(file, roots, former.size, former.sha256, password)
+        stored = documents.store_document(file, password=password)
     changed: bool = Archive.objects.filter(pk=archive.pk, document=former).change(
         document=stored, renewals=archive.renewals + 1, error_code="", **_ends(verified)
     )
@@ -104,15 +106,17 @@ def _renew(archive: Archive) -> bool:
     return changed
 
 
-def _extend(file: IO[bytes], roots: Iterable[bytes], size: int, sha256: str) -> tuple[int, VerifiedSignedDocument]:
+def _extend(
+    file: IO[bytes], roots: Iterable[bytes], size: int, sha256: str, password: str
+) -> tuple[int, VerifiedSignedDocument]:
     """The file grows by evidence and a document time-stamp, and is verified; answers with its number of signatures."""
-    proofs = isolation.read_proofs(file)
+    proofs = isolation.read_proofs(file, password=password)
     anchors = tuple(dict.fromkeys([*list_trust(chain=[]).timestamp_anchors, *roots]))
     trust = Trust(anchors, anchors)
     evidence = gather_evidence(leaves=proofs.leaves, known=proofs.known, anchors=anchors)
-    levels.add_archive_timestamp(file, evidence=evidence, trust=trust)
+    levels.add_archive_timestamp(file, evidence=evidence, trust=trust, password=password)
     try:
-        verified = isolation.verify_archive(file, size=size, sha256=sha256, trust=trust)
+        verified = isolation.verify_archive(file, size=size, sha256=sha256, trust=trust, password=password)
     except DocumentError:
         raise InvalidSignatureError from None
     return proofs.signatures, verified

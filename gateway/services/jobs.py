@@ -2,7 +2,7 @@
 exist."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from gateway.models import Batch, Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
 from gateway.services.callers import VerifiedCaller
+from gateway.services.passwords import password_try
 
 PREPARABLE = (Job.State.OPEN, Job.State.PREPARED, Job.State.AUTHORIZING)
 ENDED = (Job.State.SIGNED, Job.State.FAILED, Job.State.EXPIRED)
@@ -21,27 +22,32 @@ ENDED = (Job.State.SIGNED, Job.State.FAILED, Job.State.EXPIRED)
 
 @dataclass(frozen=True)
 class Result:
-    """A signed document, decrypted, in a file without a name; the receiver closes it."""
+    """A signed document as it is stored, in a file without a name, which the receiver closes; ``password`` opens it."""
 
     file: IO[bytes]
     name: str
     size: int
+    password: str = field(default="", repr=False)
 
 
-def inspect_document(*, upload: IO[bytes]) -> InspectedDocument:
-    """The facts of a document that can be signed; keeps nothing. Raises document errors."""
-    return isolation.inspect_document(upload, max_pages=settings.MAX_DOCUMENT_PAGES)
+def inspect_document(*, caller: VerifiedCaller, upload: IO[bytes], password: str = "") -> InspectedDocument:
+    """The facts of a document that can be signed; keeps nothing. Raises document errors, `TooManyPasswordsError`."""
+    with password_try(caller=caller, password=password):
+        return isolation.inspect_document(upload, max_pages=settings.MAX_DOCUMENT_PAGES, password=password)
 
 
-def open_job(*, caller: VerifiedCaller, upload: IO[bytes], name: str, idempotency_key: str | None) -> Job:
-    """Inspects and keeps the document. The same key and document answer with the job that exists.
+def open_job(
+    *, caller: VerifiedCaller, upload: IO[bytes], name: str, idempotency_key: str | None, password: str = ""
+) -> Job:
+    """Inspects and keeps the document, with the password that opens it. The same key and document answer with the job
+    that exists.
 
-    Raises document errors; `InvalidRequestError` if the key was used for another document.
+    Raises document errors, `TooManyPasswordsError`; `InvalidRequestError` if the key was used for another document.
     """
-    facts = inspect_document(upload=upload)
+    facts = inspect_document(caller=caller, upload=upload, password=password)
     if idempotency_key and (existing := _find_by_key(caller, idempotency_key)):
         return _same_document(existing, facts)
-    stored = documents.store_document(upload)
+    stored = documents.store_document(upload, password=password if facts.encryption else "")
     try:
         return Job.objects.create(
             issuer=caller.issuer,
@@ -89,7 +95,8 @@ def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
     if job.state != Job.State.SIGNED or job.signed is None or _is_withheld(job):
         raise NotSignedYetError
     stem = job.document_name.removesuffix(".pdf").removesuffix(".PDF")
-    return Result(documents.open_document(job.signed), f"{stem}-signed.pdf", job.signed.size)
+    password = documents.password_of(job.signed)
+    return Result(documents.open_document(job.signed), f"{stem}-signed.pdf", job.signed.size, password)
 
 
 def _is_withheld(job: Job) -> bool:

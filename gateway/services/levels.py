@@ -37,23 +37,23 @@ def stamp_signature(*, value: bytes, trust: Trust) -> Timestamp:
     return _stamp(hashlib.new(_HASH, value).digest(), trust)
 
 
-def add_evidence(file: IO[bytes], *, level: str, signers: Signers, trust: Trust) -> None:
-    """B-LT and B-LTA: the file grows by an update with what shows that every certificate is good, and of B-LTA with a
-    document time-stamp.
+def add_evidence(file: IO[bytes], *, level: str, signers: Signers, trust: Trust, password: str = "") -> None:
+    """B-LT and B-LTA: the file, which ``password`` opens, grows by an update with what shows that every certificate is
+    good, and of B-LTA with a document time-stamp.
 
     Raises `RevocationDataError`, `CertificateRevokedError`, `TimestampError`.
     """
     leaves = [signers.chain[0], *signers.timestamp.certificates]
     evidence = gather_evidence(leaves=leaves, known=signers.chain, anchors=trust.timestamp_anchors)
     if level == "B-LTA":
-        add_archive_timestamp(file, evidence=evidence, trust=trust)
+        add_archive_timestamp(file, evidence=evidence, trust=trust, password=password)
     else:
-        isolation.add_evidence(file, evidence, timestamp=False)
+        isolation.add_evidence(file, evidence, timestamp=False, password=password)
 
 
-def add_archive_timestamp(file: IO[bytes], *, evidence: Evidence, trust: Trust) -> None:
+def add_archive_timestamp(file: IO[bytes], *, evidence: Evidence, trust: Trust, password: str = "") -> None:
     """The file grows by an update with the evidence and a document time-stamp. Raises `TimestampError`."""
-    place = isolation.add_evidence(file, evidence, timestamp=True)
+    place = isolation.add_evidence(file, evidence, timestamp=True, password=password)
     if place is None:
         raise GatewayError("no place for a time-stamp")
     try:

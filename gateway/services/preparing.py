@@ -147,8 +147,9 @@ def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignatur
     if job.original is None:
         raise StorageError
     with documents.open_document(job.original) as original, documents.temporary_file() as output:
-        prepared = isolation.prepare_document(original, output, request)
-        return prepared, documents.store_document(output)
+        password = documents.password_of(job.original)
+        prepared = isolation.prepare_document(original, output, request, password=password)
+        return prepared, documents.store_document(output, password=password)
 
 
 def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[str, object]) -> StoredDocument | None:

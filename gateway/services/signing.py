@@ -188,11 +188,13 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
     trust = list_trust(chain=chain)
     prepared = PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
     timestamp = levels.stamp_signature(value=value, trust=trust) if reaches(level, "B-T") else None
+    password = documents.password_of(job.prepared)
     with documents.open_document(job.prepared) as file:
         token = timestamp.token if timestamp else None
         complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=value, timestamp=token)
         if timestamp is not None and reaches(level, "B-LT"):
-            levels.add_evidence(file, level=level, signers=Signers(chain, timestamp), trust=trust)
+            signers = Signers(chain, timestamp)
+            levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password)
         verified = isolation.verify_document(
             file,
             chain=chain,
@@ -201,8 +203,9 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
             level=level,
             size=job.document_size,
             sha256=job.document_sha256,
+            password=password,
         )
-        stored = documents.store_document(file)
+        stored = documents.store_document(file, password=password)
     if stored.sha256 != verified.sha256:
         purge([stored])
         raise InvalidSignatureError

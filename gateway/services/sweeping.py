@@ -11,6 +11,7 @@ from gateway.errors import ApprovalExpiredError
 from gateway.models import Batch, CredentialRequest, Job, PasskeyChange, UsedProof
 from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
+from gateway.services.passwords import forget_old_tries
 from gateway.services.signing import fail
 
 _RUNG_JUST_NOW = timedelta(seconds=5)
@@ -32,6 +33,7 @@ def sweep_jobs() -> int:
     CredentialRequest.objects.filter(expires_at__lte=now).delete()
     UsedProof.objects.filter(used__lt=now - _PROOFS_KEPT).delete()
     PasskeyChange.objects.filter(expires_at__lte=now).delete()
+    forget_old_tries()
     documents.remove_stale_files()
     return len(waiting)
 

@@ -12,7 +12,7 @@ from gateway.models import Archive
 from gateway.services import archives
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
-from gateway.wire import parse_file_name, parse_text
+from gateway.wire import parse_file_name, parse_password, parse_text
 
 
 def archive_to_json(archive: Archive) -> dict[str, Any]:
@@ -35,8 +35,9 @@ def create(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     """A signed PDF as body, or the identifier of a job that is signed."""
     if request.content_type == "application/pdf":
         name = parse_file_name(request.headers.get("Content-Disposition"))
+        password = parse_password(request.headers.get("Document-Password"))
         with receive_pdf(request) as upload:
-            archive = archives.archive_document(caller=caller, upload=upload, name=name)
+            archive = archives.archive_document(caller=caller, upload=upload, name=name, password=password)
     else:
         archive = archives.archive_job(caller=caller, job_id=_parse_id(read_json(request)))
     return JsonResponse(archive_to_json(archive), status=201)

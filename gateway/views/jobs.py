@@ -14,7 +14,7 @@ from gateway.services import approving, jobs, preparing, signing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
 from gateway.views.options import LONGEST_OPTIONS, parse_options
-from gateway.wire import HASH_TYPE, parse_choice, parse_file_name, parse_flag, parse_state, parse_text
+from gateway.wire import HASH_TYPE, parse_choice, parse_file_name, parse_flag, parse_password, parse_state, parse_text
 
 
 def signed_to_json(job: Job) -> dict[str, Any] | None:
@@ -56,8 +56,10 @@ def job_to_json(job: Job) -> dict[str, Any]:
 
 @endpoint("POST")
 def inspections(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    password = parse_password(request.headers.get("Document-Password"))
     with receive_pdf(request) as upload:
-        return JsonResponse(asdict(jobs.inspect_document(upload=upload)))
+        facts = jobs.inspect_document(caller=caller, upload=upload, password=password)
+    return JsonResponse(asdict(facts) | {"encryption": facts.encryption or None})
 
 
 @endpoint("POST")
@@ -66,8 +68,9 @@ def open_job(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= 255):
         raise InvalidRequestError("The Idempotency-Key must be 1 to 255 printable characters.")
     name = parse_file_name(request.headers.get("Content-Disposition"))
+    password = parse_password(request.headers.get("Document-Password"))
     with receive_pdf(request) as upload:
-        job = jobs.open_job(caller=caller, upload=upload, name=name, idempotency_key=key)
+        job = jobs.open_job(caller=caller, upload=upload, name=name, idempotency_key=key, password=password)
     return JsonResponse(job_to_json(job), status=201)
 
 

@@ -164,7 +164,7 @@ class Outcome:
 
 
 # What a document itself asks for: that it be not signed so.
-OWN_WISH = {"password_required", "certified_no_changes"}
+OWN_WISH = {"password_required", "certified_no_changes", "signing_not_permitted"}
 
 
 def summarise(outcomes: list[Outcome]) -> list[str]:

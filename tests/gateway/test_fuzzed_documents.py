@@ -19,6 +19,7 @@ from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from tests.flows.chain import report
 from tests.gateway.conftest import User
+from tests.gateway.remote import Remote
 from tests.support import pdfs
 
 # What a request may last: two runs of the child at most, on a machine that does other things too.
@@ -88,7 +89,10 @@ _MUTATIONS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
 )
 
 
-def test_a_mutant_is_prepared_or_refused_by_name_and_never_a_fault(alice: User, credential_id: str) -> None:
+def test_a_mutant_is_prepared_or_refused_by_name_and_never_a_fault(
+    alice: User, credential_id: str, remote: Remote
+) -> None:
+    alice.token = remote.log_in(alice.subject, exp=int(time.time()) + 24 * 3600)
     count, seed = int(os.environ.get("MUTANTS", "8")), int(os.environ.get("MUTANTS_SEED", "1"))
     sources, outcomes, slowest = _sources(), Counter[str](), 0.0
     for number in range(count):

@@ -182,9 +182,11 @@ def isolation_code(pdf: bytes) -> str:
     return ""
 
 
-def _prepare_on_a_full_disk(document: IO[bytes], _output: IO[bytes], request: SignatureRequest) -> object:
+def _prepare_on_a_full_disk(
+    document: IO[bytes], _output: IO[bytes], request: SignatureRequest, *, password: str
+) -> object:
     with Path("/dev/full").open("r+b", buffering=0) as full:
-        return isolation_prepare(document, full, request)
+        return isolation_prepare(document, full, request, password=password)
 
 
 def test_a_full_disk_while_preparing_is_not_the_documents_fault(

@@ -1,7 +1,10 @@
 """PDFs made in code: sane ones of any length, and one of each kind that must be refused."""
 
 import io
+import subprocess
+import tempfile
 import zlib
+from pathlib import Path
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 
@@ -102,13 +105,29 @@ def make_hybrid_pdf(*, pages: int = 1, duplicate: bool = False) -> bytes:
     return out.getvalue()
 
 
-def make_encrypted_pdf(password: str = "secret") -> bytes:
-    """Needs a password to be read (AES-256)."""
+def make_encrypted_pdf(password: str = "secret", **how: bool) -> bytes:
+    """Needs a password to be read: AES-256 by pyHanko, whose options ``use_gcm`` (ISO/TS 32003) and ``pdf_mac``
+    (ISO/TS 32004) are."""
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.pdf_utils.writer import copy_into_new_writer
 
     writer = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf())))
-    writer.encrypt(owner_pass=password, user_pass=password)
+    writer.encrypt(owner_pass=password, user_pass=password, **{"pdf_mac": False, **how})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def make_pdf_for_a_certificate(certificate: bytes) -> bytes:
+    """Encrypted for whoever has the key of an RSA certificate (ISO 32000-1, 7.6.4)."""
+    from asn1crypto.x509 import Certificate
+    from pyhanko.pdf_utils.crypt.pubkey import RecipientEncryptionPolicy
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.pdf_utils.writer import copy_into_new_writer
+
+    writer = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf())))
+    policy = RecipientEncryptionPolicy(ignore_key_usage=True)
+    writer.encrypt_pubkey([Certificate.load(certificate)], pdf_mac=False, policy=policy)
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
@@ -201,3 +220,17 @@ def make_unfinished_update_pdf() -> bytes:
 def make_small_size_pdf() -> bytes:
     """The trailer's ``/Size`` is smaller than the numbers in use."""
     return assemble(document_objects(pages=2), size=5)
+
+
+def encrypt_pdf(pdf: bytes, cipher: str, *, user: str = "secret", owner: str = "owner", **permissions: str) -> bytes:
+    """By qpdf: ``cipher`` is ``RC4-40``, ``RC4-128``, ``AES-128`` or ``AES-256``; permissions are qpdf's, such as
+    ``modify="none"``."""
+    length = cipher.partition("-")[2]
+    kind = ["--force-V4", "--use-aes=y"] if cipher == "AES-128" else []
+    options = [length, *kind, *(f"--{name}={value}" for name, value in permissions.items())]
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = Path(folder, "source.pdf"), Path(folder, "result.pdf")
+        source.write_bytes(pdf)
+        command = ["qpdf", "--allow-weak-crypto", "--encrypt", user, owner, *options, "--", source, result]
+        subprocess.run(command, check=True)
+        return result.read_bytes()
