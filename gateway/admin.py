@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from gateway.errors import TrustError
 from gateway.forms import TrustAnchorForm, TrustedListForm
-from gateway.models import Archive, Batch, CredentialRequest, Job, PasskeyChange, TrustAnchor, TrustedList
+from gateway.models import Archive, Batch, ClientPolicy, CredentialRequest, Job, PasskeyChange, TrustAnchor, TrustedList
 from gateway.services import trust
 
 if TYPE_CHECKING:
@@ -92,6 +92,24 @@ class BatchAdmin(ReadOnlyAdmin):
         *("attempts", "next_attempt_at", "token_expires_at", "error_code", "error_message", "created_at", "updated_at"),
         "expires_at",
     )
+
+
+@admin.register(ClientPolicy)
+class ClientPolicyAdmin(_Admin):
+    """What clients may do with tokens of their own. Nothing is removed, so that the log keeps its subject: a policy is
+    made inactive."""
+
+    list_display = ("client_id", "note", "active", "may_seal", "seal_owner", "created_at")
+    list_filter = ("active", "may_seal")
+    search_fields = ("client_id", "note", "seal_owner")
+    fields = ("client_id", "note", "active", "may_seal", "seal_owner")
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("client_id",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(CredentialRequest)

@@ -16,6 +16,9 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.InvalidRequestError, 400),
     (errors.InvalidTokenError, 401),
     (errors.TooManyPasswordsError, 429),
+    (errors.ClientNotAllowedError, 403),
+    (errors.KeyReusedError, 422),
+    (errors.CallUnderWayError, 409),
     (errors.JobNotFoundError, 404),
     (errors.WrongStateError, 409),
     (errors.BatchIncompleteError, 409),
@@ -46,7 +49,7 @@ def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
         log.error("%s", type(error).__name__)
         error, status = errors.GatewayError(), 500
     response = write_error(request, status, error.code, str(error))
-    if status in {429, 503}:
+    if status in {429, 503} or isinstance(error, errors.CallUnderWayError):
         response["Retry-After"] = _RETRY_AFTER_SECONDS
     if status == 401:
         proof = "invalid_dpop_proof" if isinstance(error, errors.InvalidProofError) else "invalid_token"

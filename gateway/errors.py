@@ -201,6 +201,23 @@ class TooManyPasswordsError(GatewayError):
     sentence = "Too many passwords were tried. Wait ten minutes, then try again."
 
 
+class ClientNotAllowedError(GatewayError):
+    """By an operator's policy, which allows nothing that it does not name."""
+
+    code = "client_not_allowed"
+    sentence = "This client may not do that here."
+
+
+class KeyReusedError(GatewayError):
+    code = "idempotency_key_reused"
+    sentence = "This Idempotency-Key was used for another request."
+
+
+class CallUnderWayError(GatewayError):
+    code = "call_under_way"
+    sentence = "The first call with this Idempotency-Key is still being answered. Ask again in a moment."
+
+
 class JobNotFoundError(GatewayError):
     """There is none, or it is somebody else's: the answer is the same."""
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("gateway/v1/jobs/<uuid:job_id>/prepare", jobs.prepare, name="prepare"),
     path("gateway/v1/jobs/<uuid:job_id>/authorization", jobs.authorization, name="authorization"),
     path("gateway/v1/jobs/<uuid:job_id>/complete", jobs.complete, name="complete"),
+    path("gateway/v1/jobs/<uuid:job_id>/seal", jobs.seal, name="seal"),
     path("gateway/v1/jobs/<uuid:job_id>/finish", jobs.finish, name="finish"),
     path("gateway/v1/jobs/<uuid:job_id>/result", jobs.result, name="result"),
     path("gateway/v1/archives", archives.create, name="archives"),

@@ -23,6 +23,7 @@ PASSKEY_ACTIONS = ("bind", "unbind")
 # Of one batch: what one approval may name.
 MOST_JOBS = 1000
 HASH_TYPE = "dtbsr"
+LONGEST_SAD = 4096
 _RSA_OIDS = ("1.2.840.113549.1.1.",)
 _CURVES = {"1.2.840.10045.3.1.7": "ec-p256", "1.3.132.0.34": "ec-p384"}
 _NAME_LIMIT = 120
@@ -280,17 +281,21 @@ class Credential:
         return f"{self.common_name}, {kind}, valid until {self.valid_to:%Y-%m-%d}"[:255]
 
 
-def is_opened_by_oauth(body: Any) -> bool:
-    """Whether an approval at the authorization server opens the credential (CSC API v2, ``auth.mode``). Others, which
-    want a PIN or a one-time password of the application, are not for this service."""
+# What opens a credential (CSC API v2, ``auth.mode``): an approval at the authorization server, or what a client itself
+# sends to the signing service. Of a person's credentials those that want a PIN are not for this service.
+OAUTH = "oauth2code"
+SEAL = "explicit"
+
+
+def is_opened_by(mode: str, body: Any) -> bool:
     auth = body.get("auth") if isinstance(body, dict) else None
-    return isinstance(auth, dict) and auth.get("mode") == "oauth2code"
+    return isinstance(auth, dict) and auth.get("mode") == mode
 
 
-def parse_credential(body: dict[str, Any], credential_id: str | None = None) -> Credential:
+def parse_credential(body: dict[str, Any], credential_id: str | None = None, *, mode: str = OAUTH) -> Credential:
     """From ``credentials/info`` or an element of ``credentialInfos``; raises `AnswerError`."""
-    if not is_opened_by_oauth(body):
-        raise AnswerError("a credential that OAuth does not open")
+    if not is_opened_by(mode, body):
+        raise AnswerError("a credential that is opened in another way")
     try:
         key, cert = body["key"], body["cert"]
         chain = tuple(base64.b64decode(item, validate=True) for item in cert["certificates"])

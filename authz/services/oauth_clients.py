@@ -114,12 +114,13 @@ def create_client(
     client_id: str = "",
     client_secret: str = "",
     may_act_alone: bool = False,
+    may_use_gateway: bool = False,
 ) -> tuple[Application, str]:
     """Registers a foreign client; returns it and its secret (empty for a public client), which is told only here.
 
     PKCE is required of every client. ``may_act_alone`` allows tokens without a user, for seals, and such a client
-    needs no redirect URI. Raises `InvalidRequestError` for a malformed URI, a client_id in use, or a public client
-    that should act alone.
+    needs no redirect URI. ``may_use_gateway`` allows tokens for gateway's API beside those for the CSC API. Raises
+    `InvalidRequestError` for a malformed URI, a client_id in use, or a public client that should act alone.
     """
     if may_act_alone and is_public:
         raise InvalidRequestError("A client that can keep no secret cannot act without a user.")
@@ -138,7 +139,7 @@ def create_client(
         algorithm=Application.RS256_ALGORITHM,
         redirect_uris=" ".join(redirect_uris),
         allowed_scopes=FOREIGN_SCOPES,
-        allowed_resources=[settings.RSSP_RESOURCE],
+        allowed_resources=[settings.RSSP_RESOURCE, *([settings.GATEWAY_RESOURCE] if may_use_gateway else [])],
         may_act_alone=may_act_alone,
     )
     if redirect_uris or not may_act_alone:

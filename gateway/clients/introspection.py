@@ -16,13 +16,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VerifiedCaller:
-    """The user behind a live service token that is meant for this role. The token opens the user's credentials
-    list, nothing more. ``confirmation`` is what it is bound to (``cnf``, RFC 7800), or None."""
+    """Who is behind a live service token that is meant for this role: a user, or a client that ``acts_alone``, which is
+    its own subject. The token opens the user's credentials list, nothing more. ``confirmation`` is what it is bound to
+    (``cnf``, RFC 7800), or None; ``expires_at`` are seconds since 1970. ``seal_owner`` is whose seals a client may use,
+    as an operator says (`services.callers`)."""
 
     issuer: str
     subject: str
     token: str
     confirmation: Any = None
+    client_id: str = ""
+    acts_alone: bool = False
+    expires_at: float = 0.0
+    seal_owner: str = ""
 
     def __repr__(self) -> str:
         return f"VerifiedCaller({self.issuer!r}, {self.subject!r})"
@@ -42,6 +48,7 @@ def verify_token(token: str) -> VerifiedCaller:
         raise AuthorizationServerUnavailableError
     body = json_object(response)
     issuer, subject, scope, expires = (body.get(name) for name in ("iss", "sub", "scope", "exp"))
+    client_id = body.get("client_id") or ""
     audience = body.get("aud")
     named = [audience] if isinstance(audience, str) else audience
     if not (
@@ -50,6 +57,7 @@ def verify_token(token: str) -> VerifiedCaller:
         and isinstance(issuer, str)
         and isinstance(subject, str)
         and subject
+        and isinstance(client_id, str)
         and isinstance(scope, str)
         and "service" in scope.split()
         and isinstance(named, list)
@@ -58,4 +66,7 @@ def verify_token(token: str) -> VerifiedCaller:
         and expires > time.time()
     ):
         raise InvalidTokenError
-    return VerifiedCaller(issuer, subject, token, body.get("cnf"))
+    acts_alone = body.get("gty") == "client_credentials" or subject == client_id
+    if acts_alone and subject != client_id:
+        raise InvalidTokenError
+    return VerifiedCaller(issuer, subject, token, body.get("cnf"), client_id, acts_alone, float(expires))

@@ -22,10 +22,12 @@ from gateway.errors import (
     TooManyPreparedError,
 )
 from gateway.wire import (
+    OAUTH,
+    SEAL,
     AnswerError,
     CertificateRequest,
     Credential,
-    is_opened_by_oauth,
+    is_opened_by,
     parse_certificate_request,
     parse_credential,
     parse_passkeys,
@@ -51,13 +53,16 @@ class Listing:
     requests: list[CertificateRequest]
 
 
-def list_credentials(*, token: str) -> Listing:
-    """The user's own: credentials that OAuth opens, and requests. One that cannot be read is left out and logged."""
-    body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS}, token=token))
+def list_credentials(*, token: str, seal_owner: str = "") -> Listing:
+    """The user's own: credentials that OAuth opens, and requests. One that cannot be read is left out and logged. With
+    a client's own token those of ``seal_owner`` that the client may seal with."""
+    owner = {"userID": seal_owner} if seal_owner else {}
+    mode = SEAL if seal_owner else OAUTH
+    body = _answer(_post("credentials/list", {"credentialInfo": True, **_MEMBERS, **owner}, token=token))
     infos = body.get("credentialInfos")
-    ours = [info for info in infos if is_opened_by_oauth(info)] if isinstance(infos, list) else infos
+    ours = [info for info in infos if is_opened_by(mode, info)] if isinstance(infos, list) else infos
     return Listing(
-        _parse_each(ours, parse_credential),
+        _parse_each(ours, lambda info: parse_credential(info, mode=mode)),
         _parse_each(body.get("certificateRequests"), parse_certificate_request),
     )
 
@@ -72,10 +77,11 @@ def _parse_each(infos: Any, parse: Callable[[Any], T]) -> list[T]:
     return found
 
 
-def read_credential(*, token: str, credential_id: str) -> Credential:
-    """``credentials/info``. Raises `CredentialNotUsableError` if it is not this user's or not readable."""
+def read_credential(*, token: str, credential_id: str, is_seal: bool = False) -> Credential:
+    """``credentials/info``. Raises `CredentialNotUsableError` if it is not this user's, or no seal of this client's, or
+    not readable."""
     body = _answer(_post("credentials/info", {"credentialID": credential_id, **_MEMBERS}, token=token))
-    return _parse_credential(body, credential_id)
+    return _parse_credential(body, credential_id, SEAL if is_seal else OAUTH)
 
 
 def prepare_credential(*, token: str, credential_id: str) -> Credential:
@@ -121,9 +127,10 @@ def sign_digests(
     hash_algorithm_oid: str,
     sign_algo: str,
     sign_algo_params: str | None,
+    sad: str | None = None,
 ) -> list[bytes]:
-    """``signatures/signHash`` with the approval's token alone: a signature value for each digest, in their order, or
-    none at all.
+    """``signatures/signHash`` with the approval's token alone, or with a client's own and its ``sad``: a signature
+    value for each digest, in their order, or none at all.
 
     Raises `SigningServiceUnavailableError` if the service certainly did nothing, approval and credential errors if
     it refused, `OutcomeUnknownError` if it may have signed.
@@ -135,6 +142,8 @@ def sign_digests(
         "signAlgo": sign_algo,
         "operationMode": "S",
     }
+    if sad is not None:
+        body["SAD"] = sad
     if sign_algo_params is not None:
         body["signAlgoParams"] = sign_algo_params
     try:
@@ -204,9 +213,9 @@ def _parse_request(body: dict[str, Any]) -> CertificateRequest:
         raise CredentialNotUsableError from None
 
 
-def _parse_credential(body: dict[str, Any], credential_id: str | None) -> Credential:
+def _parse_credential(body: dict[str, Any], credential_id: str | None, mode: str = OAUTH) -> Credential:
     try:
-        return parse_credential(body, credential_id)
+        return parse_credential(body, credential_id, mode=mode)
     except AnswerError as error:
         log.error("the signing service described a credential that cannot be used: %s", error)
         raise CredentialNotUsableError from None

@@ -2,8 +2,10 @@
 key leaves this role.
 """
 
+from gateway.models.answers import KeptAnswer
 from gateway.models.archives import Archive
 from gateway.models.batches import Batch
+from gateway.models.clients import ClientPolicy
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
@@ -17,8 +19,10 @@ __all__ = [
     "Archive",
     "Batch",
     "ChangingQuerySet",
+    "ClientPolicy",
     "CredentialRequest",
     "Job",
+    "KeptAnswer",
     "PasskeyChange",
     "PasswordTry",
     "StoredDocument",

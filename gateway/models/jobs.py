@@ -27,6 +27,8 @@ class Job(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
+    # The client that opened it, at the authorization server.
+    client_id = models.CharField(max_length=255, default="", blank=True)
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
 
@@ -63,6 +65,8 @@ class Job(models.Model):
     approval_id = models.UUIDField(null=True)
     approval_secrets = models.TextField(default="", blank=True)
     token = models.TextField(default="", blank=True)  # encrypted
+    # Of a seal: what the signing service opened for this client, beside the client's own token. Encrypted.
+    sad = models.TextField(default="", blank=True)
     token_expires_at = models.DateTimeField(null=True)
 
     # The work: a worker holds the job while lease_until lies ahead.
@@ -87,7 +91,9 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["issuer", "subject", "idempotency_key"], name="gateway_job_idempotency"),
+            models.UniqueConstraint(
+                fields=["issuer", "client_id", "subject", "idempotency_key"], name="gateway_job_idempotency"
+            ),
         ]
         indexes = [
             models.Index(fields=["state", "lease_until"], name="gateway_job_work"),

@@ -11,6 +11,7 @@ from gateway.openapi.schemas import (
     LINK,
     PASSKEY_CHANGE,
     PREPARE,
+    SEAL,
     STATE,
     Schema,
     boolean,
@@ -75,6 +76,12 @@ CALLS: tuple[Call, ...] = (
         {202: ref("Job")},
         (CODE,),
         "The same again answers with the job as it stands.",
+    ),
+    Call(
+        *("POST", "/jobs/{job_id}/seal", "seal_job", "Seals, with what the signing service opened for this client"),
+        {202: ref("Job")},
+        (SEAL,),
+        "Of a client's own token alone. The same again answers with the job as it stands.",
     ),
     Call(
         *("POST", "/jobs/{job_id}/finish", "finish_job", "Finishes a job that failed after its signature was made"),

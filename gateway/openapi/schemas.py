@@ -10,7 +10,7 @@ from gateway.models import Batch, Job
 from gateway.pades.algorithms import HASHES
 from gateway.pades.attributes import COMMITMENTS
 from gateway.pades.levels import LEVELS
-from gateway.wire import KEY_ALGORITHMS, MOST_JOBS, PASSKEY_ACTIONS
+from gateway.wire import KEY_ALGORITHMS, LONGEST_SAD, MOST_JOBS, PASSKEY_ACTIONS
 
 Schema = dict[str, Any]
 
@@ -269,6 +269,7 @@ PREPARE = opened(
 STATE = {"state": string("The caller's own, at least 128 random bits.", minLength=22, maxLength=512)}
 LINK = {"link": string("Where the document can be read again, of the approval callback's origin.", maxLength=2048)}
 CODE = opened({"code": string(minLength=1, maxLength=2048), "iss": string("RFC 9207", minLength=1, maxLength=2048)})
+SEAL = opened({"sad": string("Of credentials/authorize, for the job's digest.", minLength=1, maxLength=LONGEST_SAD)})
 BATCH = opened(
     {"jobs": array(identifier(), "In the order in which they are named and signed.", minItems=1, maxItems=MOST_JOBS)},
     {"policy": string("What becomes of the others when one fails.", enum=list(Batch.Policy.values))},

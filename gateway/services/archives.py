@@ -36,7 +36,7 @@ def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str, pa
 
     Raises document errors, `NotSignedError`, `BrokenSignatureError`, `TooManyPasswordsError`, children of `LevelError`.
     """
-    credentials = rssp.list_credentials(token=caller.token).credentials
+    credentials = rssp.list_credentials(token=caller.token, seal_owner=caller.seal_owner).credentials
     roots = list(dict.fromkeys(credential.chain[-1] for credential in credentials if credential.chain))
     size, sha256 = documents.measure(upload)
     with passwords.password_try(caller=caller, password=password):

@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 
 
 def list_credentials(*, caller: VerifiedCaller) -> Listing:
-    """The caller's own, and requests for certificates, as the signing service tells them to the caller's token."""
-    return rssp.list_credentials(token=caller.token)
+    """The caller's own, of a client the seals that it may use, and requests for certificates, as the signing service
+    tells them to the caller's token."""
+    return rssp.list_credentials(token=caller.token, seal_owner=caller.seal_owner)
 
 
 def request_credential(

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from gateway import documents
-from gateway.errors import InvalidRequestError, JobNotFoundError, NotSignedYetError, WrongStateError
+from gateway.errors import JobNotFoundError, KeyReusedError, NotSignedYetError, WrongStateError
 from gateway.models import Batch, Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
@@ -40,9 +40,9 @@ def open_job(
     *, caller: VerifiedCaller, upload: IO[bytes], name: str, idempotency_key: str | None, password: str = ""
 ) -> Job:
     """Inspects and keeps the document, with the password that opens it. The same key and document answer with the job
-    that exists.
+    that exists, as it stands.
 
-    Raises document errors, `TooManyPasswordsError`; `InvalidRequestError` if the key was used for another document.
+    Raises document errors, `TooManyPasswordsError`; `KeyReusedError` if the key was used for another document.
     """
     facts = inspect_document(caller=caller, upload=upload, password=password)
     if idempotency_key and (existing := _find_by_key(caller, idempotency_key)):
@@ -52,6 +52,7 @@ def open_job(
         return Job.objects.create(
             issuer=caller.issuer,
             subject=caller.subject,
+            client_id=caller.client_id,
             idempotency_key=idempotency_key,
             document_name=name,
             document_pages=facts.pages,
@@ -69,12 +70,13 @@ def open_job(
 
 
 def _find_by_key(caller: VerifiedCaller, key: str) -> Job | None:
-    return Job.objects.filter(issuer=caller.issuer, subject=caller.subject, idempotency_key=key).first()
+    mine = Job.objects.filter(issuer=caller.issuer, client_id=caller.client_id, subject=caller.subject)
+    return mine.filter(idempotency_key=key).first()
 
 
 def _same_document(job: Job, facts: InspectedDocument) -> Job:
     if job.document_sha256 != facts.sha256:
-        raise InvalidRequestError("This Idempotency-Key was used for another document.")
+        raise KeyReusedError
     return job
 
 

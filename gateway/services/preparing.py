@@ -125,7 +125,7 @@ def prepare_as_planned(*, job: Job, plan: Plan) -> None:
 
 
 def _usable_credential(caller: VerifiedCaller, job: Job, credential_id: str) -> Credential:
-    credential = rssp.read_credential(token=caller.token, credential_id=credential_id)
+    credential = rssp.read_credential(token=caller.token, credential_id=credential_id, is_seal=caller.acts_alone)
     if not is_usable(credential):
         raise CredentialNotUsableError
     if not credential.short_lived:

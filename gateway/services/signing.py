@@ -90,6 +90,7 @@ def fail(jobs: ChangingQuerySet, error: GatewayError) -> bool:
         error_code=error.code,
         error_message=str(error)[:255],
         token="",
+        sad="",
         approval_secrets="",
         lease_id=None,
         lease_until=None,
@@ -113,6 +114,7 @@ def _sign(job: Job) -> bool:
             hash_algorithm_oid=algorithm.hash_algorithm_oid,
             sign_algo=algorithm.sign_algo,
             sign_algo_params=algorithm.sign_algo_params(),
+            sad=documents.decrypt_text(job.sad) if job.sad else None,
         )
     except SigningServiceUnavailableError:
         seconds = min(2**job.attempts, _MOST_SECONDS_BETWEEN_ATTEMPTS)
@@ -125,7 +127,7 @@ def _sign(job: Job) -> bool:
         log.warning("job %s: not signed: %s", job.pk, error.code)
         return False
     job.signature = value
-    return _held(job).change(signature=value, token="")
+    return _held(job).change(signature=value, token="", sad="")
 
 
 def _finish(job: Job, level: str, shortfall: str = "") -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from gateway import documents
 from gateway.errors import ApprovalExpiredError
-from gateway.models import Batch, CredentialRequest, Job, PasskeyChange, UsedProof
+from gateway.models import Batch, CredentialRequest, Job, KeptAnswer, PasskeyChange, UsedProof
 from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
 from gateway.services.passwords import forget_old_tries
@@ -34,6 +34,8 @@ def sweep_jobs() -> int:
     UsedProof.objects.filter(used__lt=now - _PROOFS_KEPT).delete()
     PasskeyChange.objects.filter(expires_at__lte=now).delete()
     forget_old_tries()
+    KeptAnswer.objects.filter(expires_at__lte=now).delete()
+    Job.objects.filter(expires_at__lte=now, idempotency_key__isnull=False).update(idempotency_key=None)
     documents.remove_stale_files()
     return len(waiting)
 

@@ -11,7 +11,7 @@ from gateway.errors import InvalidRequestError
 from gateway.models import Archive
 from gateway.services import archives
 from gateway.services.callers import VerifiedCaller
-from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
+from gateway.views.endpoint import created_once, endpoint, no_content, read_json, receive_pdf
 from gateway.wire import parse_file_name, parse_password, parse_text
 
 
@@ -37,10 +37,22 @@ def create(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
         name = parse_file_name(request.headers.get("Content-Disposition"))
         password = parse_password(request.headers.get("Document-Password"))
         with receive_pdf(request) as upload:
-            archive = archives.archive_document(caller=caller, upload=upload, name=name, password=password)
-    else:
-        archive = archives.archive_job(caller=caller, job_id=_parse_id(read_json(request)))
-    return JsonResponse(archive_to_json(archive), status=201)
+            _size, sha256 = documents.measure(upload)
+            return created_once(
+                request,
+                caller,
+                sha256.encode(),
+                lambda: archive_to_json(
+                    archives.archive_document(caller=caller, upload=upload, name=name, password=password)
+                ),
+            )
+    job_id = _parse_id(read_json(request))
+    return created_once(
+        request,
+        caller,
+        str(job_id).encode(),
+        lambda: archive_to_json(archives.archive_job(caller=caller, job_id=job_id)),
+    )
 
 
 def _parse_id(body: dict[str, Any]) -> uuid.UUID:

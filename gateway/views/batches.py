@@ -12,7 +12,7 @@ from gateway.models import Batch, Job
 from gateway.pades.levels import LEVELS
 from gateway.services import batches
 from gateway.services.callers import VerifiedCaller
-from gateway.views.endpoint import endpoint, no_content, read_json
+from gateway.views.endpoint import canonical, created_once, endpoint, no_content, read_json
 from gateway.views.jobs import signed_to_json
 from gateway.views.options import LONGEST_OPTIONS, parse_options
 from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text
@@ -46,12 +46,16 @@ def _entry(job: Job) -> dict[str, Any]:
     }
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def open_batch(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     body = read_json(request)
     policy = parse_choice(body, "policy", Batch.Policy.values) or Batch.Policy.ALL_OR_NOTHING
-    batch = batches.open_batch(caller=caller, job_ids=_job_ids(body), policy=policy)
-    return JsonResponse(batch_to_json(batch), status=201)
+    job_ids = _job_ids(body)
+
+    def make() -> dict[str, Any]:
+        return batch_to_json(batches.open_batch(caller=caller, job_ids=job_ids, policy=policy))
+
+    return created_once(request, caller, canonical(body), make)
 
 
 def _job_ids(body: dict[str, Any]) -> list[uuid.UUID]:

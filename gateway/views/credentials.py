@@ -1,6 +1,8 @@
 """A user's credentials and requests for new ones."""
 
 import uuid
+from dataclasses import asdict
+from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -8,7 +10,7 @@ from django.http.response import HttpResponseBase
 from gateway.errors import InvalidRequestError
 from gateway.services import credentials
 from gateway.services.callers import VerifiedCaller
-from gateway.views.endpoint import endpoint, read_json
+from gateway.views.endpoint import canonical, created_once, endpoint, read_json
 from gateway.wire import KEY_ALGORITHMS, certificate_request_to_json, credential_to_json, parse_state, parse_text
 
 
@@ -22,27 +24,24 @@ def list_credentials(request: HttpRequest, caller: VerifiedCaller) -> HttpRespon
     return JsonResponse(answer)
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def request_credential(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     body = read_json(request)
     key_algorithm = parse_text(body, "key_algorithm", limit=32)
     if key_algorithm not in KEY_ALGORITHMS:
         raise InvalidRequestError(f"The member key_algorithm must be one of {', '.join(KEY_ALGORITHMS)}.")
-    made, pushed = credentials.request_credential(
-        caller=caller,
-        certificate_policy=parse_text(body, "certificate_policy", limit=64),
-        key_algorithm=key_algorithm,
-        state=parse_state(body),
-    )
-    answer = {
-        "request_id": str(made.pk),
-        "authorization_url": pushed.authorization_url,
-        "expires_in": pushed.expires_in,
-    }
-    return JsonResponse(answer, status=201)
+    policy, state = parse_text(body, "certificate_policy", limit=64), parse_state(body)
+
+    def make() -> dict[str, Any]:
+        made, pushed = credentials.request_credential(
+            caller=caller, certificate_policy=policy, key_algorithm=key_algorithm, state=state
+        )
+        return {"request_id": str(made.pk), **asdict(pushed)}
+
+    return created_once(request, caller, canonical(body), make)
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def complete(request: HttpRequest, caller: VerifiedCaller, request_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request)
     credential = credentials.complete_credential_request(

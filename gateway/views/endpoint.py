@@ -8,14 +8,15 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from gateway import documents
 from gateway.error_responses import respond, write_error
-from gateway.errors import DocumentTooLargeError, GatewayError, InvalidRequestError
-from gateway.services.callers import Call, verify_caller
+from gateway.errors import ClientNotAllowedError, DocumentTooLargeError, GatewayError, InvalidRequestError
+from gateway.services.callers import Call, VerifiedCaller, verify_caller
+from gateway.services.idempotency import Answer, answer_once, fingerprint
 
 _JSON_LIMIT = 64 * 1024
 _CHUNK = 256 * 1024
@@ -42,8 +43,9 @@ def only(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def endpoint(*methods: str) -> Callable[[View], View]:
-    """The view gets (request, caller, …); bearer tokens alone count, so there is no cookie to forge a request with."""
+def endpoint(*methods: str, of_people: bool = False) -> Callable[[View], View]:
+    """The view gets (request, caller, …); bearer tokens alone count, so there is no cookie to forge a request with.
+    What is ``of_people`` no client does with a token of its own."""
 
     def decorate(view: View) -> View:
         @only(*methods)
@@ -51,6 +53,8 @@ def endpoint(*methods: str) -> Callable[[View], View]:
         def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
             try:
                 caller = verify_caller(call=_read_call(request))
+                if of_people and caller.acts_alone:
+                    raise ClientNotAllowedError("Only a person does this.")
                 response = view(request, caller, **parameters)
             except GatewayError as error:
                 response = respond(request, error)
@@ -145,6 +149,33 @@ def _receive(request: HttpRequest, file: IO[bytes], announced: int) -> None:
     if received != announced:
         raise InvalidRequestError("The body did not arrive whole.")
     file.seek(0)
+
+
+def read_key(request: HttpRequest) -> str | None:
+    """The ``Idempotency-Key``, if there is one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= 255):
+        raise InvalidRequestError("The Idempotency-Key must be 1 to 255 printable characters.")
+    return key
+
+
+def created_once(
+    request: HttpRequest, caller: VerifiedCaller, content: bytes, make: Callable[[], dict[str, Any]]
+) -> JsonResponse:
+    """201 with what ``make`` answers, or answered to the same key and request. ``content`` is the body, or stands for
+    it."""
+    answer = answer_once(
+        caller=caller,
+        key=read_key(request),
+        request=fingerprint(request.path.encode(), content),
+        make=lambda: Answer(201, make()),
+    )
+    return JsonResponse(answer.body, status=answer.status)
+
+
+def canonical(body: dict[str, Any]) -> bytes:
+    """The same bytes for the same JSON, however it was written."""
+    return json.dumps(body, sort_keys=True).encode()
 
 
 def no_content() -> HttpResponse:

@@ -7,14 +7,22 @@ from typing import Any
 from django.http import FileResponse, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from gateway.errors import InvalidRequestError
 from gateway.models import Job
 from gateway.pades.levels import LEVELS
-from gateway.services import approving, jobs, preparing, signing
+from gateway.services import approving, jobs, preparing, sealing, signing
 from gateway.services.callers import VerifiedCaller
-from gateway.views.endpoint import endpoint, no_content, read_json, receive_pdf
+from gateway.views.endpoint import endpoint, no_content, read_json, read_key, receive_pdf
 from gateway.views.options import LONGEST_OPTIONS, parse_options
-from gateway.wire import HASH_TYPE, parse_choice, parse_file_name, parse_flag, parse_password, parse_state, parse_text
+from gateway.wire import (
+    HASH_TYPE,
+    LONGEST_SAD,
+    parse_choice,
+    parse_file_name,
+    parse_flag,
+    parse_password,
+    parse_state,
+    parse_text,
+)
 
 
 def signed_to_json(job: Job) -> dict[str, Any] | None:
@@ -64,9 +72,7 @@ def inspections(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBas
 
 @endpoint("POST")
 def open_job(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (key.isascii() and key.isprintable() and 0 < len(key) <= 255):
-        raise InvalidRequestError("The Idempotency-Key must be 1 to 255 printable characters.")
+    key = read_key(request)
     name = parse_file_name(request.headers.get("Content-Disposition"))
     password = parse_password(request.headers.get("Document-Password"))
     with receive_pdf(request) as upload:
@@ -99,7 +105,7 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> 
     return JsonResponse(job_to_json(job))
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def authorization(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request)
     link = parse_text(body, "link", limit=2048) if "link" in body else ""
@@ -107,12 +113,18 @@ def authorization(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUI
     return JsonResponse(asdict(pushed))
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def complete(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request)
     code, iss = parse_text(body, "code", limit=2048), parse_text(body, "iss", limit=2048)
     job = approving.complete_job(caller=caller, job_id=job_id, code=code, iss=iss)
     return JsonResponse(job_to_json(job), status=202)
+
+
+@endpoint("POST")
+def seal(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    sad = parse_text(read_json(request), "sad", limit=LONGEST_SAD)
+    return JsonResponse(job_to_json(sealing.seal_job(caller=caller, job_id=job_id, sad=sad)), status=202)
 
 
 @endpoint("POST")

@@ -105,6 +105,8 @@ class Remote:
     calls: Counter[str] = field(default_factory=Counter)
     service_tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     credentials: dict[str, RemoteCredential] = field(default_factory=dict)
+    seals: dict[str, str] = field(default_factory=dict)
+    sads: dict[str, tuple[str, Counter[str]]] = field(default_factory=dict)
     pushed: dict[str, dict[str, str]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     granted: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -134,6 +136,23 @@ class Remote:
             **changes,
         }
         return token
+
+    def log_in_client(self, client_id: str, **changes: Any) -> str:
+        """A token of a client's own."""
+        return self.log_in(client_id, client_id=client_id, gty="client_credentials", scope="service", **changes)
+
+    def add_seal(self, owner: str, client_id: str) -> str:
+        """A credential of the owner's that a PIN opens, granted to the client."""
+        credential_id = self.add_credential(owner, "p256")
+        self.credentials[credential_id].auth_mode = "explicit"
+        self.seals[credential_id] = client_id
+        return credential_id
+
+    def open_seal(self, credential_id: str, *digests: str) -> str:
+        """``credentials/authorize``, by the client itself: the SAD."""
+        sad = f"sad-{uuid.uuid4()}"
+        self.sads[sad] = (credential_id, Counter(digests))
+        return sad
 
     def add_credential(self, owner: str, kind: str = "rsa", *, algorithms: list[str] | None = None) -> str:
         credential_id = f"credential-{uuid.uuid4()}"
@@ -217,9 +236,15 @@ class Remote:
     def _owner(self, request: httpx.Request) -> str:
         return str(self.service_tokens[self._bearer(request)]["sub"])
 
+    def _is_theirs(self, request: httpx.Request, credential_id: str) -> bool:
+        """The user's own, or a seal that was granted to the client."""
+        credential, caller = self.credentials.get(credential_id), self._owner(request)
+        return credential is not None and caller in {credential.owner, self.seals.get(credential_id)}
+
     def _list(self, request: httpx.Request) -> httpx.Response:
-        owner = self._owner(request)
-        found = {key: value for key, value in self.credentials.items() if value.owner == owner}
+        owner = json.loads(request.content).get("userID", self._owner(request))
+        of_owner = {key: value for key, value in self.credentials.items() if value.owner == owner}
+        found = {key: value for key, value in of_owner.items() if self._is_theirs(request, key)}
         infos = [value.describe(key) for key, value in found.items()]
         return httpx.Response(
             200, json={"credentialIDs": list(found), "credentialInfos": infos, "certificateRequests": self.requests}
@@ -228,7 +253,7 @@ class Remote:
     def _info(self, request: httpx.Request) -> httpx.Response:
         credential_id = json.loads(request.content)["credentialID"]
         credential = self.credentials.get(credential_id)
-        if credential is None or credential.owner != self._owner(request):
+        if credential is None or not self._is_theirs(request, credential_id):
             body = {"error": "invalid_request", "error_description": "Invalid parameter credentialID"}
             return httpx.Response(400, json=body)
         return httpx.Response(200, json=credential.describe(credential_id))
@@ -265,6 +290,17 @@ class Remote:
         credential_id = self.add_credential(granted["sub"], "p256")
         return httpx.Response(201, json=self.credentials[credential_id].describe(credential_id))
 
+    def _spend_seal(self, request: httpx.Request, body: dict[str, Any]) -> httpx.Response | None:
+        """A refusal, or None: each digest of a SAD is signed once, for the client that it was opened for."""
+        credential_id, left = self.sads.get(body["SAD"], ("", Counter()))
+        if not self._is_theirs(request, body["credentialID"]) or credential_id != body["credentialID"]:
+            return httpx.Response(400, json={"error": "invalid_request", "error_description": "Invalid parameter SAD"})
+        if Counter(body["hashes"]) - left:
+            said = "Hash is not authorized by the SAD"
+            return httpx.Response(400, json={"error": "invalid_request", "error_description": said})
+        left -= Counter(body["hashes"])
+        return None
+
     def _signhash(self, request: httpx.Request) -> httpx.Response:
         if self.sign_answers:
             answer = self.sign_answers.pop(0)
@@ -272,16 +308,20 @@ class Remote:
                 raise answer
             return answer
         body = json.loads(request.content)
-        granted = self.granted.get(self._bearer(request))
-        if granted is None:
-            return httpx.Response(401, json={"error": "invalid_token"})
-        (detail,) = granted["details"]
-        assert body["credentialID"] == detail["credentialID"]
-        left = granted.setdefault("left", Counter(item["hash"] for item in detail["documentDigests"]))
-        if asked := Counter(body["hashes"]) - left:
-            raise AssertionError(f"{asked} are not approved, or signed already")
-        left -= Counter(body["hashes"])
-        assert body["hashAlgorithmOID"] == detail["hashAlgorithmOID"]
+        if "SAD" in body:
+            if refusal := self._spend_seal(request, body):
+                return refusal
+        else:
+            granted = self.granted.get(self._bearer(request))
+            if granted is None:
+                return httpx.Response(401, json={"error": "invalid_token"})
+            (detail,) = granted["details"]
+            assert body["credentialID"] == detail["credentialID"]
+            left = granted.setdefault("left", Counter(item["hash"] for item in detail["documentDigests"]))
+            if asked := Counter(body["hashes"]) - left:
+                raise AssertionError(f"{asked} are not approved, or signed already")
+            left -= Counter(body["hashes"])
+            assert body["hashAlgorithmOID"] == detail["hashAlgorithmOID"]
         credential = self.credentials[body["credentialID"]]
         assert body["signAlgo"] in credential.algorithms
         identity = self.sign_with or credential.identity

@@ -17,6 +17,7 @@ _BODIES = {
     "authorization": {"state": "s" * 43},
     "complete": {"code": "c", "iss": "i"},
     "finish": {},
+    "seal": {"sad": "s"},
     "credential-complete": {"code": "c", "iss": "i"},
     "batch-prepare": {"credential_id": "c"},
     "batch-authorization": {"state": "s" * 43},
@@ -39,7 +40,17 @@ def _calls() -> list[tuple[str, str, str]]:
 def test_every_address_with_an_identifier_is_tried_here() -> None:
     assert get_resolver()
     assert {name for _, name, _ in _calls()} == {
-        *("job", "prepare", "authorization", "complete", "finish", "result", "credential-complete", "passkey-complete"),
+        *(
+            "job",
+            "prepare",
+            "authorization",
+            "complete",
+            "finish",
+            "seal",
+            "result",
+            "credential-complete",
+            "passkey-complete",
+        ),
         *("archive", "archive-document"),
         *("batch", "batch-jobs", "batch-prepare", "batch-authorization", "batch-complete"),
     }

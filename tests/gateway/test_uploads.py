@@ -109,7 +109,7 @@ def test_the_same_key_and_document_open_one_job(alice: User) -> None:
 def test_the_same_key_with_another_document_is_refused(alice: User) -> None:
     alice.open_job(HTTP_IDEMPOTENCY_KEY="k1")
     response = alice.open_job(pdfs.make_pdf(pages=2), HTTP_IDEMPOTENCY_KEY="k1")
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+    assert (response.status_code, response.json()["error"]) == (422, "idempotency_key_reused")
 
 
 def test_keys_of_two_users_do_not_meet(alice: User, bob: User) -> None:

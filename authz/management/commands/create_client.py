@@ -19,6 +19,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--may-act-alone", action="store_true", help="tokens without a user, for seals; needs no redirect URI"
         )
+        parser.add_argument(
+            "--may-use-gateway", action="store_true", help="tokens for the gateway's API too, not for the CSC API alone"
+        )
         parser.add_argument("--client-id", default="", help="instead of a random one")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,6 +32,7 @@ class Command(BaseCommand):
                 is_public=options["public"],
                 client_id=options["client_id"],
                 may_act_alone=options["may_act_alone"],
+                may_use_gateway=options["may_use_gateway"],
             )
         except AuthzError as error:
             raise CommandError(str(error)) from None
