@@ -27,9 +27,10 @@ from rssp.errors import (
     SecondOperatorError,
     WrongCertificateError,
 )
-from rssp.models import CertificateRequest, RequestAttribute, RequestDecision
-from rssp.services import issuing, one_time, requests
+from rssp.models import CertificateRequest, RequestAttribute, RequestDecision, StandingEnd
+from rssp.services import ending_standing, issuing, requests
 from rssp.services.auditing import Origin
+from rssp.services.lifecycle import needs_two
 from rssp.services.registration import COMMON_NAME, attributes_to_verify
 
 _LABELS = {
@@ -66,17 +67,36 @@ class _DecisionInline(_ReadOnlyInline):
     fields = readonly_fields = ("operator", "verdict", "text", "decided")
 
 
+class _EndInline(_ReadOnlyInline):
+    model = StandingEnd
+    fields = readonly_fields = ("text", "proposed_by", "proposed", "confirmed_by", "confirmed", "withdrawn")
+
+
+class ProposedFilter(admin.SimpleListFilter):
+    title = _("proposed to be ended")
+    parameter_name = "proposed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("waiting for a second operator"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CertificateRequest]) -> QuerySet[CertificateRequest]:
+        if self.value() != "yes":
+            return queryset
+        waiting = StandingEnd.objects.filter(confirmed=None, withdrawn=None)
+        return queryset.filter(pk__in=waiting.values("request"))
+
+
 @admin.register(CertificateRequest)
 class CertificateRequestAdmin(ReadOnlyAdmin):
     list_display = ["credential_id", "asked_name", "certificate_policy", "state", "subject", "created", "expires"]
-    list_filter = ["state", "certificate_policy", "created", "expires"]
+    list_filter = ["state", "certificate_policy", ProposedFilter, "created", "expires"]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ["credential_id", "subject", "attributes__value", "decisions__operator"]
     date_hierarchy = "created"
     ordering = ["-created"]
     exclude = ["passkey_id", "passkey_public_key", "certification_request"]
-    inlines = [_AttributeInline, _DecisionInline]
-    actions = ["approve", "refuse", "end", "issue", "export", "import_"]
+    inlines = [_AttributeInline, _DecisionInline, _EndInline]
+    actions = ["approve", "refuse", "end", "withdraw", "issue", "export", "import_"]
 
     @admin.display(description=_("name asked for"))
     def asked_name(self, row: CertificateRequest) -> str:
@@ -114,10 +134,25 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=_("End one that stands, for good"), permissions=["operate"])
     def end(self, request: HttpRequest, chosen: QuerySet[CertificateRequest]) -> HttpResponseBase | None:
         def act(row: CertificateRequest) -> None:
-            one_time.end_standing(request=row, text=request.POST.get("text", ""), operator=operator_of(request))
-            messages.success(request, _("Ended. No certificate is made of it any more."))
+            text = request.POST.get("text", "")
+            end = ending_standing.end_standing(request=row, text=text, operator=operator_of(request))
+            if end.confirmed is None:
+                messages.warning(request, _("Proposed. A second operator must confirm it."))
+            else:
+                messages.success(request, _("Ended. No certificate is made of it any more."))
 
         return self._decide(request, chosen, "end", act)
+
+    @admin.action(description=_("Withdraw the proposed end of one"), permissions=["operate"])
+    def withdraw(self, request: HttpRequest, chosen: QuerySet[CertificateRequest]) -> HttpResponseBase | None:
+        def act(row: CertificateRequest) -> None:
+            text = request.POST.get("text", "")
+            if ending_standing.withdraw_standing_end(request=row, text=text, operator=operator_of(request)):
+                messages.success(request, _("Withdrawn. It stands as before."))
+            else:
+                messages.warning(request, _("Nobody's proposal to end it is open."))
+
+        return self._decide(request, chosen, "withdraw", act)
 
     @admin.action(description=_("Have approved ones issued again"), permissions=["operate"])
     def issue(self, request: HttpRequest, chosen: QuerySet[CertificateRequest]) -> None:
@@ -200,12 +235,15 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
                 "approve": _("Approve a request"),
                 "refuse": _("Refuse a request"),
                 "end": _("End a short-lived credential"),
+                "withdraw": _("Withdraw a proposed end"),
                 "import_": _("Import a certificate"),
             }[action],
             "row": row,
             "attributes": row.attributes.order_by("pk"),
             "decisions": decisions,
             "needed": requests.operators_needed(),
+            "needs_two_to_end": needs_two(),
+            "proposed": row.ends.filter(confirmed=None, withdrawn=None).first(),
             "fields": [{"name": name, "label": _LABELS[name], "value": request.POST.get(name, "")} for name in wanted],
             "text": request.POST.get("text", ""),
             "action": action,

@@ -7,7 +7,7 @@ from rssp.models.authentication import AuthenticationObject, Challenge, PendingA
 from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
-from rssp.models.ends import CredentialEnd
+from rssp.models.ends import CredentialEnd, StandingEnd
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.limits import RateLimit
 from rssp.models.one_time import OneTimeCredential
@@ -44,6 +44,7 @@ __all__ = [
     "RevocationScope",
     "SealGrant",
     "SigningKey",
+    "StandingEnd",
     "StatusAnswer",
     "Timestamp",
     "TimestampTally",

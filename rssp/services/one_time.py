@@ -21,9 +21,7 @@ from rssp.errors import (
     AuthorityError,
     CredentialDisabledError,
     CredentialError,
-    EvidenceMissingError,
     HsmError,
-    OwnRequestError,
     RequestClosedError,
     TooManyPreparedError,
     UnknownCredentialError,
@@ -36,6 +34,7 @@ from rssp.models import (
     Credential,
     OneTimeCredential,
     SigningKey,
+    StandingEnd,
 )
 from rssp.services.auditing import SYSTEM, Origin, record_events, record_refusal
 from rssp.services.authority import issue_certificate
@@ -44,7 +43,6 @@ from rssp.services.issuing import describe_request
 from rssp.services.keys import destroy_key, take_key
 from rssp.services.lifecycle import destroy_keys_of_ended
 from rssp.services.macs import authenticate_credential, bind_passkey, verify_activation_mac, verify_request
-from rssp.services.operating import Operator, operator_event
 from rssp.services.registration import subject_of
 
 log = logging.getLogger(__name__)
@@ -55,7 +53,6 @@ State, End = CertificateRequest.State, OneTimeCredential.End
 MAKING_LIFETIME = timedelta(minutes=10)
 _SPENT = (ActivatedDigest.State.SIGNED, ActivatedDigest.State.UNKNOWN, ActivatedDigest.State.WITHDRAWN)
 _BATCH = 100
-_SHORTEST_TEXT, _LONGEST_TEXT = 3, 200
 
 
 def list_standing(*, token: VerifiedToken) -> list[CertificateRequest]:
@@ -214,29 +211,14 @@ def destroy_finished() -> int:
     return destroy_keys_of_ended() + sum(_destroy(key) for key in stranded[:_BATCH])
 
 
-def end_standing(*, request: CertificateRequest, text: str, operator: Operator) -> None:
-    """For good, by an operator: no certificates are made of it any more, and those that are there sign nothing.
-
-    Raises `EvidenceMissingError`, `OwnRequestError` or `RequestClosedError` (it does not stand); then nothing has
-    changed.
-    """
-    reason = text.strip()
-    if not _SHORTEST_TEXT <= len(reason) <= _LONGEST_TEXT:
-        raise EvidenceMissingError("text")
-    if operator.subject and operator.subject == request.subject:
-        raise OwnRequestError("nobody ends their own credential as an operator")
-    with transaction.atomic(using=router.db_for_write(CertificateRequest)):
-        withdraw_standing(request=request, reason=reason, origin=Origin(operator.request_id, operator.address))
-        record_events([operator_event(request.credential_id, f"short-lived credential ended: {reason}", operator)])
-    destroy_keys_of_ended()
-
-
 def withdraw_standing(*, request: CertificateRequest, reason: str, origin: Origin) -> None:
-    """The same in the caller's transaction, which audits it; `destroy_keys_of_ended` is for afterwards. Raises
-    `RequestClosedError`."""
+    """For good, in the caller's transaction, which audits it: no certificates are made of it any more, and those that
+    are there sign nothing. `destroy_keys_of_ended` is for afterwards. Raises `RequestClosedError` (it does not stand).
+    """
     rows = CertificateRequest.objects.filter(pk=request.pk, state=State.STANDING)
     if not rows.update(state=State.ENDED, closed=timezone.now(), reason=reason[:255]):
         raise RequestClosedError("it does not stand")
+    StandingEnd.objects.filter(request=request, confirmed=None, withdrawn=None).update(withdrawn=timezone.now())
     open_ = OneTimeCredential.objects.filter(request=request, closed=None).exclude(credential=None)
     for row in open_.select_related("credential"):
         _close(row, End.WITHDRAWN, origin)

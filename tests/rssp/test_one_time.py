@@ -18,7 +18,13 @@ from django.utils import timezone
 
 from rssp import tasks
 from rssp.checks import check_one_time_issuers
-from rssp.errors import EvidenceMissingError, HsmUnavailableError, OwnRequestError, RequestClosedError
+from rssp.errors import (
+    EvidenceMissingError,
+    HsmUnavailableError,
+    OwnRequestError,
+    RequestClosedError,
+    SecondOperatorError,
+)
 from rssp.models import (
     Activation,
     AuditEvent,
@@ -30,10 +36,11 @@ from rssp.models import (
     SigningKey,
 )
 from rssp.pki.extensions import NO_REV_AVAIL, VALIDITY_ASSURED
-from rssp.services import keys, one_time, requests, tending
+from rssp.services import ending_standing, keys, one_time, requests, tending
 from rssp.services.authority import read_chain
 from rssp.services.expiring import list_expiring
 from rssp.services.hsm import get_hsm
+from rssp.services.operating import Operator
 from tests.rssp.conftest import ALIAS, Asked, Signer, call, digest
 from tests.rssp.test_requests import EVIDENCE, OPERATOR, SECOND, VERIFIED, ask
 from tests.support.authenticator import Authenticator
@@ -122,7 +129,7 @@ def test_what_stands_no_longer_makes_no_certificate(alice: Signer, standing: Cer
         assert prepare(alice, standing).status_code == 400
         tasks.sweep_requests()
     else:
-        one_time.end_standing(request=standing, text="Left the company", operator=OPERATOR)
+        ending_standing.end_standing(request=standing, text="Left the company", operator=OPERATOR)
         made.refresh_from_db()
         assert (made.status, made.key.state) == ("ended", "destroyed")
         assert refusal(alice.sign(approval, LEASE))[0] == 400
@@ -138,13 +145,51 @@ def test_ending_what_stands_is_refused_without_a_reason_to_its_owner_and_twice(
     alice: Signer, standing: CertificateRequest
 ) -> None:
     with pytest.raises(EvidenceMissingError):
-        one_time.end_standing(request=standing, text=" x ", operator=OPERATOR)
+        ending_standing.end_standing(request=standing, text=" x ", operator=OPERATOR)
     owner = type(OPERATOR)(name="alice", request_id="r", address="", subject=alice.subject)
     with pytest.raises(OwnRequestError):
-        one_time.end_standing(request=standing, text="Enough", operator=owner)
-    one_time.end_standing(request=standing, text="Enough", operator=OPERATOR)
+        ending_standing.end_standing(request=standing, text="Enough", operator=owner)
+    ending_standing.end_standing(request=standing, text="Enough", operator=OPERATOR)
     with pytest.raises(RequestClosedError):
-        one_time.end_standing(request=standing, text="Enough", operator=SECOND)
+        ending_standing.end_standing(request=standing, text="Enough", operator=SECOND)
+
+
+def test_with_four_eyes_the_second_operator_ends_what_the_first_one_proposed(
+    alice: Signer, standing: CertificateRequest, settings: Any
+) -> None:
+    settings.FOUR_EYES = ["lifecycle"]
+    made = prepared(alice, standing)
+
+    def end(operator: Operator, text: str = "Left the company") -> bool:
+        return ending_standing.end_standing(request=standing, text=text, operator=operator).confirmed is not None
+
+    def withdraw(operator: Operator, text: str = "A mistake") -> bool:
+        return ending_standing.withdraw_standing_end(request=standing, text=text, operator=operator)
+
+    def stands() -> bool:
+        standing.refresh_from_db()
+        made.refresh_from_db()
+        return (standing.state, made.status, made.key.state) == ("standing", "enabled", "assigned")
+
+    assert not withdraw(OPERATOR)
+    assert not end(OPERATOR)
+    with pytest.raises(SecondOperatorError):
+        end(OPERATOR)
+    with pytest.raises(EvidenceMissingError):
+        withdraw(SECOND, " ")
+    assert stands()
+    assert withdraw(SECOND)
+    assert not end(SECOND)  # the first proposal is gone: this one is the first again
+    assert stands()
+    assert end(OPERATOR, "Confirmed by the office")
+    assert not stands()
+    assert (standing.state, standing.reason, made.key.state) == ("ended", "Left the company", "destroyed")
+    assert not withdraw(SECOND)
+    with pytest.raises(RequestClosedError):
+        end(SECOND)
+    told = AuditEvent.objects.filter(credential_id=standing.credential_id, reason__contains="short-lived credential")
+    words = [event.reason.split("credential ")[1].split(":")[0] for event in told.order_by("sequence")]
+    assert words == ["end proposed", "proposed end withdrawn", "end proposed", "ended"]
 
 
 # --- What is made -----------------------------------------------------------------------------------------------

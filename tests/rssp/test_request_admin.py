@@ -156,6 +156,29 @@ def test_signers_see_no_queue(waiting: CertificateRequest) -> None:
     assert waiting.state == "waiting"
 
 
+def test_with_four_eyes_an_end_waits_for_a_second_operator(
+    alice: Signer, operator: Person, settings: Any, asked: Asked
+) -> None:
+    settings.RSSP_CERTIFICATE_POLICIES = ["demonstration", "short-lived"]
+    settings.FOUR_EYES = ["lifecycle"]
+    request = CertificateRequest.objects.get(credential_id=ask(alice, "short-lived").json()["credentialID"])
+    act(operator, "approve", request, **SURE)
+    sure = {"confirmed": "End it for good", "text": "Left the company"}
+    assert "the second one confirms what the first one proposed" in page_of(act(operator, "end", request))
+    assert "A second operator must confirm it." in page_of(act(operator, "end", request, **sure))
+    assert "You have decided" in page_of(act(operator, "end", request, **sure))
+    assert request.credential_id in page_of(operator.browser.get("/admin/rssp/certificaterequest/?proposed=yes"))
+    second = colleague()
+    assert "Left the company" in page_of(act(second, "withdraw", request))
+    assert "It stands as before." in page_of(act(second, "withdraw", request, confirmed="Withdraw it", text="Mistake"))
+    act(operator, "end", request, **sure)
+    request.refresh_from_db()
+    assert request.state == "standing"
+    assert "No certificate is made of it any more." in page_of(act(second, "end", request, **sure))
+    request.refresh_from_db()
+    assert request.state == "ended"
+
+
 def test_a_short_lived_one_stands_when_approved_and_is_ended_with_a_reason(
     alice: Signer, operator: Person, settings: Any, asked: Asked
 ) -> None:
