@@ -13,6 +13,7 @@ urlpatterns = [
     path("gateway/v1/jobs", jobs.open_job, name="jobs"),
     path("gateway/v1/jobs/<uuid:job_id>", by_method(GET=jobs.show_job, DELETE=jobs.delete_job), name="job"),
     path("gateway/v1/jobs/<uuid:job_id>/prepare", jobs.prepare, name="prepare"),
+    path("gateway/v1/jobs/<uuid:job_id>/options", batches.own_options, name="own-options"),
     path("gateway/v1/jobs/<uuid:job_id>/authorization", jobs.authorization, name="authorization"),
     path("gateway/v1/jobs/<uuid:job_id>/complete", jobs.complete, name="complete"),
     path("gateway/v1/jobs/<uuid:job_id>/seal", jobs.seal, name="seal"),

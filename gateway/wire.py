@@ -161,9 +161,9 @@ def signing_details(
     ]
 
 
-def with_link(details: list[dict[str, Any]], link: str) -> list[dict[str, Any]]:
-    """The same with where its one document can be read again; no part of what is approved."""
-    return [details[0] | {"documentLinks": [link]}] if link else details
+def with_links(details: list[dict[str, Any]], links: Sequence[str]) -> list[dict[str, Any]]:
+    """The same with where each document can be read again, if that is known of all; no part of what is approved."""
+    return [details[0] | {"documentLinks": list(links)}] if links and all(links) else details
 
 
 def creation_details(*, certificate_policy: str, key_algorithm: str) -> list[dict[str, Any]]:

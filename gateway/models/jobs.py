@@ -55,6 +55,8 @@ class Job(models.Model):
     # The level asked for (EN 319 142-1, 6), and whether a lower one will do where that cannot be reached.
     level = models.CharField(max_length=8, default="B-B")
     best_effort = models.BooleanField(default=False)
+    # What the signature of this document alone says, in the place of its batch's options.
+    own_options = models.JSONField(null=True, blank=True)
     field_name = models.CharField(max_length=64, default="", blank=True)
     signed_attributes = models.BinaryField(null=True)
     reserved_start = models.BigIntegerField(null=True)

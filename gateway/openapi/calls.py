@@ -9,6 +9,8 @@ from gateway.openapi.schemas import (
     CODE,
     CREDENTIAL_REQUEST,
     LINK,
+    LINKS,
+    OWN_OPTIONS,
     PASSKEY_CHANGE,
     PREPARE,
     SEAL,
@@ -109,6 +111,11 @@ CALLS: tuple[Call, ...] = (
     Call("DELETE", "/batches/{batch_id}", "delete_batch", "Deletes it with its jobs and documents", {204: {}}),
     Call("GET", "/batches/{batch_id}/jobs", "list_batch_jobs", "Each document's state", {200: ref("BatchJobs")}),
     Call(
+        *("POST", "/jobs/{job_id}/options", "set_own_options", "What one document's signature in a batch says"),
+        {200: ref("Job")},
+        (OWN_OPTIONS,),
+    ),
+    Call(
         *("POST", "/batches/{batch_id}/prepare", "prepare_batch", "As for a job, for all of them"),
         {202: ref("Batch")},
         (PREPARE,),
@@ -116,7 +123,7 @@ CALLS: tuple[Call, ...] = (
     Call(
         *("POST", "/batches/{batch_id}/authorization", "authorize_batch", "Asks for one approval of all"),
         {200: ref("Approval")},
-        (opened(STATE),),
+        (opened(STATE, LINKS),),
     ),
     Call(
         *("POST", "/batches/{batch_id}/complete", "complete_batch", "Hands over the approval's code"),

@@ -266,8 +266,26 @@ PREPARE = opened(
         "roles": array(string(minLength=1, maxLength=200), "Claimed roles.", maxItems=10),
     },
 )
+# Of one document in a batch: what may differ.
+OWN_OPTIONS = opened(
+    {},
+    {
+        name: each
+        for name, each in PREPARE["properties"].items()
+        if name not in {"credential_id", "level", "best_effort"}
+    },
+)
 STATE = {"state": string("The caller's own, at least 128 random bits.", minLength=22, maxLength=512)}
 LINK = {"link": string("Where the document can be read again, of the approval callback's origin.", maxLength=2048)}
+LINKS = {
+    "links": {
+        "type": "object",
+        "description": "Where each job's document can be read again: of all or none.",
+        "additionalProperties": string(maxLength=2048),
+        "propertyNames": identifier(),
+        "maxProperties": MOST_JOBS,
+    }
+}
 CODE = opened({"code": string(minLength=1, maxLength=2048), "iss": string("RFC 9207", minLength=1, maxLength=2048)})
 SEAL = opened({"sad": string("Of credentials/authorize, for the job's digest.", minLength=1, maxLength=LONGEST_SAD)})
 BATCH = opened(

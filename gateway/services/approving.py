@@ -17,7 +17,7 @@ from gateway.models import Job
 from gateway.services.bell import ring
 from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import ENDED, find_job
-from gateway.wire import TokenAnswer, is_same_approval, make_label, signing_details, with_link
+from gateway.wire import TokenAnswer, is_same_approval, make_label, signing_details, with_links
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: s
         raise WrongStateError
     verifier = secrets.token_urlsafe(48)
     pushed = authorization_server.push_request(
-        scope="credential", details=with_link(_details(job), link), state=state, verifier=verifier
+        scope="credential", details=with_links(_details(job), [link]), state=state, verifier=verifier
     )
     asked = Job.objects.filter(pk=job.pk, state__in=_ASKABLE, digest=job.digest).change(
         state=Job.State.AUTHORIZING,

@@ -82,7 +82,7 @@ def _prepare_next(batch: Batch) -> bool:
         return True  # another worker's
     held = Job.objects.filter(pk=job.pk, lease_id=lease_id)
     try:
-        prepare_as_planned(job=job, plan=_plan(batch))
+        prepare_as_planned(job=job, plan=_plan(batch, job))
     except (StorageFullError, OSError) as error:
         # The lease runs out, and then it is tried again.
         log.warning("job %s: not prepared: %s", job.pk, type(error).__name__)
@@ -101,7 +101,7 @@ def _prepare_next(batch: Batch) -> bool:
     return True
 
 
-def _plan(batch: Batch) -> Plan:
+def _plan(batch: Batch, job: Job) -> Plan:
     return Plan(
         credential_id=batch.credential_id,
         chosen_credential_id=batch.credential_id,
@@ -111,7 +111,7 @@ def _plan(batch: Batch) -> Plan:
         hash_algorithm_oid=batch.hash_algorithm_oid,
         level=batch.level,
         best_effort=batch.level_best_effort,
-        options=SignatureOptions.from_json(batch.options),
+        options=SignatureOptions.from_json(batch.options if job.own_options is None else job.own_options),
     )
 
 

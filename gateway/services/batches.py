@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,9 +35,9 @@ from gateway.pades.options import SignatureOptions
 from gateway.services.approving import job_label
 from gateway.services.bell import ring_batch
 from gateway.services.callers import VerifiedCaller
-from gateway.services.jobs import PREPARABLE, purge
+from gateway.services.jobs import PREPARABLE, find_job, purge
 from gateway.services.preparing import encode_chain, is_usable, make_plan
-from gateway.wire import TokenAnswer, is_same_approval, signing_details
+from gateway.wire import TokenAnswer, is_same_approval, signing_details, with_links
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,9 @@ def open_batch(*, caller: VerifiedCaller, job_ids: Sequence[uuid.UUID], policy: 
         for position, job_id in enumerate(job_ids):
             job = found[job_id]
             job.batch, job.position, job.state = batch, position, Job.State.OPEN
-            job.approval_id, job.approval_secrets = None, ""
-        Job.objects.bulk_update(
-            found.values(), ["batch", "position", "state", "approval_id", "approval_secrets"], batch_size=200
-        )
+            job.approval_id, job.approval_secrets, job.own_options = None, "", None
+        changed = ["batch", "position", "state", "approval_id", "approval_secrets", "own_options"]
+        Job.objects.bulk_update(found.values(), changed, batch_size=200)
     return batch
 
 
@@ -99,6 +98,21 @@ def read_progress(*, batch: Batch) -> Progress:
 def list_jobs(*, batch: Batch) -> list[Job]:
     """In the batch's order."""
     return list(batch.jobs.select_related("signed").order_by("position", "pk"))
+
+
+def set_own_options(*, caller: VerifiedCaller, job_id: uuid.UUID, options: SignatureOptions) -> Job:
+    """What the signature of one document of a batch says, in the place of what is said for all of them; from the next
+    `prepare_batch` on.
+
+    Raises `JobNotFoundError`, `WrongStateError` if it is in no batch, or in one that is being worked on.
+    """
+    job = find_job(caller=caller, job_id=job_id)
+    changed = Job.objects.filter(pk=job.pk, state__in=PREPARABLE, batch__state__in=_PREPARABLE).change(
+        own_options=options.to_json()
+    )
+    if not changed:
+        raise WrongStateError
+    return find_job(caller=caller, job_id=job_id)
 
 
 def prepare_batch(
@@ -155,18 +169,24 @@ def prepare_batch(
     return find_batch(caller=caller, batch_id=batch_id)
 
 
+def _prepared(batch: Batch) -> list[Job]:
+    return list(batch.jobs.filter(state=Job.State.PREPARED).order_by("position", "pk"))
+
+
 def _details(batch: Batch) -> list[dict[str, Any]]:
-    jobs = batch.jobs.filter(state=Job.State.PREPARED).order_by("position", "pk")
     return signing_details(
         credential_id=batch.credential_id,
         credential_label=batch.credential_label,
         hash_algorithm_oid=batch.hash_algorithm_oid,
-        documents=[(job.digest or "", job_label(job)) for job in jobs],
+        documents=[(job.digest or "", job_label(job)) for job in _prepared(batch)],
     )
 
 
-def request_authorization(*, caller: VerifiedCaller, batch_id: uuid.UUID, state: str) -> PushedRequest:
-    """Batch becomes `authorizing`. ``state`` is the caller's own and is not kept.
+def request_authorization(
+    *, caller: VerifiedCaller, batch_id: uuid.UUID, state: str, links: Mapping[uuid.UUID, str]
+) -> PushedRequest:
+    """Batch becomes `authorizing`. ``state`` is the caller's own, as are ``links``, where each job's document can be
+    read again: those of all or none. Neither is kept.
 
     Raises `WrongStateError`, `ApprovalRefusedError`, `AuthorizationServerUnavailableError`.
     """
@@ -175,7 +195,10 @@ def request_authorization(*, caller: VerifiedCaller, batch_id: uuid.UUID, state:
         raise WrongStateError
     verifier = secrets.token_urlsafe(48)
     pushed = authorization_server.push_request(
-        scope="credential", details=_details(batch), state=state, verifier=verifier
+        scope="credential",
+        details=with_links(_details(batch), [links.get(job.pk, "") for job in _prepared(batch)]),
+        state=state,
+        verifier=verifier,
     )
     asked = Batch.objects.filter(pk=batch.pk, state__in=_ASKABLE, approval_id=batch.approval_id).change(
         state=_State.AUTHORIZING,

@@ -13,9 +13,12 @@ from gateway.pades.levels import LEVELS
 from gateway.services import batches
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import canonical, created_once, endpoint, no_content, read_json
-from gateway.views.jobs import signed_to_json
+from gateway.views.jobs import job_to_json, signed_to_json
 from gateway.views.options import LONGEST_OPTIONS, parse_options
 from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text
+
+# An address for each document.
+LONGEST_LINKS = 512 * 1024
 
 
 def batch_to_json(batch: Batch) -> dict[str, Any]:
@@ -89,6 +92,12 @@ def delete_batch(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UU
 
 
 @endpoint("POST")
+def own_options(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
+    options = parse_options(read_json(request, limit=LONGEST_OPTIONS))
+    return JsonResponse(job_to_json(batches.set_own_options(caller=caller, job_id=job_id, options=options)))
+
+
+@endpoint("POST")
 def prepare(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request, limit=LONGEST_OPTIONS)
     batch = batches.prepare_batch(
@@ -104,8 +113,21 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -
 
 @endpoint("POST")
 def authorization(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
-    state = parse_state(read_json(request))
-    return JsonResponse(asdict(batches.request_authorization(caller=caller, batch_id=batch_id, state=state)))
+    body = read_json(request, limit=LONGEST_LINKS)
+    pushed = batches.request_authorization(
+        caller=caller, batch_id=batch_id, state=parse_state(body), links=_parse_links(body)
+    )
+    return JsonResponse(asdict(pushed))
+
+
+def _parse_links(body: dict[str, Any]) -> dict[uuid.UUID, str]:
+    links = body.get("links", {})
+    if not isinstance(links, dict) or len(links) > MOST_JOBS:
+        raise InvalidRequestError("The member links must be an object of addresses by job identifiers.")
+    try:
+        return {uuid.UUID(job_id): parse_text(links, job_id, limit=2048) for job_id in links}
+    except ValueError:
+        raise InvalidRequestError("The member links must be an object of addresses by job identifiers.") from None
 
 
 @endpoint("POST")

@@ -117,6 +117,45 @@ def test_the_approval_names_each_document_in_order(pair: Bundle, remote: Remote)
     assert [item["hash"] for item in detail["documentDigests"]] == [job["digest"] for job in pair.jobs()]
 
 
+def test_one_document_of_a_batch_says_something_of_its_own(pair: Bundle, remote: Remote) -> None:
+    second = pair.jobs()[1]["job_id"]
+    assert pair.user.call("POST", f"jobs/{second}/options", {"reason": "As a witness"}).status_code == 200
+    before = [job["digest"] for job in pair.jobs()]
+    assert pair.prepare(reason="As agreed").status_code == 202
+    assert all(job["digest"] not in before for job in pair.jobs())
+    assert pair.approve().status_code == 202
+    pair.work()
+    reasons = [b"".join(pair.result(number).streaming_content) for number in (0, 1)]
+    assert [b"(As agreed)" in pdf for pdf in reasons] == [True, False]
+    assert [b"(As a witness)" in pdf for pdf in reasons] == [False, True]
+
+
+def test_options_of_one_document_are_for_a_batch_that_is_not_worked_on(
+    pair: Bundle, alice: User, bob: User, remote: Remote
+) -> None:
+    job_id = pair.jobs()[0]["job_id"]
+    assert bob.call("POST", f"jobs/{job_id}/options", {"reason": "Mine"}).status_code == 404
+    assert alice.call("POST", f"jobs/{job_id}/options", {"reason": 7}).status_code == 400
+    alone = alice.open_job(pdfs.make_pdf(text="Alone")).json()["job_id"]
+    assert alice.call("POST", f"jobs/{alone}/options", {"reason": "No batch"}).status_code == 409
+    assert pair.approve().status_code == 202
+    assert alice.call("POST", f"jobs/{job_id}/options", {"reason": "Too late"}).status_code == 409
+
+
+def test_each_document_can_be_read_again_from_the_approval(pair: Bundle, remote: Remote) -> None:
+    links = {job["job_id"]: f"{settings.SIGNAPP_URL}/documents/{job['job_id']}" for job in pair.jobs()}
+    answer = pair.post("authorization", {"state": "s" * 43, "links": links})
+    assert answer.status_code == 200
+    ((form),) = remote.pushed.values()
+    assert json.loads(form["authorization_details"])[0]["documentLinks"] == list(links.values())
+
+
+@pytest.mark.parametrize("links", [[], "x", {"no identifier": "https://sign.example/"}, {str(uuid.uuid4()): 7}])
+def test_malformed_links_ask_for_nothing(pair: Bundle, links: Any) -> None:
+    assert pair.post("authorization", {"state": "s" * 43, "links": links}).status_code == 400
+    assert pair.told()["state"] == "prepared"
+
+
 def test_signatures_are_asked_for_in_portions_that_fail_alone(
     bundle: Bundle, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from tests.gateway.remote import Remote
 
 _BODIES = {
     "prepare": {"credential_id": "c"},
+    "own-options": {"reason": "r"},
     "authorization": {"state": "s" * 43},
     "complete": {"code": "c", "iss": "i"},
     "finish": {},
@@ -43,6 +44,7 @@ def test_every_address_with_an_identifier_is_tried_here() -> None:
         *(
             "job",
             "prepare",
+            "own-options",
             "authorization",
             "complete",
             "finish",
