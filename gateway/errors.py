@@ -69,6 +69,31 @@ class DamagedPdfError(DocumentError):
     )
 
 
+class XfaFormError(DocumentError):
+    """ISO 32000-1, 12.7.8: some programs show the second form, others the pages."""
+
+    code = "xfa_form"
+    sentence = "This PDF holds a second form of itself (XFA), so what you read might not be what others see."
+
+
+class RepairablePdfError(DocumentError):
+    code = "repairable_pdf"
+    sentence = (
+        "This PDF cannot be signed as it is: it is damaged, or holds a second form of itself. "
+        "It can be written anew; read the result before you sign it."
+    )
+
+
+class NothingToRepairError(DocumentError):
+    code = "nothing_to_repair"
+    sentence = "This PDF can be signed as it is."
+
+
+class RepairBreaksSignaturesError(DocumentError):
+    code = "repair_breaks_signatures"
+    sentence = "This PDF is signed already. Writing it anew would take its signatures away, so it was not done."
+
+
 class HostilePdfError(DocumentError):
     code = "hostile_pdf"
     sentence = "This PDF takes far more time or memory to read than its size explains. It was not accepted."
@@ -165,6 +190,10 @@ DOCUMENT_ERRORS: dict[str, type[DocumentError]] = {
         SigningNotPermittedError,
         CertifiedNoChangesError,
         DamagedPdfError,
+        XfaFormError,
+        RepairablePdfError,
+        NothingToRepairError,
+        RepairBreaksSignaturesError,
         HostilePdfError,
         TooManyPagesError,
         DocumentTooLargeError,

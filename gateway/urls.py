@@ -10,6 +10,7 @@ urlpatterns = [
     path("gateway/v1", openapi.page, name="api"),
     path("gateway/v1/openapi.json", openapi.description, name="openapi"),
     path("gateway/v1/inspections", jobs.inspections, name="inspections"),
+    path("gateway/v1/repairs", jobs.repairs, name="repairs"),
     path("gateway/v1/jobs", jobs.open_job, name="jobs"),
     path("gateway/v1/jobs/<uuid:job_id>", by_method(GET=jobs.show_job, DELETE=jobs.delete_job), name="job"),
     path("gateway/v1/jobs/<uuid:job_id>/prepare", jobs.prepare, name="prepare"),

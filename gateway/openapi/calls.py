@@ -54,6 +54,14 @@ CALLS: tuple[Call, ...] = (
         headers=_PASSWORD,
     ),
     Call(
+        *("POST", "/repairs", "repair", "Writes a damaged document anew"),
+        {200: PDF},
+        (PDF,),
+        "What inspections names `repairable_pdf`, never one that is signed. The result is another document, for "
+        "somebody to read before they sign it. The answer's header Repairs lists what was changed.",
+        headers=_PASSWORD,
+    ),
+    Call(
         *("POST", "/jobs", "open_job", "Uploads a document that is to be signed"),
         {201: ref("Job")},
         (PDF,),

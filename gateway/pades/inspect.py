@@ -19,10 +19,11 @@ from gateway.errors import (
     HostilePdfError,
     SigningNotPermittedError,
     TooManyPagesError,
+    XfaFormError,
 )
 from gateway.pades.encryption import Encryption
 from gateway.pades.fields import refuse_if_all_locked
-from gateway.pades.reading import open_document
+from gateway.pades.reading import entry, open_document
 from gateway.pades.values import InspectedDocument
 from gateway.pades.writing import SigningWriter
 
@@ -36,6 +37,7 @@ def inspect_document(stream: IO[bytes], *, max_pages: int, password: str = "") -
     reader, encryption = open_document(stream, password)
     pages = _count_pages(reader, max_pages)
     signatures = _read_signatures(reader)
+    _refuse_xfa(reader)
     refuse_if_all_locked(reader, _TRIAL)
     _refuse_if_not_permitted(reader, encryption)
     _try_to_update(stream, reader)
@@ -49,6 +51,12 @@ def inspect_document(stream: IO[bytes], *, max_pages: int, password: str = "") -
         encryption=encryption.cipher,
         password_required=encryption.password_required,
     )
+
+
+def _refuse_xfa(reader: PdfFileReader) -> None:
+    """One of two forms would be signed, the other one shown."""
+    if "/XFA" in entry(reader.root, "/AcroForm", {}):
+        raise XfaFormError
 
 
 def _refuse_if_not_permitted(reader: PdfFileReader, encryption: Encryption) -> None:

@@ -60,6 +60,11 @@ def inspect_document(document: IO[bytes], *, max_pages: int, password: str = "")
     return InspectedDocument(**_call("inspect", [document], {"max_pages": max_pages, "password": password}))
 
 
+def repair_document(document: IO[bytes], output: IO[bytes], *, password: str = "") -> tuple[str, ...]:
+    """See `gateway.pades.repair`. Raises document errors. Both are real files."""
+    return tuple(_call("repair", [document, output], {"password": password})["changes"])
+
+
 def prepare_document(
     document: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
 ) -> PreparedSignature:

@@ -19,6 +19,13 @@ def _inspect(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any
     return asdict(inspect_document(files[0], **arguments))
 
 
+def _repair(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    # Few documents need it.
+    from gateway.pades.repair import repair_document
+
+    return {"changes": repair_document(files[0], files[1], password=arguments["password"])}
+
+
 def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     request = request_from_json(arguments["request"])
     return prepared_to_json(prepare_document(files[0], files[1], request, password=arguments["password"]))
@@ -58,6 +65,7 @@ def _read_trusted_list(files: list[IO[bytes]], arguments: dict[str, Any]) -> dic
 
 TASKS: dict[str, Callable[[list[IO[bytes]], dict[str, Any]], dict[str, Any]]] = {
     "inspect": _inspect,
+    "repair": _repair,
     "prepare": _prepare,
     "add_evidence": _add_evidence,
     "verify": _verify,

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from gateway.models import Job
 from gateway.pades.levels import LEVELS
-from gateway.services import approving, jobs, preparing, sealing, signing
+from gateway.services import approving, jobs, preparing, repairing, sealing, signing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, read_key, receive_pdf
 from gateway.views.options import LONGEST_OPTIONS, parse_options
@@ -66,8 +66,20 @@ def job_to_json(job: Job) -> dict[str, Any]:
 def inspections(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     password = parse_password(request.headers.get("Document-Password"))
     with receive_pdf(request) as upload:
-        facts = jobs.inspect_document(caller=caller, upload=upload, password=password)
+        facts = repairing.inspect_or_offer_repair(caller=caller, upload=upload, password=password)
     return JsonResponse(asdict(facts) | {"encryption": facts.encryption or None})
+
+
+@endpoint("POST")
+def repairs(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
+    """The document written anew; what was changed stands in ``Repairs``, a list of tokens (RFC 8941, 3.1)."""
+    password = parse_password(request.headers.get("Document-Password"))
+    with receive_pdf(request) as upload:
+        repaired = repairing.repair_document(caller=caller, upload=upload, password=password)
+    response = FileResponse(repaired.file, as_attachment=True, filename="repaired.pdf", content_type="application/pdf")
+    response["Content-Length"] = str(repaired.size)
+    response["Repairs"] = ", ".join(repaired.changes)
+    return response
 
 
 @endpoint("POST")

@@ -151,7 +151,8 @@ def compare(before: Look, after: Look) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``verdict``: ``clean``, ``refused`` (with the API's code), ``unclean`` or ``failed``."""
+    """``verdict``: ``clean``, ``repaired`` (clean, after the repair that was offered), ``refused`` (with the API's
+    code), ``unclean`` or ``failed``."""
 
     path: Path
     is_sane: bool
@@ -171,11 +172,14 @@ def summarise(outcomes: list[Outcome]) -> list[str]:
     """Lines for a report."""
     sane = [item for item in outcomes if item.is_sane and item.detail not in OWN_WISH]
     clean = sum(item.verdict == "clean" for item in sane)
+    repaired = [item for item in outcomes if item.verdict == "repaired"]
+    sane_repaired = sum(item.is_sane for item in repaired)
     refused = Counter(item.detail for item in outcomes if item.verdict == "refused")
     others = [item for item in outcomes if item.verdict in {"unclean", "failed"}]
+    others_clean = sum(item.verdict == "clean" for item in outcomes) - clean
     return [
-        f"{len(outcomes)} files: {len(sane)} sane ones, {clean} of them signed clean",
-        f"of the others {sum(item.verdict == 'clean' for item in outcomes) - clean} signed clean",
+        f"{len(outcomes)} files: {len(sane)} sane ones, {clean} signed clean, {sane_repaired} more once repaired",
+        f"of the others {others_clean} signed clean, {len(repaired) - sane_repaired} more once repaired",
         "refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refused.items())),
         *(str(item) for item in others),
         *(f"sane and refused: {item}" for item in sane if item.verdict == "refused"),

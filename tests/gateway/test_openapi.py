@@ -136,7 +136,7 @@ def test_a_fuzzer_finds_no_server_error_and_no_undescribed_answer(
         strategy = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
         @settings(
-            max_examples=max(3, CASES // len(operations)),
+            max_examples=max(3, -(-CASES // len(operations))),
             deadline=None,
             database=None,
             derandomize=CASES <= 100,
