@@ -433,7 +433,7 @@ if "gateway" in ROLES:
     SIGNATURE_FONT_FOLDERS = env_list(
         "SIGNATURE_FONT_FOLDERS", "/usr/share/fonts/truetype/noto,/usr/share/fonts/opentype/unifont"
     )
-    # Origins that certificates may name although they are private: scheme://host:port.
+    # Origins that certificates, or operators for webhooks, may name although they are private: scheme://host:port.
     PRIVATE_ORIGINS = env_list("PRIVATE_ORIGINS")
     TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")
     TRUSTED_LIST_SIGNERS_FILE = os.environ.get("TRUSTED_LIST_SIGNERS_FILE")

@@ -10,9 +10,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from gateway.errors import TrustError
-from gateway.forms import TrustAnchorForm, TrustedListForm
-from gateway.models import Archive, Batch, ClientPolicy, CredentialRequest, Job, PasskeyChange, TrustAnchor, TrustedList
-from gateway.services import trust
+from gateway.forms import TrustAnchorForm, TrustedListForm, WebhookEndpointForm
+from gateway.models import (
+    Archive,
+    Batch,
+    ClientPolicy,
+    CredentialRequest,
+    Job,
+    PasskeyChange,
+    TrustAnchor,
+    TrustedList,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from gateway.services import trust, webhooks
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -23,7 +34,7 @@ else:
 class ReadOnlyAdmin(_Admin):
     """A list and a page to read."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -110,6 +121,68 @@ class ClientPolicyAdmin(_Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(_Admin):
+    """Addresses that clients are told at. The secret is shown once, when it is made; nothing is removed, so that the
+    log keeps its subject."""
+
+    form = WebhookEndpointForm
+    list_display = ("url", "client", "active", "quiet_until", "created_at")
+    list_filter = ("active", "client")
+    search_fields = ("url", "client__client_id")
+    actions = ("renew_secret",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("client", "url") if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        added, secret = webhooks.add_endpoint(client=obj.client, url=obj.url, events=obj.events)
+        obj.__dict__.update(added.__dict__)
+        self._tell(request, added, secret)
+
+    @admin.action(description=_("Make a new secret"), permissions=["change"])
+    def renew_secret(self, request: HttpRequest, chosen: QuerySet[WebhookEndpoint]) -> None:
+        for endpoint in chosen:
+            self._tell(request, endpoint, webhooks.renew_secret(endpoint=endpoint))
+            self.log_change(request, endpoint, "New secret.")
+
+    def _tell(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> None:
+        told = _("The secret of %(url)s, shown this once: %(secret)s") % {"url": endpoint.url, "secret": secret}
+        messages.warning(request, told)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    """What was sent, and what came of it."""
+
+    list_display = ("id", "event", "endpoint", "state", "attempts", "next_attempt_at", "outcome", "created_at")
+    list_filter = ("state", "event", "endpoint")
+    search_fields = ("id", "body")
+    date_hierarchy = "created_at"
+    fields = (
+        *("id", "event", "endpoint", "body", "state", "attempts", "next_attempt_at", "outcome"),
+        *("created_at", "updated_at"),
+    )
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send again"), permissions=["send"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[WebhookDelivery]) -> None:
+        for delivery in chosen:
+            webhooks.send_again(delivery=delivery)
+            self.log_change(request, delivery, "Sent again.")
+        messages.success(request, ngettext("%d is sent again.", "%d are sent again.", len(chosen)) % len(chosen))
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """Of whoever may change addresses: nothing else of a delivery can be changed."""
+        return bool(request.user.has_perm("gateway.change_webhookendpoint"))
 
 
 @admin.register(CredentialRequest)

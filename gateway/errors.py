@@ -341,6 +341,14 @@ class OutboundError(GatewayError):
     sentence = "Another server did not answer as it should."
 
 
+class OutboundStatusError(OutboundError):
+    """It answered, with another status than a success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The server answered {status}.")
+        self.status = status
+
+
 class OutboundRefusedError(OutboundError):
     """An address that may not be called: no packet left."""
 

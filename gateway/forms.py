@@ -7,15 +7,17 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from gateway.clients.trusted_lists import LONGEST_LIST, fetch_trusted_list
-from gateway.errors import TrustError
-from gateway.models import TrustAnchor, TrustedList
+from gateway.errors import OutboundRefusedError, TrustError
+from gateway.models import TrustAnchor, TrustedList, WebhookEndpoint
 from gateway.services.trust import read_anchor
+from gateway.services.webhooks import refuse_address
 
 if TYPE_CHECKING:
     _AnchorForm = forms.ModelForm[TrustAnchor]
     _ListForm = forms.ModelForm[TrustedList]
+    _WebhookForm = forms.ModelForm[WebhookEndpoint]
 else:
-    _AnchorForm = _ListForm = forms.ModelForm
+    _AnchorForm = _ListForm = _WebhookForm = forms.ModelForm
 
 _LONGEST_PEM = 64 * 1024
 
@@ -61,3 +63,23 @@ class TrustedListForm(_ListForm):
             raise ValidationError(str(error)) from None
         given["source"] = file.name if file else url
         return given
+
+
+class WebhookEndpointForm(_WebhookForm):
+    """An address of a client's, and what it is told of."""
+
+    events = forms.MultipleChoiceField(
+        label=_("Events"), choices=WebhookEndpoint.Event.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["client", "url", "events", "active"]
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            refuse_address(url=url)
+        except OutboundRefusedError as error:
+            raise ValidationError(str(error)) from None
+        return url

@@ -5,19 +5,27 @@ import uuid
 
 from celery import shared_task
 
-from gateway.services import archives, batch_work, signing, sweeping
+from gateway.services import announcing, archives, batch_work, signing, sweeping, webhooks
 
 
 @shared_task(name="gateway.run_job")  # type: ignore[untyped-decorator]  # Celery has no types
 def run_job(job_id: str) -> None:
     """One step of one job, as its row says."""
     signing.run_job(job_id=uuid.UUID(job_id))
+    announcing.announce_changes()
 
 
 @shared_task(name="gateway.run_batch")  # type: ignore[untyped-decorator]  # Celery has no types
 def run_batch(batch_id: str) -> None:
     """Some steps of one batch, as its rows say."""
     batch_work.run_batch(batch_id=uuid.UUID(batch_id))
+    announcing.announce_changes()
+
+
+@shared_task(name="gateway.deliver_webhooks")  # type: ignore[untyped-decorator]  # Celery has no types
+def deliver_webhooks(endpoint_id: str) -> None:
+    """What waits for one address of a client's."""
+    webhooks.deliver(endpoint_id=uuid.UUID(endpoint_id))
 
 
 @shared_task(name="gateway.sweep_jobs")  # type: ignore[untyped-decorator]  # Celery has no types

@@ -19,12 +19,13 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from gateway.errors import OutboundError, OutboundRefusedError
+from gateway.errors import OutboundError, OutboundRefusedError, OutboundStatusError
 
 log = logging.getLogger(__name__)
 
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_URL = 2000
+_TOO_LONG = "took too long"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -85,11 +86,15 @@ def call(
     try:
         with client, deadline, client.stream(method, target, **options) as response:
             if not response.is_success:
-                raise OutboundError(f"The server answered {response.status_code}.")
-            return _read(response.iter_raw(), bounds)
+                raise OutboundStatusError(response.status_code)
+            body = _read(response.iter_raw(), bounds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = "took too long" if deadline.passed else type(error).__name__
+        why = _TOO_LONG if deadline.passed else type(error).__name__
         raise OutboundError(f"The server could not be asked ({why}).") from error
+    if deadline.passed:
+        # A body without an announced length ends where the connection does, and it was us who ended that.
+        raise OutboundError(f"The server could not be asked ({_TOO_LONG}).")
+    return body
 
 
 def _read(chunks: Iterable[bytes], bounds: Bounds) -> bytes:

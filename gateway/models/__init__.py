@@ -14,6 +14,7 @@ from gateway.models.passwords import PasswordTry
 from gateway.models.proofs import UsedProof
 from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
+from gateway.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Archive",
@@ -29,5 +30,7 @@ __all__ = [
     "TrustAnchor",
     "TrustedList",
     "UsedProof",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "retention_end",
 ]

@@ -25,6 +25,9 @@ class Archive(models.Model):
     next_renewal_at = models.DateTimeField()
     renewals = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=64, default="", blank=True)
+    client_id = models.CharField(max_length=255, default="", blank=True)
+    # The renewal that the client was told of last; null where nobody is told (services/announcing.py).
+    announced = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 

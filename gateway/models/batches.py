@@ -55,6 +55,9 @@ class Batch(models.Model):
     next_attempt_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=64, default="", blank=True)
     error_message = models.CharField(max_length=255, default="", blank=True)
+    client_id = models.CharField(max_length=255, default="", blank=True)
+    # The state that the client was told of last; null where nobody is told (services/announcing.py).
+    announced = models.CharField(max_length=16, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField()

@@ -85,6 +85,8 @@ class Job(models.Model):
 
     error_code = models.CharField(max_length=64, default="", blank=True)
     error_message = models.CharField(max_length=255, default="", blank=True)
+    # The state that the client was told of last; null where nobody is told (services/announcing.py).
+    announced = models.CharField(max_length=16, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField()
@@ -101,6 +103,7 @@ class Job(models.Model):
             models.Index(fields=["state", "lease_until"], name="gateway_job_work"),
             models.Index(fields=["expires_at"], name="gateway_job_expiry"),
             models.Index(fields=["batch", "state"], name="gateway_job_batch"),
+            models.Index(fields=["state"], condition=models.Q(announced__isnull=False), name="gateway_job_announced"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from gateway.pades import isolation
 from gateway.pades.levels import Trust
 from gateway.pades.values import VerifiedSignedDocument
 from gateway.services import levels, passwords
+from gateway.services.announcing import first_announcement
 from gateway.services.callers import VerifiedCaller
 from gateway.services.evidence import gather_evidence
 from gateway.services.jobs import open_result
@@ -45,6 +46,8 @@ def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str, pa
     return Archive.objects.create(
         issuer=caller.issuer,
         subject=caller.subject,
+        client_id=caller.client_id,
+        announced=None if first_announcement(client_id=caller.client_id) is None else 0,
         name=name,
         document=stored,
         roots=[base64.b64encode(root).decode() for root in roots],

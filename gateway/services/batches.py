@@ -32,6 +32,7 @@ from gateway.errors import (
 )
 from gateway.models import Batch, Job, retention_end
 from gateway.pades.options import SignatureOptions
+from gateway.services.announcing import first_announcement
 from gateway.services.approving import job_label
 from gateway.services.bell import ring_batch
 from gateway.services.callers import VerifiedCaller
@@ -69,7 +70,12 @@ def open_batch(*, caller: VerifiedCaller, job_ids: Sequence[uuid.UUID], policy: 
         if any(job.batch_id is not None or job.state not in PREPARABLE for job in found.values()):
             raise WrongStateError
         batch: Batch = Batch.objects.create(
-            issuer=caller.issuer, subject=caller.subject, policy=policy, expires_at=retention_end()
+            issuer=caller.issuer,
+            subject=caller.subject,
+            client_id=caller.client_id,
+            announced=first_announcement(client_id=caller.client_id),
+            policy=policy,
+            expires_at=retention_end(),
         )
         for position, job_id in enumerate(job_ids):
             job = found[job_id]

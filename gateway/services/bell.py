@@ -18,6 +18,11 @@ def ring_batch(batch_id: uuid.UUID) -> None:
     _ring("gateway.run_batch", batch_id)
 
 
+def ring_webhook(endpoint_id: uuid.UUID) -> None:
+    """Asks a worker to send what waits for a client's address; never fails."""
+    _ring("gateway.deliver_webhooks", endpoint_id)
+
+
 def _ring(task: str, row_id: uuid.UUID) -> None:
     try:
         current_app.send_task(task, [str(row_id)], retry=False)

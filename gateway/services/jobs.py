@@ -13,6 +13,7 @@ from gateway.errors import JobNotFoundError, KeyReusedError, NotSignedYetError, 
 from gateway.models import Batch, Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
+from gateway.services.announcing import first_announcement
 from gateway.services.callers import VerifiedCaller
 from gateway.services.passwords import password_try
 
@@ -53,6 +54,7 @@ def open_job(
             issuer=caller.issuer,
             subject=caller.subject,
             client_id=caller.client_id,
+            announced=first_announcement(client_id=caller.client_id),
             idempotency_key=idempotency_key,
             document_name=name,
             document_pages=facts.pages,

@@ -19,6 +19,7 @@ from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
 from gateway.pades.options import SignatureOptions
 from gateway.pades.values import PreparedSignature, SignatureRequest
+from gateway.services.announcing import announce_prepared
 from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import PREPARABLE, find_job
 from gateway.wire import Credential
@@ -160,6 +161,7 @@ def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[st
             Job.objects.filter(pk=job_id).change(
                 state=Job.State.PREPARED, prepared=stored, approval_id=None, approval_secrets="", **values
             )
+            announce_prepared(job=Job.objects.get(pk=job_id))
     if job is None:
         documents.delete_document(stored)
         raise WrongStateError

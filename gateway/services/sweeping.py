@@ -9,10 +9,12 @@ from django.utils import timezone
 from gateway import documents
 from gateway.errors import ApprovalExpiredError
 from gateway.models import Batch, CredentialRequest, Job, KeptAnswer, PasskeyChange, UsedProof
+from gateway.services.announcing import announce_changes
 from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
 from gateway.services.passwords import forget_old_tries
 from gateway.services.signing import fail
+from gateway.services.webhooks import forget_old_deliveries
 
 _RUNG_JUST_NOW = timedelta(seconds=5)
 _BATCH = 500
@@ -36,6 +38,8 @@ def sweep_jobs() -> int:
     forget_old_tries()
     KeptAnswer.objects.filter(expires_at__lte=now).delete()
     Job.objects.filter(expires_at__lte=now, idempotency_key__isnull=False).update(idempotency_key=None)
+    announce_changes()
+    forget_old_deliveries()
     documents.remove_stale_files()
     return len(waiting)
 

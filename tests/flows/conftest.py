@@ -7,6 +7,7 @@ import pytest
 from scripts.instance import Instance
 from tests.flows.chain import Chain, Signer, spied
 from tests.support.instance import start_instance, start_roles_apart
+from tests.support.receiver import Receiver, receive
 from tests.support.services import database_of_its_own
 
 
@@ -18,10 +19,18 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Instan
 
 
 @pytest.fixture(scope="session")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A client's server that takes webhooks, at an origin that the instance's operator vouches for."""
+    with receive(tmp_path_factory.mktemp("receiver")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Chain]:
     """One instance with all roles, on SQLite, with the spy before its HSM."""
     folder = tmp_path_factory.mktemp("one")
-    with start_instance(folder / "var", settings=spied(folder, JOB_SWEEP_SECONDS="1")) as instance:
+    settings = spied(folder, JOB_SWEEP_SECONDS="1", PRIVATE_ORIGINS=receiver.origin)
+    with start_instance(folder / "var", settings=settings) as instance:
         yield Chain(instance, folder)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from tests.flows.chain import Chain, Signer, eventually
 from tests.flows.test_explicit import PIN, create, pin_file
@@ -17,6 +18,7 @@ from tests.flows.test_parallel import at_once
 from tests.flows.test_seals import operate
 from tests.flows.verdicts import read_root, verify
 from tests.support.pdfs import make_pdf
+from tests.support.receiver import Receiver
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("flows-one")]
 MOST = 3
@@ -30,6 +32,7 @@ class Program:
     client_id: str
     secret: str
     credential: str
+    webhook_secret: str
 
     def token(self) -> str:
         base = self.chain.base_url
@@ -82,27 +85,29 @@ class Program:
 
 
 @pytest.fixture
-def program(chain: Chain, alice: Signer) -> Program:
+def program(chain: Chain, alice: Signer, receiver: Receiver) -> Program:
     made = ("create_client", "Invoices", "--may-act-alone", "--may-use-gateway")
     told = json.loads(chain.instance.manage(*made, capture=True))
     credential = create(alice, "--pin-file", pin_file(chain), "--scal", "2", "--multisign", "50")
     [(owner,)] = chain.rows("rssp", "SELECT subject FROM rssp_credential WHERE credential_id = ?", credential)
-    operate(
+    said = operate(
         chain,
         f"""
 granting.set_seal(
     credential=Credential.objects.get(credential_id={credential!r}), is_seal=True, reason="invoices", **by
 )
 granting.grant_seals(client_id={told["client_id"]!r}, subject={owner!r}, max_signatures={MOST}, **by)
-from gateway.models import ClientPolicy
-ClientPolicy.objects.create(client_id={told["client_id"]!r}, may_seal=True, seal_owner={owner!r})
+from gateway.models import ClientPolicy, WebhookEndpoint
+from gateway.services import webhooks
+policy = ClientPolicy.objects.create(client_id={told["client_id"]!r}, may_seal=True, seal_owner={owner!r})
+print(webhooks.add_endpoint(client=policy, url="{receiver.origin}/ok/seals", events=WebhookEndpoint.Event.values)[1])
 """,
     )
-    return Program(chain, told["client_id"], told["client_secret"], credential)
+    return Program(chain, told["client_id"], told["client_secret"], credential, said.split()[-1])
 
 
-def test_a_program_seals_documents_and_no_more_than_it_may(
-    chain: Chain, program: Program, alice: Signer, tmp_path: Path
+def test_a_program_seals_documents_and_no_more_than_it_may_and_is_told(
+    chain: Chain, program: Program, alice: Signer, receiver: Receiver, tmp_path: Path
 ) -> None:
     token = program.token()
     listed = program.call("GET", "gateway/v1/credentials", None, token).json()["credentials"]
@@ -123,6 +128,16 @@ def test_a_program_seals_documents_and_no_more_than_it_may(
         signed = program.call("GET", f"gateway/v1/jobs/{job['job_id']}/result", None, token)
         verify(signed.content, original=original, root=root, folder=tmp_path)
     assert chain.signatures_made() == before + MOST
+    names = {job["job_id"] for job in jobs}
+
+    def told() -> Any:
+        """By a library that is not ours: it refuses what is not signed."""
+        every = [Webhook(program.webhook_secret).verify(each["body"], each["headers"]) for each in receiver.got()]
+        heard = Counter((each["type"], each["data"]["job_id"]) for each in every if each["data"]["job_id"] in names)
+        return heard if len(heard) == 2 * MOST else None
+
+    heard = eventually(told)
+    assert heard == {(f"job.{state}", name): 1 for state in ("prepared", "signed") for name in names}
     # What was opened for those is opened for no other, and one that was made up opens nothing.
     for wrong in (sad, secrets.token_urlsafe(32)):
         assert program.seal(other, wrong, token).status_code == 202

@@ -51,9 +51,9 @@ def call(chain: Chain, method: str, body: dict[str, Any], authorization: Any, *,
     return httpx.post(address, json=body, timeout=60, trust_env=False, **how)
 
 
-def operate(chain: Chain, code: str) -> None:
-    """What an operator does in the admin, without the pages."""
-    chain.instance.manage("shell", "--no-imports", "-c", f"{_OPERATOR}\n{code}", capture=True)
+def operate(chain: Chain, code: str) -> str:
+    """What an operator does in the admin, without the pages; answers what the code prints."""
+    return chain.instance.manage("shell", "--no-imports", "-c", f"{_OPERATOR}\n{code}", capture=True)
 
 
 _OPERATOR = """
