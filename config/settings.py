@@ -68,6 +68,8 @@ SIGNAPP_URL = env_str("SIGNAPP_URL", BASE_URL).rstrip("/")
 # itself.
 EXTERNAL_ISSUER = env_str("EXTERNAL_ISSUER", "")
 ISSUER = EXTERNAL_ISSUER or f"{AUTHZ_URL}/authz"
+# An OpenID provider that says who asks for a certificate (docs/registration.md), beside the one who logs people in.
+IDENTITY_ISSUER = env_str("IDENTITY_ISSUER", "")
 CSC_BASE_URL = f"{RSSP_URL}/csc"
 RSSP_RESOURCE = f"{RSSP_URL}/csc"
 GATEWAY_API_URL = f"{GATEWAY_URL}/gateway/v1"
@@ -199,6 +201,7 @@ TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+_IDENTITY_ORIGINS = {"/".join(IDENTITY_ISSUER.split("/")[:3])} if IDENTITY_ISSUER else set()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -210,7 +213,7 @@ CONTENT_SECURITY_POLICY = {
         "worker-src": [SELF],
         "manifest-src": [SELF],
         # A form that is answered by a redirect to another role's host needs that host named here too.
-        "form-action": sorted({SELF, *(_ROLE_URLS[role] for role in ("signapp", "authz"))}),
+        "form-action": sorted({SELF, *(_ROLE_URLS[role] for role in ("signapp", "authz")), *_IDENTITY_ORIGINS}),
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -360,6 +363,17 @@ if "rssp" in ROLES:
         "demonstration": "automatic",
         **dict(item.partition("=")[::2] for item in env_list("REGISTRATION")),
     }
+    # An OpenID provider that says who asks for a certificate (docs/registration.md), whose client rssp is; which of its
+    # claims are which attributes, and what acr is close enough a look.
+    IDENTITY_CLIENT_ID = env_str("IDENTITY_CLIENT_ID", "")
+    IDENTITY_CLIENT_SECRET = env_secret("IDENTITY_CLIENT_SECRET", development=None) if IDENTITY_ISSUER else ""
+    IDENTITY_REDIRECT_URI = f"{SIGNAPP_URL}/account/identified"
+    IDENTITY_SCOPES = env_list("IDENTITY_SCOPES", "openid,profile")
+    IDENTITY_ACR_VALUES = env_list("IDENTITY_ACR_VALUES")
+    IDENTITY_CLAIMS = dict(
+        item.partition("=")[::2]
+        for item in env_list("IDENTITY_CLAIMS", "given_name=given_name,surname=family_name,country=address.country")
+    )
     # Who is told, once a day, which certificates end within that many days.
     OPERATOR_ADDRESSES = env_list("OPERATOR_ADDRESSES")
     EXPIRY_WARNING_DAYS = env_int("EXPIRY_WARNING_DAYS", 30)

@@ -103,7 +103,7 @@ def check_registration(**_kwargs: Any) -> list[CheckMessage]:
     """``rssp.E005`` a word in REGISTRATION, CERTIFICATE_ISSUERS or FOUR_EYES that means nothing here; ``rssp.E006`` an
     outside authority without what it needs."""
     words = (
-        ("REGISTRATION", settings.REGISTRATION.values(), {"automatic", "verified-email", "approval"}),
+        ("REGISTRATION", settings.REGISTRATION.values(), {"automatic", "verified-email", "approval", "claims"}),
         ("CERTIFICATE_ISSUERS", settings.CERTIFICATE_ISSUERS.values(), {"built-in", "cmp", "by-hand"}),
         ("FOUR_EYES", settings.FOUR_EYES, {"requests", "lifecycle"}),
     )
@@ -122,12 +122,35 @@ def check_registration(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.security)
+def check_identity_provider(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E052``: claims decide and nobody tells them; a provider without what it needs, or without TLS."""
+    issuer, found = settings.IDENTITY_ISSUER, []
+    if not issuer and "claims" in settings.REGISTRATION.values():
+        found.append("REGISTRATION leaves it to claims, and IDENTITY_ISSUER names no provider.")
+    if issuer and not settings.IDENTITY_CLIENT_ID:
+        found.append("IDENTITY_ISSUER is set without IDENTITY_CLIENT_ID.")
+    if issuer and issuer in {settings.ISSUER, settings.EXTERNAL_ISSUER}:
+        found.append("IDENTITY_ISSUER is the provider that logs people in: it verified nobody.")
+    if issuer and not issuer.startswith("https://") and not settings.DEVELOPMENT:
+        found.append("IDENTITY_ISSUER is not https.")
+    if issuer and "openid" not in settings.IDENTITY_SCOPES:
+        found.append("IDENTITY_SCOPES lacks openid.")
+    if issuer and not all(name.isidentifier() and claim for name, claim in settings.IDENTITY_CLAIMS.items()):
+        found.append("IDENTITY_CLAIMS is not attribute=claim, separated by commas.")
+    return [Error(text, id="rssp.E052") for text in found]
+
+
 @register(Tags.security, deploy=True)
 def check_operators(**_kwargs: Any) -> list[CheckMessage]:
-    """``rssp.W003`` one operator decides alone; ``rssp.W004`` messages to the outside authority go without TLS."""
+    """``rssp.W003`` one operator decides alone; ``rssp.W036`` a provider's claims count
+    however it looked; ``rssp.W004`` messages to the outside authority go without TLS."""
     found: list[CheckMessage] = []
     if set(settings.FOUR_EYES) != {"requests", "lifecycle"}:
         found.append(Warning("One operator alone approves requests or ends keys: see FOUR_EYES.", id="rssp.W003"))
+    if settings.IDENTITY_ISSUER and not settings.IDENTITY_ACR_VALUES:
+        hint = "IDENTITY_ACR_VALUES names the authentication contexts that are close enough a look."
+        found.append(Warning("Whatever way the provider looks at people is good enough.", hint=hint, id="rssp.W036"))
     if settings.CMP_URL and not settings.CMP_URL.startswith("https://"):
         found.append(Warning("CMP_URL is not https: messages are protected, not secret.", id="rssp.W004"))
     return found

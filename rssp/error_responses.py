@@ -192,6 +192,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     # What the HSM was asked for is spent, so nobody is told to try again.
     # Decisions are operators' and are answered on the page that takes them; of no request of the API.
     (errors.DecisionError, 409, "invalid_request", _fixed("The request for a certificate is in another state.")),
+    (errors.IdentityRefusedError, 400, "invalid_request", lambda error, _: f"Not identified: {error}."),
     (errors.SigningFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.CreationFailedError, 500, "server_error", _fixed(SERVER_ERROR)),
     (errors.WrongCertificateError, 500, "server_error", _fixed(SERVER_ERROR)),

@@ -421,6 +421,10 @@ class EvidenceMissingError(DecisionError):
     """No evidence, reason or verified attribute where one is needed. ``str`` names the fields."""
 
 
+class IdentityRefusedError(RsspError):
+    """What came from an OpenID provider proves nothing of who asks for a certificate. ``str`` says why."""
+
+
 # --- Calls that are answered later, and calls to others -----------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, keeping, openapi, pki, revocation, timestamping, trust
+from rssp.views import csc, explicit, identity, keeping, openapi, pki, revocation, timestamping, trust
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -29,6 +29,8 @@ _BUILT_IN_VERSION_2 = {
     "credentials/create": csc.credentials_create,
     "credentials/delete": csc.credentials_delete,
     "credentials/changePasskeys": csc.credentials_change_passkeys,
+    "credentials/identified": identity.credentials_identified,
+    "credentials/identify": identity.credentials_identify,
     "credentials/prepareCertificate": csc.credentials_prepare_certificate,
     "credentials/authorizeCheck": explicit.credentials_authorize_check,
     "credentials/getChallenge": explicit.credentials_get_challenge,

@@ -27,7 +27,7 @@ from rssp.errors import (
     SecondOperatorError,
     WrongCertificateError,
 )
-from rssp.models import CertificateRequest, RequestAttribute, RequestDecision, StandingEnd
+from rssp.models import CertificateRequest, IdentityProof, RequestAttribute, RequestDecision, StandingEnd
 from rssp.services import ending_standing, issuing, requests
 from rssp.services.auditing import Origin
 from rssp.services.lifecycle import needs_two
@@ -67,6 +67,16 @@ class _DecisionInline(_ReadOnlyInline):
     fields = readonly_fields = ("operator", "verdict", "text", "decided")
 
 
+class _IdentityInline(_ReadOnlyInline):
+    """What an OpenID provider said. The nonce and the verifier of one that is open are nobody's to see."""
+
+    model = IdentityProof
+    fields = readonly_fields = (
+        *("outcome", "provider", "provider_subject", "acr", "authenticated"),
+        *("claims", "reason", "begun", "used"),
+    )
+
+
 class _EndInline(_ReadOnlyInline):
     model = StandingEnd
     fields = readonly_fields = ("text", "proposed_by", "proposed", "confirmed_by", "confirmed", "withdrawn")
@@ -95,7 +105,7 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
     date_hierarchy = "created"
     ordering = ["-created"]
     exclude = ["passkey_id", "passkey_public_key", "certification_request"]
-    inlines = [_AttributeInline, _DecisionInline, _EndInline]
+    inlines = [_AttributeInline, _IdentityInline, _DecisionInline, _EndInline]
     actions = ["approve", "refuse", "end", "withdraw", "issue", "export", "import_"]
 
     @admin.display(description=_("name asked for"))
@@ -228,6 +238,8 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
         wanted: Sequence[str] = ()
         if action == "approve" and not decisions:
             wanted = attributes_to_verify(certificate_policy=row.certificate_policy)
+        proof = row.identities.filter(outcome=IdentityProof.Outcome.VERIFIED).first()
+        claims = {} if proof is None else proof.claims
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -244,7 +256,12 @@ class CertificateRequestAdmin(ReadOnlyAdmin):
             "needed": requests.operators_needed(),
             "needs_two_to_end": needs_two(),
             "proposed": row.ends.filter(confirmed=None, withdrawn=None).first(),
-            "fields": [{"name": name, "label": _LABELS[name], "value": request.POST.get(name, "")} for name in wanted],
+            "proof": proof,
+            "claims": list(claims.items()),
+            "fields": [
+                {"name": name, "label": _LABELS[name], "value": request.POST.get(name, claims.get(name, ""))}
+                for name in wanted
+            ],
             "text": request.POST.get("text", ""),
             "action": action,
             "checkbox": ACTION_CHECKBOX_NAME,

@@ -46,7 +46,7 @@ def _verify_signature(token: str) -> dict[str, Any]:
         header = extract_compact(token.encode()).headers()
         if str(header.get("typ", "")).lower() not in _TYPES or header.get("alg") not in ALGORITHMS:
             raise InvalidTokenError("no access token, or by an algorithm that is none of ours")
-        key = find_key(header["kid"]) if isinstance(header.get("kid"), str) else None
+        key = find_key(header["kid"], issuer=settings.EXTERNAL_ISSUER) if isinstance(header.get("kid"), str) else None
         if key is None or settings.EXTERNAL_ISSUER == "":
             raise InvalidTokenError("the token is by a key that is unknown")
         return dict(jwt.decode(token, key, algorithms=list(ALGORITHMS)).claims)

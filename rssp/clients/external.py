@@ -8,12 +8,12 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from django.conf import settings
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
@@ -45,15 +45,19 @@ class _Kept:
 _kept: dict[str, _Kept] = {}
 
 
-def read_address(name: str) -> str:
+def read_metadata(*, issuer: str) -> dict[str, Any]:
+    """What it says of itself. Raises `AuthorizationServerUnavailableError`."""
+    return _current(issuer).metadata
+
+
+def read_address(name: str, *, issuer: str) -> str:
     """An endpoint by its name in the metadata. Raises `AuthorizationServerUnavailableError`."""
-    kept = _current(settings.EXTERNAL_ISSUER)
-    return _own_address(settings.EXTERNAL_ISSUER, kept.metadata.get(name))
+    return _own_address(issuer, read_metadata(issuer=issuer).get(name))
 
 
-def find_key(key_id: str) -> Key | None:
+def find_key(key_id: str, *, issuer: str) -> Key | None:
     """The key of this ``kid``; None where the provider has none. Raises `AuthorizationServerUnavailableError`."""
-    return _current(settings.EXTERNAL_ISSUER, wanted=key_id).keys.get(key_id)
+    return _current(issuer, wanted=key_id).keys.get(key_id)
 
 
 def forget() -> None:
@@ -85,10 +89,10 @@ def _is_current(kept: _Kept, wanted: str | None) -> bool:
 
 
 def _read(issuer: str) -> tuple[dict[str, Any], dict[str, Key]]:
-    metadata = _fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    metadata = fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration", issuer=issuer)
     if metadata.get("issuer") != issuer:
         raise AuthorizationServerUnavailableError("the metadata are another issuer's")
-    listed = _fetch(_own_address(issuer, metadata.get("jwks_uri"))).get("keys")
+    listed = fetch(_own_address(issuer, metadata.get("jwks_uri")), issuer=issuer).get("keys")
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise AuthorizationServerUnavailableError("there are no keys, or too many")
     return metadata, {key_id: key for key_id, key in map(_read_key, listed) if key is not None}
@@ -116,10 +120,19 @@ def _own_address(issuer: str, address: object) -> str:
     return str(address)
 
 
-def _fetch(address: str) -> dict[str, Any]:
+def fetch(address: str, *, issuer: str, form: Mapping[str, str] | None = None, **asked: Any) -> dict[str, Any]:
+    """The JSON object at an address of the issuer's, which ``form`` is sent to where there is one; ``asked`` are
+    httpx's ``auth`` and ``headers``. A form that is refused is answered by an empty one.
+
+    Raises `AuthorizationServerUnavailableError`.
+    """
     content = bytearray()
     try:
-        with client_for(settings.EXTERNAL_ISSUER).stream("GET", address) as response:
+        method = "GET" if form is None else "POST"
+        with client_for(issuer).stream(method, address, data=form, **asked) as response:
+            if form is not None and response.is_client_error:
+                log.warning("the provider refused a form: %s", response.status_code)
+                return {}
             if response.status_code != httpx.codes.OK:
                 raise AuthorizationServerUnavailableError(f"the provider answered {response.status_code}")
             for chunk in response.iter_bytes():

@@ -112,7 +112,9 @@ def _introspect(token: str) -> dict[str, Any]:
     form = {"token": token, "token_type_hint": "access_token"}
     address = f"{settings.ISSUER}/oauth2/introspect"
     if settings.EXTERNAL_ISSUER:
-        address = settings.EXTERNAL_INTROSPECTION_URL or external.read_address("introspection_endpoint")
+        address = settings.EXTERNAL_INTROSPECTION_URL or external.read_address(
+            "introspection_endpoint", issuer=settings.EXTERNAL_ISSUER
+        )
     try:
         response = client_for(settings.ISSUER).post(address, data=form, auth=own)
     except httpx.TransportError:

@@ -8,6 +8,7 @@ from rssp.models.calls import AsynchronousCall
 from rssp.models.certificates import Certificate
 from rssp.models.credentials import Credential, PasskeyBinding
 from rssp.models.ends import CredentialEnd, StandingEnd
+from rssp.models.identities import IdentityProof
 from rssp.models.keys import KeyEncryptionKey, SigningKey
 from rssp.models.limits import RateLimit
 from rssp.models.one_time import OneTimeCredential
@@ -31,6 +32,7 @@ __all__ = [
     "Credential",
     "CredentialEnd",
     "Extension",
+    "IdentityProof",
     "Intent",
     "KeyEncryptionKey",
     "OneTimeCredential",

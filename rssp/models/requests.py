@@ -92,6 +92,7 @@ class RequestAttribute(models.Model):
         NOBODY = "", _("nobody")
         EMAIL_LINK = "e-mail link", _("a link sent by e-mail")
         OPERATOR = "operator", _("an operator")
+        CLAIMS = "claims", _("claims of an OpenID provider")
 
     request = models.ForeignKey(CertificateRequest, models.PROTECT, related_name="attributes")
     name = models.CharField(max_length=32)

@@ -135,6 +135,18 @@ def _passkeys_answer(_version: Version) -> Schema:
     return closed({"credentialID": string(), "passkeys": array(one)})
 
 
+def _identify_request(_version: Version) -> Schema:
+    return opened({"credentialID": string(), "state": string()}, CLIENT_DATA)
+
+
+def _identify_answer(_version: Version) -> Schema:
+    return closed({"authorizationURL": string()})
+
+
+def _identified_request(_version: Version) -> Schema:
+    return opened({"credentialID": string(), "code": string(), "state": string()}, {"iss": string()} | CLIENT_DATA)
+
+
 def _create_answer(version: Version) -> Schema:
     return closed({"credentialID": string()} | credential(version), credential_extras(version))
 
@@ -301,6 +313,22 @@ METHODS: tuple[Method, ...] = (
         {200: _passkeys_answer},
         {2: "binding"},
         "Approved with a passkey that is bound to the credential already. Which one is meant stands in the approval.",
+    ),
+    Method(
+        "credentials/identify",
+        "Where the owner of a request shows who they are",
+        {2: "our own"},
+        _identify_request,
+        {201: _identify_answer},
+        description="Of a request with the member identityProvider. The address is another OpenID provider's.",
+    ),
+    Method(
+        "credentials/identified",
+        "What came back from there",
+        {2: "our own"},
+        _identified_request,
+        {200: _create_answer},
+        description="Each state is good once. The request is decided, or waits for an operator, as its policy says.",
     ),
     Method(
         "credentials/prepareCertificate",

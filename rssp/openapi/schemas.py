@@ -132,11 +132,15 @@ def credential_extras(version: Version) -> dict[str, Schema]:
     """The members that may be there."""
     request = closed(
         {
-            "state": string(enum=["waiting", "approved", "refused", "expired"]),
+            "state": string(enum=["waiting", "approved", "refused", "expired", "ended", "issued", "standing"]),
             "requestedAt": string(pattern=TIME),
             "expiresAt": string(pattern=TIME),
         },
-        {"reason": string("Why it was refused.")},
+        {
+            "reason": string("Why it was refused."),
+            "identityProvider": string("Where its owner may show who they are."),
+            "identifiedBy": string("Where they did."),
+        },
     )
     extras: dict[str, Schema] = {
         "certificateRequest": request | {"description": "Our own: where a credential without a certificate stands."},

@@ -30,9 +30,9 @@ from rssp.pki.subjects import (
 )
 
 # "automatic": at once; an address that was not verified is left out. "verified-email": at once, and refused without a
-# verified address. "approval": when an operator has verified who it is.
-Registration = Literal["automatic", "verified-email", "approval"]
-REGISTRATIONS: tuple[Registration, ...] = ("automatic", "verified-email", "approval")
+# verified address. "approval": when an operator has verified who it is. "claims": when an OpenID provider has, or an
+# operator.
+Registration = Literal["automatic", "verified-email", "approval", "claims"]
 
 COMMON_NAME, EMAIL = "common_name", "email"
 _ATTRIBUTES: dict[type[Subject], tuple[str, ...]] = {
@@ -45,13 +45,14 @@ _OPTIONAL = frozenset({"identifier"})
 
 
 def registration_of(*, certificate_policy: str) -> Registration:
-    """How requests for this policy are decided; what no setting names needs an approval. Names are verified by nobody
-    but an operator, so only a demonstration goes without. Raises `CertificatePolicyError`."""
-    profile = _profile(certificate_policy)
-    chosen = settings.REGISTRATION.get(certificate_policy, "approval")
-    if chosen not in REGISTRATIONS or profile.subject is not UnverifiedPerson:
-        return "approval"
-    return chosen
+    """How requests for this policy are decided; what no setting names needs an approval. Names are verified by an
+    operator or by a provider that is configured for it, so only a demonstration goes without. Raises
+    `CertificatePolicyError`."""
+    subject = _profile(certificate_policy).subject
+    chosen = settings.REGISTRATION.get(certificate_policy)
+    if subject is UnverifiedPerson and chosen in {"automatic", "verified-email"}:
+        return "automatic" if chosen == "automatic" else "verified-email"
+    return "claims" if subject is NaturalPerson and chosen == "claims" and settings.IDENTITY_ISSUER else "approval"
 
 
 def is_for_one_signature(*, certificate_policy: str) -> bool:
@@ -80,7 +81,7 @@ def verify_stated(
     """What an operator states, as it will stand in the certificate. Raises `EvidenceMissingError`,
     `AttributeDiffersError` if the name that was asked for is not the verified one, or `CertificateSubjectError`."""
     wanted = attributes_to_verify(certificate_policy=certificate_policy)
-    values = {name: _tidy(stated.get(name, "")) for name in wanted}
+    values = {name: tidy(stated.get(name, "")) for name in wanted}
     if missing := [name for name, value in values.items() if not value and name not in _OPTIONAL]:
         raise EvidenceMissingError(", ".join(missing))
     subject_type = _subject_type(certificate_policy)
@@ -89,7 +90,7 @@ def verify_stated(
         verified = f"{values['given_name']} {values['surname']}"
     else:
         verified = values.get("organisation", common_name)
-    if _tidy(common_name) != verified:
+    if tidy(common_name) != verified:
         raise AttributeDiffersError("the name that was asked for is not the one that was verified")
     build_subject(_make(subject_type, {COMMON_NAME: common_name} | values))
     return values
@@ -113,6 +114,11 @@ def subject_of(*, certificate_policy: str, attributes: Iterable[RequestAttribute
     return _make(subject_type, values)
 
 
+def tidy(text: str) -> str:
+    """NFC, one blank between words. Case and accents count."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def _make(subject_type: type[Subject], values: Mapping[str, str]) -> Subject:
     needed = (COMMON_NAME, *_ATTRIBUTES[subject_type])
     if any(name not in values for name in needed):
@@ -132,8 +138,3 @@ def _profile(certificate_policy: str) -> Profile:
     if profile is None:
         raise CertificatePolicyError("there is no such certificate policy")
     return profile
-
-
-def _tidy(text: str) -> str:
-    """NFC, one blank between words. Case and accents count."""
-    return " ".join(unicodedata.normalize("NFC", text).split())

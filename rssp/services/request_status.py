@@ -2,18 +2,20 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from rssp.algorithms import KEY_ALGORITHMS, sign_algos
 from rssp.clients.introspection import VerifiedToken
-from rssp.models import CertificateRequest
+from rssp.models import CertificateRequest, IdentityProof
 from rssp.pki.profiles import SUBSCRIBER_PROFILES
 from rssp.pki.subjects import build_subject
+from rssp.services.identifying import is_offered
 from rssp.services.issuing import describe_request as name_of
 from rssp.services.registration import subject_of
 from rssp.wire import RequestDescription, StandingDescription
 
-State = CertificateRequest.State
+State, VERIFIED = CertificateRequest.State, IdentityProof.Outcome.VERIFIED
 # How long an ended request is still told of.
 TOLD = timedelta(days=30)
 _MOST_TOLD = 20
@@ -52,6 +54,8 @@ def describe_request(*, request: CertificateRequest) -> RequestDescription:
         reason=request.reason,
         requested=request.created,
         expires=request.expires,
+        identity_provider=settings.IDENTITY_ISSUER if is_offered(request=request) else "",
+        identified_by=next((proof.provider for proof in request.identities.filter(outcome=VERIFIED)), ""),
     )
 
 

@@ -37,7 +37,7 @@ def open_request(
 ) -> CertificateRequest:
     """The request that an approval stands for, committed: ``waiting`` for an operator, or ``approved`` by its policy.
     Without ``key``, which is made for each signature then, ``standing`` comes in the place of ``approved``."""
-    waits = registration_of(certificate_policy=verified.certificate_policy) == "approval"
+    waits = registration_of(certificate_policy=verified.certificate_policy) in {"approval", "claims"}
     settled, expires = (State.APPROVED, settings.REQUEST_DAYS) if key else (State.STANDING, settings.SHORT_LIVED_DAYS)
     with transaction.atomic(using=router.db_for_write(CertificateRequest), durable=True):
         request = CertificateRequest(
@@ -94,11 +94,19 @@ def approve_request(
     with transaction.atomic(using=router.db_for_write(CertificateRequest)):
         held = _lock(request, operator)
         if not held.decisions.exists():
-            _record_verification(held, stated, text, operator)
+            values = verify_stated(
+                certificate_policy=held.certificate_policy,
+                owner=held.subject,
+                common_name=held.attributes.get(name=COMMON_NAME).value,
+                stated=stated,
+            )
+            record_verification(
+                request=held, values=values, source=Source.OPERATOR, verifier=operator.name, evidence=text
+            )
         _decide(held, Verdict.APPROVED, text, operator)
         enough = held.decisions.count() >= operators_needed()
         if enough:
-            _settle(held)
+            settle_request(request=held)
         done = "approved" if enough else "approved by the first of two operators"
         record_events([operator_event(held.credential_id, f"certificate request {done}: {text}", operator)])
     return held
@@ -196,22 +204,11 @@ def _lock(request: CertificateRequest, operator: Operator) -> CertificateRequest
     return held
 
 
-def _record_verification(
-    request: CertificateRequest, stated: Mapping[str, str], evidence: str, operator: Operator
+def record_verification(
+    *, request: CertificateRequest, values: Mapping[str, str], source: str, verifier: str, evidence: str
 ) -> None:
-    common_name = request.attributes.get(name=COMMON_NAME)
-    values = verify_stated(
-        certificate_policy=request.certificate_policy,
-        owner=request.subject,
-        common_name=common_name.value,
-        stated=stated,
-    )
-    how = {
-        "source": Source.OPERATOR,
-        "verifier": operator.name[:255],
-        "verified": timezone.now(),
-        "evidence": evidence,
-    }
+    """In the caller's transaction: the attributes (`verify_stated`), and that the name asked for is verified."""
+    how = {"source": source, "verifier": verifier[:255], "verified": timezone.now(), "evidence": evidence}
     request.attributes.filter(name=COMMON_NAME).update(**how)
     RequestAttribute.objects.bulk_create(
         RequestAttribute(request=request, name=name, value=value, **how) for name, value in values.items()
@@ -226,7 +223,9 @@ def _decide(request: CertificateRequest, verdict: str, text: str, operator: Oper
         raise SecondOperatorError("this operator has decided already") from None
 
 
-def _settle(request: CertificateRequest) -> None:
+def settle_request(*, request: CertificateRequest) -> None:
+    """Decided for the owner, in the caller's transaction: to be issued, or standing where it has no key. Raises
+    `RequestClosedError`."""
     if request.key is None:
         _move(request, State.STANDING, expires=timezone.now() + timedelta(days=settings.SHORT_LIVED_DAYS))
     else:

@@ -69,6 +69,8 @@ class RequestDescription:
     reason: str
     requested: datetime
     expires: datetime
+    identity_provider: str = ""  # where the owner may show who they are
+    identified_by: str = ""  # where they did
 
 
 def write_request(found: RequestDescription, version: Version) -> dict[str, Any]:
@@ -134,6 +136,10 @@ def _write_request_state(found: RequestDescription) -> dict[str, Any]:
         "requestedAt": write_time(found.requested),
         "expiresAt": write_time(found.expires),
     }
+    if found.identity_provider:
+        answer["identityProvider"] = found.identity_provider
+    if found.identified_by:
+        answer["identifiedBy"] = found.identified_by
     return answer | ({"reason": found.reason} if found.state == "refused" and found.reason else {})
 
 

@@ -27,6 +27,7 @@ from rssp.services.keys import take_key
 from rssp.services.macs import authenticate_binding, authenticate_credential
 from tests.rssp import remote as remote_side
 from tests.support.authenticator import Authenticator
+from tests.support.provider import Provider, start_provider
 from tests.support.softhsm import Token, count_c_sign, forget_calls, spy_on
 
 ALIAS = "rssp" if "rssp" in django_settings.DATABASES else "default"
@@ -222,3 +223,34 @@ def bob(remote: remote_side.Remote, token: Token) -> Signer:
     signer = Signer(remote)
     signer.own_credential()
     return signer
+
+
+LONG = "x" * 65
+# Whom the OpenID provider that is not ours knows more of.
+PEOPLE = {
+    "alice-elsewhere": {
+        "given_name": "Alice",
+        "family_name": "Example",
+        "birthdate": "1990-01-01",
+        "address": {"country": "FR"},
+    },
+    "somebody": {"given_name": "Somebody", "family_name": "Else", "address": {"country": "FR"}},
+    "long": {"given_name": "Alice", "family_name": "Example", "address": {"country": "FR"}, "national_id": LONG},
+    "wordy": {"given_name": "Alice", "family_name": "Example", "address": {"country": "France"}},
+    "longest": {"given_name": LONG * 4, "family_name": "Example", "address": {"country": "FR"}},
+    "stateless": {"given_name": "Alice", "family_name": "Example"},
+    "odd": {"given_name": ["Alice"], "family_name": 7, "address": "France"},
+}
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Provider]:
+    """npm's oidc-provider, as a process."""
+    secret = str(django_settings.RSSP_CLIENT_SECRET)
+    with start_provider(
+        resource=django_settings.RSSP_RESOURCE,
+        secret=secret,
+        callback=django_settings.IDENTITY_REDIRECT_URI,
+        people=PEOPLE,
+    ) as provider:
+        yield provider

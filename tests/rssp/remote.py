@@ -75,8 +75,10 @@ class Remote:
 current = Remote()
 
 
-def transport_for(_address: str) -> httpx.BaseTransport:
-    """What settings.CLIENT_TRANSPORT names in these tests."""
+def transport_for(address: str) -> httpx.BaseTransport:
+    """What settings.CLIENT_TRANSPORT names in these tests; an OpenID provider that is configured runs, and is asked."""
+    if address == settings.IDENTITY_ISSUER:
+        return httpx.HTTPTransport()
     return httpx.MockTransport(lambda request: current.handle(request))
 
 

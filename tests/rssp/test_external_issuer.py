@@ -28,17 +28,10 @@ from rssp.services.creating_external import create_external_credential
 from rssp.services.operating import CONSOLE
 from tests.rssp.conftest import ALIAS, ECDSA_SHA256, Asked, Signer, call, digest, have_authority
 from tests.rssp.test_signing import signatures
-from tests.support.provider import Provider, start_provider
+from tests.support.provider import Provider
 from tests.support.softhsm import Token
 
 LEASE, ANNEX = digest("Lease"), digest("Annex")
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Provider]:
-    secret = str(django_settings.RSSP_CLIENT_SECRET)
-    with start_provider(resource=django_settings.RSSP_RESOURCE, secret=secret) as provider:
-        yield provider
 
 
 @pytest.fixture

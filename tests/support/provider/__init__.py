@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,17 @@ class Provider:
             )
             return str(redeemed.raise_for_status().json()["access_token"])
 
+    def identify(self, address: str, subject: str, *, acr: str = "looked-closely") -> dict[str, str]:
+        """Somebody logs in at ``address`` and lets the client know who they are: what the browser brings back."""
+        with httpx.Client(base_url=self.issuer, timeout=20) as browser:
+            answer = browser.get(address)
+            place = answer.headers["location"]
+            answer = browser.get(browser.post(place, params={"login": subject, "acr": acr}).headers["location"])
+            answer = browser.post(answer.headers["location"], data={"prompt": "consent"})
+            answer = browser.get(answer.headers["location"])
+            query = parse_qs(urlsplit(answer.headers["location"]).query)
+            return {name: values[0] for name, values in query.items()}
+
     def log_in_client(self, *, scope: str) -> str:
         """A token behind which nobody is."""
         form = {"grant_type": "client_credentials", "scope": scope, "resource": self.resource}
@@ -99,8 +110,11 @@ class Provider:
 
 
 @contextmanager
-def start_provider(*, resource: str, secret: str) -> Iterator[Provider]:
-    """It answers when this yields, and has ended afterwards."""
+def start_provider(
+    *, resource: str, secret: str, callback: str = _REDIRECT_URI, people: Mapping[str, Any] | None = None
+) -> Iterator[Provider]:
+    """It answers when this yields, and has ended afterwards. ``people`` are whom it knows more of than their subject,
+    with their claims; ``callback`` is where its client ``identity`` has them sent back to."""
     port = free_port()
     key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, private=True, auto_kid=True)
     settings = {
@@ -108,6 +122,8 @@ def start_provider(*, resource: str, secret: str) -> Iterator[Provider]:
         "jwks": {"keys": [key.as_dict(private=True)]},
         "resource": resource,
         "secret": secret,
+        "callback": callback,
+        "people": dict(people or {}),
     }
     beside = Path(sys.executable).with_name("node")
     node = str(beside) if beside.exists() else shutil.which("node")
