@@ -58,15 +58,21 @@ def temporary_file() -> IO[bytes]:
     return tempfile.TemporaryFile("w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)
 
 
-def store_file(plaintext: IO[bytes]) -> StoredFile:
-    """Encrypts the whole file; the row is written after the file is safely on disk. Raises `StorageFullError`."""
+def store_file(plaintext: IO[bytes], *, password: str = "") -> StoredFile:
+    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it.
+    Raises `StorageFullError`."""
     plaintext.seek(0)
     digest = hashlib.sha256()
     while chunk := plaintext.read(_CHUNK):
         digest.update(chunk)
     size = plaintext.tell()
     identity = x25519.Identity.generate()
-    stored = StoredFile(wrapped_key=encrypt_text(str(identity)), size=size, sha256=digest.hexdigest())
+    stored = StoredFile(
+        wrapped_key=encrypt_text(str(identity)),
+        wrapped_password=encrypt_text(password) if password else "",
+        size=size,
+        sha256=digest.hexdigest(),
+    )
     path = _path(stored.id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -125,6 +131,11 @@ def open_file(stored: StoredFile) -> IO[bytes]:
         raise StorageError from None
     plaintext.seek(0)
     return plaintext
+
+
+def password_of(stored: StoredFile | None) -> str:
+    """What opens the PDF in it; empty if that takes nothing. Raises `StorageError` if no key fits."""
+    return decrypt_text(stored.wrapped_password) if stored is not None and stored.wrapped_password else ""
 
 
 def delete_file(stored: StoredFile | None) -> None:

@@ -72,8 +72,30 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
     "password_required": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         gettext_lazy("This PDF is protected by a password"),
+        gettext_lazy("This PDF is protected by a password. Type it below, and send the file again."),
+    ),
+    "password_wrong": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This is not the password"),
+        gettext_lazy("This PDF has another password. Type it again: large and small letters count."),
+    ),
+    "too_many_passwords": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        gettext_lazy("Too many passwords were tried"),
+        gettext_lazy("Wait ten minutes, then try again. Nothing was kept."),
+    ),
+    "encryption_unsupported": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF is encrypted in an unusual way"),
         gettext_lazy(
-            "This PDF is protected by a password, so it cannot be read here. Save it without one, and upload that."
+            "It opens by no password, or is sealed. Ask who made it for a copy that opens by one, or by none."
+        ),
+    ),
+    "signing_not_permitted": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF may not be signed"),
+        gettext_lazy(
+            "Its owner permits no signature. If you have the owner's password, type it below and send the file again."
         ),
     ),
     "certified_no_changes": (
@@ -91,6 +113,31 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
             "This PDF is damaged or unusually built, so what you read might not be what you sign. "
             "Save it anew from the program that made it, or print it to a PDF."
         ),
+    ),
+    "xfa_form": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF is a form of two kinds"),
+        gettext_lazy(
+            "It holds a second form of itself (XFA), so others might see something else than you sign. "
+            "Print it to a PDF, and upload that."
+        ),
+    ),
+    "repairable_pdf": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF has to be repaired first"),
+        gettext_lazy(
+            "This PDF is damaged, or holds a second form of itself, so programs may disagree on what it says."
+        ),
+    ),
+    "nothing_to_repair": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF needs no repair"),
+        gettext_lazy("It can be signed as it is. Upload it without repairing it."),
+    ),
+    "repair_breaks_signatures": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This PDF is signed already"),
+        gettext_lazy("Repairing it would take its signatures away, so it was left alone. Ask for another copy."),
     ),
     "hostile_pdf": (
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -61,10 +61,17 @@ class LoginServerAwayError(LoginError):
 REFUSALS: dict[str, str] = {
     "not_a_pdf": "This file is not a PDF.",
     "empty_document": "This file is empty or has no pages.",
-    "password_required": "This PDF is protected by a password. Remove the protection and upload it again.",
+    "password_required": "This PDF is protected by a password. Give its password along with it.",
+    "password_wrong": "This is not the password of this PDF.",
+    "encryption_unsupported": "This PDF is encrypted in a way in which it cannot be signed here.",
+    "signing_not_permitted": "The owner of this PDF does not permit signing it.",
     "certified_no_changes": "The author certified this PDF and allows no further changes, not even a signature.",
     "damaged_pdf": "This PDF is damaged or unusually built, so what you read might not be what you sign. "
     "Save it anew from the program that made it.",
+    "xfa_form": "This PDF holds a second form of itself, so what you read might not be what others see.",
+    "repairable_pdf": "This PDF cannot be signed as it is. It can be written anew.",
+    "nothing_to_repair": "This PDF can be signed as it is.",
+    "repair_breaks_signatures": "This PDF is signed already, and writing it anew would take its signatures away.",
     "hostile_pdf": "This PDF takes far more time or memory to read than its size explains. It was not accepted.",
     "too_many_pages": "This PDF has more pages than can be signed here.",
     "document_too_large": "This file is larger than can be signed here.",
@@ -86,6 +93,13 @@ class DocumentTooLargeError(DocumentRefusedError):
 
     def __init__(self) -> None:
         super().__init__("document_too_large")
+
+
+class TooManyPasswordsError(SignappError):
+    """Nobody finds a password out by having it tried here."""
+
+    code = "too_many_passwords"
+    sentence = "Too many passwords were tried. Wait ten minutes, then try again."
 
 
 class DocumentNotFoundError(SignappError):

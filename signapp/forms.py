@@ -27,6 +27,30 @@ class UploadForm(forms.Form):
         error_messages={"required": _("Choose a PDF first."), "missing": _("Choose a PDF first.")},
         widget=forms.FileInput(attrs={"accept": "application/pdf,.pdf"}),
     )
+    password = forms.CharField(
+        label=_("Password of the document"),
+        required=False,
+        strip=False,
+        max_length=127,
+        help_text=_("It is kept encrypted beside the document, to sign it, and deleted with it."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    # What a button says that is offered once the gateway says that it helps.
+    repair = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    # The code of the refusal that was met, which decides what is asked for.
+    refusal = ""
+
+    @property
+    def wish(self) -> dict[str, Any]:
+        """How the document is to be kept."""
+        return {name: self.cleaned_data[name] for name in ("password", "repair")}
+
+    def asks_password(self) -> bool:
+        return self.refusal in {"password_required", "password_wrong", "signing_not_permitted"}
+
+    def asks_repair(self) -> bool:
+        return self.refusal == "repairable_pdf"
 
 
 class SignatureForm(forms.Form):

@@ -53,6 +53,9 @@ def write_disposition(name: str) -> str:
 # --- The authorization server -------------------------------------------------------------------------------
 
 
+REPAIRS = ("leading_bytes", "trailing_bytes", "cross_references", "objects", "xfa", "usage_rights", "rewritten")
+
+
 @dataclass(frozen=True)
 class Tokens:
     """A token endpoint's answer (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3)."""
@@ -95,12 +98,15 @@ def parse_pushed(body: dict[str, Any]) -> PushedRequest:
 
 @dataclass(frozen=True)
 class Facts:
-    """What an inspection found."""
+    """What an inspection found. ``encryption`` is a cipher such as ``AES-256``, empty if there is none; ``repairs`` is
+    what was changed before it, each one of `REPAIRS`."""
 
     pages: int
     size: int
     sha256: str
     signatures: int
+    encryption: str = ""
+    repairs: tuple[str, ...] = ()
 
 
 def parse_facts(body: dict[str, Any]) -> Facts:
@@ -109,7 +115,19 @@ def parse_facts(body: dict[str, Any]) -> Facts:
         size=_number(body, "size"),
         sha256=_text(body, "sha256"),
         signatures=_number(body, "signatures"),
+        encryption=(_text(body, "encryption") if body.get("encryption") is not None else "")[:16],
     )
+
+
+def parse_repairs(header: str) -> tuple[str, ...]:
+    """A list of tokens (RFC 8941, 3.1); those that have no words here are told as `rewritten`."""
+    told = [token.strip() for token in header.split(",")]
+    return tuple(dict.fromkeys(token if token in REPAIRS else "rewritten" for token in told))
+
+
+def write_password(password: str) -> dict[str, str]:
+    """The header that goes with a PDF that takes one: a byte sequence (RFC 8941, 3.3.5)."""
+    return {"Document-Password": f":{base64.b64encode(password.encode()).decode()}:"} if password else {}
 
 
 @dataclass(frozen=True)

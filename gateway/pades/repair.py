@@ -25,14 +25,15 @@ TRAILING_BYTES = "trailing_bytes"
 CROSS_REFERENCES = "cross_references"
 OBJECTS = "objects"
 XFA = "xfa"
+USAGE_RIGHTS = "usage_rights"
 REWRITTEN = "rewritten"  # nothing in particular
-CHANGES = (LEADING_BYTES, TRAILING_BYTES, CROSS_REFERENCES, OBJECTS, XFA, REWRITTEN)
+CHANGES = (LEADING_BYTES, TRAILING_BYTES, CROSS_REFERENCES, OBJECTS, XFA, USAGE_RIGHTS, REWRITTEN)
 
 _HEADER_WINDOW = 1024
 _TAIL_WINDOW = 1024 * 1024
 _CHUNK = 1024 * 1024
 _END = b"%%EOF"
-_SIGNED = re.compile(rb"/ByteRange[\x00\t\n\x0c\r ]*\[|/DocTimeStamp")
+_SIGNED = re.compile(rb"/ByteRange[\x00\t\n\x0c\r ]*\[")
 _LONGEST_MATCH = 64
 _ABOUT_REFERENCES = re.compile(
     r"xref|cross-reference|trailer|offset|generation|file is damaged|recovering", re.IGNORECASE
@@ -50,9 +51,13 @@ def repair_document(stream: IO[bytes], output: IO[bytes], *, password: str = "")
     Raises `NotAPdfError`, `RepairBreaksSignaturesError`, password errors, `DamagedPdfError`.
     """
     found = _odd_ends(stream)
-    _refuse_signed_bytes(stream)
+    signatures = _count_signatures(stream)
     with _open(stream, password) as document:
-        _refuse_signed_objects(document)
+        rights = _strike_usage_rights(document)
+        if rights:
+            found.append(USAGE_RIGHTS)
+        if signatures > rights or _has_signatures(document):
+            raise RepairBreaksSignaturesError
         if _strike_xfa(document):
             found.append(XFA)
         _ = len(document.pages)  # a page tree that cannot be walked raises here
@@ -97,21 +102,34 @@ def _odd_ends(stream: IO[bytes]) -> list[str]:
     return found
 
 
-def _refuse_signed_bytes(stream: IO[bytes]) -> None:
+def _count_signatures(stream: IO[bytes]) -> int:
     """A signature's dictionary stands in the file as it is, never compressed or encrypted, found by any reader or
     not."""
     stream.seek(0)
-    kept = b""
+    kept, count = b"", 0
     while chunk := stream.read(_CHUNK):
-        if _SIGNED.search(kept + chunk):
-            raise RepairBreaksSignaturesError
+        count += len(_SIGNED.findall(kept + chunk)) - len(_SIGNED.findall(kept))
         kept = chunk[-_LONGEST_MATCH:]
+    return count
 
 
-def _refuse_signed_objects(document: pikepdf.Pdf) -> None:
-    for found in document.objects:
-        if isinstance(found, pikepdf.Dictionary) and "/ByteRange" in found:
-            raise RepairBreaksSignaturesError
+def _strike_usage_rights(document: pikepdf.Pdf) -> int:
+    """Signatures by which one vendor's reader lets forms be filled (ISO 32000-1, 12.8.2.3): nobody's own, and worth
+    nothing after any change. How many there were."""
+    permissions = document.Root.get("/Perms")
+    if not isinstance(permissions, pikepdf.Dictionary):
+        return 0
+    rights = [name for name in ("/UR", "/UR3") if name in permissions]
+    for name in rights:
+        signature = permissions[name]
+        del permissions[name]
+        if isinstance(signature, pikepdf.Dictionary) and "/ByteRange" in signature:
+            del signature["/ByteRange"]
+    return len(rights)
+
+
+def _has_signatures(document: pikepdf.Pdf) -> bool:
+    return any(isinstance(found, pikepdf.Dictionary) and "/ByteRange" in found for found in document.objects)
 
 
 def _strike_xfa(document: pikepdf.Pdf) -> bool:

@@ -23,7 +23,9 @@ from signapp.wire import (
     parse_certificate_request,
     parse_facts,
     parse_job,
+    parse_repairs,
     write_disposition,
+    write_password,
 )
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ _ERRORS: dict[str, type[errors.SignappError]] = {
     "approval_refused": errors.ApprovalRefusedError,
     "credential_not_usable": errors.CertificateNotUsableError,
     "too_many_prepared": errors.TooManyPreparedError,
+    "too_many_passwords": errors.TooManyPasswordsError,
     "authorization_server_unavailable": errors.AuthorizationServerUnavailableError,
     "storage_full": errors.StorageFullError,
 }
@@ -54,14 +57,39 @@ class ResultDamagedError(errors.SignappError):
     code = "result_damaged"
 
 
-def inspect(*, token: str, upload: IO[bytes], size: int) -> Facts:
-    """Raises `DocumentRefusedError`."""
-    return _parsed(parse_facts, _send("POST", "inspections", token, **_pdf(upload, size)))
+def inspect(*, token: str, upload: IO[bytes], size: int, password: str = "") -> Facts:
+    """Raises `DocumentRefusedError`, `TooManyPasswordsError`."""
+    return _parsed(parse_facts, _send("POST", "inspections", token, **_pdf(upload, size, **write_password(password))))
 
 
-def open_job(*, token: str, upload: IO[bytes], size: int, name: str, idempotency_key: uuid.UUID) -> Job:
+def repair(*, token: str, upload: IO[bytes], size: int, password: str, into: IO[bytes]) -> tuple[str, ...]:
+    """Writes the document anew into a file; answers with what was changed. Raises `DocumentRefusedError`,
+    `TooManyPasswordsError`."""
+    request = _pdf(upload, size, **write_password(password))
+    headers = {**_bearer(token), **request.pop("headers")}
+    try:
+        with client_for(settings.GATEWAY_API_URL).stream(
+            "POST", _address("repairs"), headers=headers, **request
+        ) as response:
+            if response.status_code != httpx.codes.OK:
+                response.read()
+                raise _refusal(response)
+            for chunk in response.iter_bytes(_CHUNK):
+                into.write(chunk)
+                if into.tell() > settings.MAX_DOCUMENT_BYTES:
+                    raise errors.DocumentTooLargeError
+    except httpx.TransportError as error:
+        log.warning("the gateway does not answer: %s", type(error).__name__)
+        raise errors.ServiceUnavailableError from None
+    return parse_repairs(response.headers.get("Repairs", ""))
+
+
+def open_job(
+    *, token: str, upload: IO[bytes], size: int, name: str, idempotency_key: uuid.UUID, password: str = ""
+) -> Job:
     """The same key and document answer with the job that exists."""
     extra = {"Content-Disposition": write_disposition(name), "Idempotency-Key": str(idempotency_key)}
+    extra |= write_password(password)
     return _parsed(parse_job, _send("POST", "jobs", token, **_pdf(upload, size, **extra)))
 
 

@@ -9,10 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StoredFile(models.Model):
-    """An encrypted file. ``wrapped_key`` is the only key to it: without this row nobody reads the file again."""
+    """An encrypted file. ``wrapped_key`` is the only key to it: without this row nobody reads the file again.
+
+    ``wrapped_password`` opens the PDF in it, where that takes one; it lives and ends with the file.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     wrapped_key = models.TextField()
+    wrapped_password = models.TextField(default="", blank=True)
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     created = models.DateTimeField(default=timezone.now)
@@ -54,6 +58,8 @@ class Document(models.Model):
     pages = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     signatures = models.PositiveIntegerField(default=0)  # those that were there when it was uploaded
+    encryption = models.CharField(max_length=16, default="", blank=True)  # the cipher, such as AES-256
+    repairs = models.CharField(max_length=120, default="", blank=True)  # what was changed when it was repaired
     state = models.CharField(max_length=16, choices=State.choices, default=State.READY)
     error_code = models.CharField(max_length=64, default="", blank=True)
     error_message = models.CharField(max_length=255, default="", blank=True)

@@ -69,6 +69,8 @@ class EnvelopeDocument(models.Model):
     pages = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     signatures = models.PositiveIntegerField(default=0)
+    encryption = models.CharField(max_length=16, default="", blank=True)
+    repairs = models.CharField(max_length=120, default="", blank=True)
     original = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
     current = models.ForeignKey(StoredFile, models.SET_NULL, null=True, related_name="+")
     holder = models.ForeignKey("signapp.Document", models.SET_NULL, null=True, related_name="+")

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from dataclasses import replace
 from typing import IO
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from signapp.clients import gateway
 from signapp.errors import (
     DocumentBusyError,
     DocumentNotFoundError,
+    DocumentRefusedError,
     DocumentTooLargeError,
     JobLostError,
     ServiceUnavailableError,
@@ -25,13 +27,23 @@ from signapp.wire import Facts, clean_file_name
 log = logging.getLogger(__name__)
 
 
-def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, size: int | None = None) -> Document:
-    """Has the document inspected, and only then keeps it, encrypted.
+def add_document(
+    *,
+    account: Account,
+    token: str,
+    upload: IO[bytes],
+    name: str,
+    size: int | None = None,
+    password: str = "",
+    repair: bool = False,
+) -> Document:
+    """Has the document inspected, and only then keeps it, encrypted. With ``repair`` one that is damaged is written
+    anew, and that is the document then.
 
-    Raises `DocumentRefusedError` (`DocumentTooLargeError` before anything is sent), `ServiceUnavailableError`,
-    `StorageFullError`; then nothing of it is kept.
+    Raises `DocumentRefusedError` (`DocumentTooLargeError` before anything is sent), `TooManyPasswordsError`,
+    `ServiceUnavailableError`, `StorageFullError`; then nothing of it is kept.
     """
-    facts, stored = keep_upload(token=token, upload=upload, size=size)
+    facts, stored = keep_upload(token=token, upload=upload, size=size, password=password, repair=repair)
     try:
         created: Document = Document.objects.create(
             issuer=account.issuer,
@@ -41,6 +53,8 @@ def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, 
             pages=facts.pages,
             sha256=facts.sha256,
             signatures=facts.signatures,
+            encryption=facts.encryption,
+            repairs=",".join(facts.repairs),
             original=stored,
         )
     except BaseException:
@@ -49,14 +63,31 @@ def add_document(*, account: Account, token: str, upload: IO[bytes], name: str, 
     return created
 
 
-def keep_upload(*, token: str, upload: IO[bytes], size: int | None = None) -> tuple[Facts, StoredFile]:
+def keep_upload(
+    *, token: str, upload: IO[bytes], size: int | None = None, password: str = "", repair: bool = False
+) -> tuple[Facts, StoredFile]:
     """What the gateway says of the file, and the file, encrypted; the caller makes a row for it or deletes it. Raises
     as `add_document`."""
     actual = upload.seek(0, 2)
     if max(actual, size or 0) > settings.MAX_DOCUMENT_BYTES:
         raise DocumentTooLargeError
-    facts = gateway.inspect(token=token, upload=upload, size=actual)
-    stored = documents.store_file(upload)
+    if not repair:
+        return _keep(token, upload, password)
+    with documents.temporary_file() as repaired:
+        try:
+            with documents.writing():
+                changes = gateway.repair(token=token, upload=upload, size=actual, password=password, into=repaired)
+        except DocumentRefusedError as error:
+            if error.code != "nothing_to_repair":
+                raise
+            return _keep(token, upload, password)
+        facts, stored = _keep(token, repaired, password)
+        return replace(facts, repairs=changes), stored
+
+
+def _keep(token: str, upload: IO[bytes], password: str) -> tuple[Facts, StoredFile]:
+    facts = gateway.inspect(token=token, upload=upload, size=upload.seek(0, 2), password=password)
+    stored = documents.store_file(upload, password=password if facts.encryption else "")
     if (stored.size, stored.sha256) != (facts.size, facts.sha256):
         documents.delete_file(stored)
         log.error("the gateway inspected another document than it was given")

@@ -130,7 +130,12 @@ def _open_job(token: str, document: Document) -> wire.Job:
         raise WrongStateError
     with documents.open_file(document.source) as original:
         job = gateway.open_job(
-            token=token, upload=original, size=document.size, name=document.name, idempotency_key=key
+            token=token,
+            upload=original,
+            size=document.size,
+            name=document.name,
+            idempotency_key=key,
+            password=documents.password_of(document.source),
         )
     kept = Document.objects.filter(pk=document.pk, state__in=_PREPARABLE, idempotency_key=key).change(job_id=job.job_id)
     if not kept:
@@ -241,7 +246,7 @@ def _keep_result(token: str, document: Document, job: wire.Job) -> None:
         with documents.temporary_file() as result:
             with documents.writing():
                 gateway.fetch_result(token=token, job=job, into=result)
-            stored = documents.store_file(result)
+            stored = documents.store_file(result, password=documents.password_of(document.source))
     except ResultDamagedError as error:
         log.error("document %s: the signed file is not the one that was announced", document.pk)
         _fail(document, error.code)

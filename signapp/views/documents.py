@@ -25,6 +25,12 @@ from signapp.services import signing
 from signapp.views.pages import Signer, logged_in, render_page
 from signapp.views.wording import MOVING, describe_certificate, describe_document, describe_request, write_size
 
+_REFUSED = (
+    errors.DocumentRefusedError,
+    errors.TooManyPasswordsError,
+    errors.ServiceUnavailableError,
+    errors.StorageFullError,
+)
 # What a multipart body holds beside the file.
 _FORM_OVERHEAD = 64 * 1024
 
@@ -81,9 +87,14 @@ def _upload(request: HttpRequest, signer: Signer) -> HttpResponse:
     upload = form.cleaned_data["document"]
     try:
         document = document_service.add_document(
-            account=signer.account, token=signer.token, upload=upload, name=upload.name, size=upload.size
+            account=signer.account,
+            token=signer.token,
+            upload=upload,
+            name=upload.name,
+            size=upload.size,
+            **form.wish,
         )
-    except (errors.DocumentRefusedError, errors.ServiceUnavailableError, errors.StorageFullError) as error:
+    except _REFUSED as error:
         return _refused(request, signer, error)
     location = reverse("signapp:document", args=[document.pk])
     if _wants_json(request):
@@ -104,6 +115,7 @@ def _refused(request: HttpRequest, signer: Signer, error: errors.SignappError) -
     form = UploadForm({})
     form.errors.clear()
     form.add_error("document", explanation.sentence)
+    form.refusal = explanation.code
     return _list_page(request, signer, form, status=explanation.status)
 
 

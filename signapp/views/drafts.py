@@ -25,6 +25,7 @@ from signapp.wire import clean_file_name
 
 _REFUSED = (
     errors.DocumentRefusedError,
+    errors.TooManyPasswordsError,
     errors.ServiceUnavailableError,
     errors.StorageFullError,
     errors.EnvelopeFullError,
@@ -79,10 +80,12 @@ def _add(request: HttpRequest, signer: Signer, envelope_id: UUID, form: NewEnvel
             upload=upload,
             name=upload.name,
             size=upload.size,
+            **form.wish,
         )
     except _REFUSED as error:
         explanation = explain(error)
         form.add_error("document", explanation.sentence)
+        form.refusal = explanation.code
         body = {"error": explanation.code, "error_description": explanation.sentence}
         return JsonResponse(body, status=explanation.status)
     return None

@@ -73,7 +73,7 @@ def describe_part(part: Any, turn: Any = None) -> dict[str, Any]:
     return {
         "id": part.pk,
         "name": name,
-        "meta": f"{pages} · {write_size(part.size)}",
+        "meta": " · ".join([pages, write_size(part.size), *([_("repaired")] if part.repairs else [])]),
         "href": href,
         "link_label": label,
         "is_wanted": turn is not None and not is_signed,

@@ -35,6 +35,31 @@ def write_size(size: int) -> str:
     return _("%(size).1f MB") % {"size": size / 1_000_000}
 
 
+def describe_protection(encryption: str) -> str:
+    """What a reader should know of a cipher; nothing of a document that is not encrypted."""
+    if not encryption:
+        return ""
+    if encryption.startswith("RC4"):
+        return _("Encrypted in an outdated way (%(cipher)s) that hides little. It stays as it is.") % {
+            "cipher": encryption
+        }
+    return _("Encrypted (%(cipher)s), and the signed document stays so.") % {"cipher": encryption}
+
+
+def describe_repairs(repairs: str) -> list[str]:
+    """What was changed when the document was repaired, a sentence each."""
+    words = {
+        "leading_bytes": _("What stood before its beginning was removed."),
+        "trailing_bytes": _("What stood behind its end was removed."),
+        "cross_references": _("The list of its parts was made anew."),
+        "objects": _("Parts that programs read differently were settled."),
+        "xfa": _("A second form of it (XFA) was removed."),
+        "usage_rights": _("A vendor's leave to fill it in was removed."),
+        "rewritten": _("It was written anew, without parts that nothing leads to."),
+    }
+    return [words[name] for name in repairs.split(",") if name in words]
+
+
 def _badge(state: str) -> dict[str, str]:
     badges = {
         "ready": {"kind": "neutral", "label": _("To be signed")},
@@ -70,6 +95,8 @@ def describe_document(document: Document) -> dict[str, Any]:
         "name": visible_text(document.name),
         "meta": f"{pages} · {write_size(document.size)}",
         "sha256": document.sha256,
+        "protection": describe_protection(document.encryption),
+        "repairs": describe_repairs(document.repairs),
         "state": state,
         "is_signed": is_signed,
         "moves": state in MOVING,

@@ -21,6 +21,15 @@ function enhanceFileDrop(drop, enhance) {
   const limit = Number(drop.dataset.maxBytes) || Infinity;
   let request = null;
 
+  // What a refusal asks for: a password, or whether to repair the file.
+  const ask = (code) => {
+    for (const part of form.querySelectorAll("[data-upload-asks]")) {
+      part.hidden = !part.dataset.uploadAsks.split(" ").includes(code);
+      if (!part.hidden) part.querySelector("input, button")?.focus();
+      else for (const field of part.querySelectorAll("input")) field.value = "";
+    }
+  };
+
   const complain = (text) => {
     part("error").hidden = !text;
     part("error").querySelector("span").textContent = text;
@@ -66,7 +75,10 @@ function enhanceFileDrop(drop, enhance) {
     if (answer.getResponseHeader("Content-Type")?.startsWith("application/json")) {
       const body = JSON.parse(answer.responseText);
       if (body.location) window.location.assign(body.location);
-      else stop(body.error_description || drop.dataset.textFailed);
+      else {
+        stop(body.error_description || drop.dataset.textFailed);
+        ask(body.error);
+      }
       return;
     }
     const here = new URL(form.action, document.baseURI);
@@ -115,7 +127,10 @@ function enhanceFileDrop(drop, enhance) {
   part("label").dataset.first = part("label").textContent;
   zone.classList.add("file-drop--ready");
   part("cancel").addEventListener("click", () => request?.abort());
-  input.addEventListener("change", show);
+  input.addEventListener("change", () => {
+    ask("");
+    show();
+  });
   form.addEventListener("submit", send);
   for (const name of ["dragenter", "dragover"]) {
     zone.addEventListener(name, (event) => {

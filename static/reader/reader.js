@@ -1,7 +1,7 @@
 // Reading a PDF in the page. Every page has its place from the start, is drawn when it comes near and let go when it is far.
 // pdf.js runs without eval, scripting, XFA and WebAssembly.
 
-import { getDocument, GlobalWorkerOptions } from "../vendor/pdfjs/pdf.min.mjs";
+import { getDocument, GlobalWorkerOptions, PasswordResponses } from "../vendor/pdfjs/pdf.min.mjs";
 import { Sheet } from "./sheet.js";
 import { enhanceTools } from "./tools.js";
 
@@ -44,10 +44,7 @@ export class Reader {
       enableXfa: false,
       maxImageSize: 64 * 1024 * 1024,
     });
-    task.onPassword = () => {
-      this.fail(this.text.textPassword);
-      task.destroy();
-    };
+    task.onPassword = (answer, reason) => this.askPassword(answer, reason === PasswordResponses.INCORRECT_PASSWORD);
     try {
       this.pdf = await task.promise;
       await this.lay();
@@ -55,6 +52,24 @@ export class Reader {
       if (!this.failed) this.fail(this.text.textFailed, this.text.textFailedMore);
       console.warn("The document could not be shown:", error?.name, error?.message);
     }
+  }
+
+  // The password opens the document here and is sent nowhere.
+  askPassword(answer, wasWrong) {
+    const form = this.part("unlock");
+    const input = form.querySelector("input");
+    form.hidden = false;
+    this.part("note").hidden = true;
+    this.part("wrong").hidden = !wasWrong;
+    if (wasWrong) input.setAttribute("aria-invalid", "true");
+    if (wasWrong || document.activeElement === document.body) input.focus();
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      form.hidden = true;
+      this.part("note").hidden = false;
+      answer(input.value);
+      input.value = "";
+    };
   }
 
   fail(title, more = "") {

@@ -50,9 +50,13 @@ def try_file(path: Path, user: User, remote: Remote, credential_id: str, folder:
     outcome = sign(path, original, before, user, remote, credential_id, folder)
     if outcome.verdict != "refused" or user.call("POST", "inspections", original).json().get("error") != _OFFERED:
         return outcome
-    repaired = b"".join(user.call("POST", "repairs", original).streaming_content)
-    again = sign(path, repaired, before, user, remote, credential_id, folder)
-    return replace(again, verdict="repaired") if again.verdict == "clean" else again
+    repaired = folder / "repaired.pdf"
+    repaired.write_bytes(b"".join(user.call("POST", "repairs", original).streaming_content))
+    between = look_at(repaired, folder)
+    if before.is_sane and between.pages != before.pages:
+        return Outcome(path, before.is_sane, "unclean", "pages changed when repaired")
+    again = sign(path, repaired.read_bytes(), between, user, remote, credential_id, folder)
+    return replace(again, is_sane=before.is_sane, verdict="repaired" if again.verdict == "clean" else again.verdict)
 
 
 def sign(

@@ -26,6 +26,12 @@ def make_xfa_pdf(entries: bytes = b"") -> bytes:
     return pdfs.assemble(objects)
 
 
+def make_enabled_pdf() -> bytes:
+    """The same, enabled for filling by the vendor of a reader (ISO 32000-1, 12.8.2.3)."""
+    signature = b"/Perms << /UR3 << /Type /Sig /Filter /Adobe.PPKLite /Contents <00> /ByteRange [0 9 11 9] >> >>"
+    return make_xfa_pdf(signature)
+
+
 def cut_references(pdf: bytes) -> bytes:
     return pdf[: pdf.rindex(b"xref\n0") + 20]
 
@@ -38,6 +44,7 @@ REPAIRED: dict[str, tuple[Callable[[], bytes], str]] = {
     "duplicate keys": (pdfs.make_duplicate_key_pdf, "objects"),
     "live objects beyond the size": (pdfs.make_small_size_pdf, "objects"),
     "a second form": (make_xfa_pdf, "xfa"),
+    "a second form with a vendor's leave": (lambda: make_enabled_pdf(), "xfa, usage_rights"),
     "a count that lies": (lambda: REFUSED["a count that lies"][0](), "rewritten"),
 }
 

@@ -29,14 +29,22 @@ def create_draft(*, account: Account, title: str) -> Envelope:
 
 
 def add_document(
-    *, account: Account, token: str, envelope_id: uuid.UUID, upload: IO[bytes], name: str, size: int | None = None
+    *,
+    account: Account,
+    token: str,
+    envelope_id: uuid.UUID,
+    upload: IO[bytes],
+    name: str,
+    size: int | None = None,
+    password: str = "",
+    repair: bool = False,
 ) -> EnvelopeDocument:
     """Raises what `services.documents.add_document` raises, `EnvelopeFullError`, `EnvelopeSentError`; then nothing of
     the file is kept."""
     envelope = find_draft(account=account, envelope_id=envelope_id)
     if envelope.documents.count() >= settings.ENVELOPE_DOCUMENTS:
         raise EnvelopeFullError
-    facts, stored = keep_upload(token=token, upload=upload, size=size)
+    facts, stored = keep_upload(token=token, upload=upload, size=size, password=password, repair=repair)
     try:
         with locked(envelope_id) as held:
             if held.state != Envelope.State.DRAFT:
@@ -50,6 +58,8 @@ def add_document(
                 pages=facts.pages,
                 sha256=facts.sha256,
                 signatures=facts.signatures,
+                encryption=facts.encryption,
+                repairs=",".join(facts.repairs),
                 original=stored,
                 current=stored,
             )

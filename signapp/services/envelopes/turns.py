@@ -50,7 +50,7 @@ def open_turns(recipient: Recipient) -> None:
     for part in recipient.envelope.documents.select_related("current"):
         size = part.current.size if part.current else part.size
         sha256 = part.current.sha256 if part.current else part.sha256
-        facts = {"name": part.name, "size": size, "pages": part.pages, "sha256": sha256}
+        facts = {"name": part.name, "size": size, "pages": part.pages, "sha256": sha256, "encryption": part.encryption}
         owner = {"issuer": recipient.issuer, "subject": recipient.subject}
         Document.objects.get_or_create(part=part, recipient=recipient, defaults={**owner, **facts})
 
