@@ -27,6 +27,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.TooManyPreparedError, 429),
     (errors.ApprovalExpiredError, 410),
     (errors.ApprovalError, 403),
+    (errors.IdentityRefusedError, 403),
     (errors.SigningServiceUnavailableError, 503),
     (errors.AuthorizationServerUnavailableError, 503),
     (errors.CertificateRevokedError, 409),

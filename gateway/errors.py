@@ -315,6 +315,13 @@ class ApprovalRefusedError(ApprovalError):
     sentence = "The approval does not fit this document, certificate and signer. Nothing was signed."
 
 
+class IdentityRefusedError(GatewayError):
+    """What came back from an OpenID provider proves nothing of who asks for a certificate."""
+
+    code = "identity_refused"
+    sentence = "That did not show who you are. The request is as it was."
+
+
 # --- Another service: try later -----------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.views import archives, batches, credentials, jobs, openapi, passkeys
+from gateway.views import archives, batches, credentials, identity, jobs, openapi, passkeys
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
@@ -40,6 +40,8 @@ urlpatterns = [
     path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
     path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
     path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),
+    path("gateway/v1/identifications", identity.begin, name="identifications"),
+    path("gateway/v1/identifications/complete", identity.complete, name="identification-complete"),
     path("gateway/v1/passkey-changes", passkeys.request_change, name="passkey-changes"),
     path("gateway/v1/passkey-changes/<uuid:request_id>/complete", passkeys.complete, name="passkey-complete"),
 ]

@@ -334,6 +334,8 @@ class CertificateRequest:
     reason: str
     requested: datetime
     expires: datetime
+    identity_provider: str = ""  # where its owner may show who they are
+    identified_by: str = ""  # where they did
 
 
 def parse_certificate_request(body: dict[str, Any]) -> CertificateRequest:
@@ -349,6 +351,8 @@ def parse_certificate_request(body: dict[str, Any]) -> CertificateRequest:
             reason=_text(stands.get("reason") or ""),
             requested=_parse_time(stands["requestedAt"]),
             expires=_parse_time(stands["expiresAt"]),
+            identity_provider=_text(stands.get("identityProvider") or ""),
+            identified_by=_text(stands.get("identifiedBy") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnswerError(f"request for a certificate: {type(error).__name__}") from None
@@ -364,6 +368,8 @@ def certificate_request_to_json(request: CertificateRequest) -> dict[str, Any]:
         "reason": request.reason,
         "requested_at": request.requested.isoformat(),
         "expires_at": request.expires.isoformat(),
+        "identity_provider": request.identity_provider,
+        "identified_by": request.identified_by,
     }
 
 

@@ -208,6 +208,32 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
             "Your document is still here: open it, and approve again."
         ),
     ),
+    # Who asks for a certificate.
+    "identity_failed": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("Nothing was learnt of who you are"),
+        gettext_lazy("Your request is as it was. Try again from your account."),
+    ),
+    "identity_stale": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("This is over"),
+        gettext_lazy(
+            "It began in another browser or too long ago. Your request is as it was: try again from your account."
+        ),
+    ),
+    "identity_denied": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("You did not show who you are"),
+        gettext_lazy("Your request is as it was. Somebody checks who you are, or you can try again from your account."),
+    ),
+    "identity_refused": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("That did not show who you are"),
+        gettext_lazy(
+            "The provider did not look closely enough, or its answer does not fit. Your request is as it was: "
+            "somebody checks who you are, or you can try again from your account."
+        ),
+    ),
     "job_lost": (
         HTTPStatus.GONE,
         gettext_lazy("The preparation has ended"),

@@ -170,6 +170,30 @@ class ApprovalRefusedError(ApprovalError):
     sentence = "The approval does not fit this document, certificate and signer. Nothing was signed."
 
 
+class IdentityError(SignappError):
+    """Who asks for a certificate was not shown; the request is as it was."""
+
+    code = "identity_failed"
+    sentence = "Nothing was learnt of who you are. The request is as it was."
+
+
+class IdentityStaleError(IdentityError):
+    """Unknown state: another browser's, another account's, or an old one."""
+
+    code = "identity_stale"
+    sentence = "This began in another browser or too long ago. The request is as it was."
+
+
+class IdentityDeniedError(IdentityError):
+    code = "identity_denied"
+    sentence = "You did not let the provider say who you are. The request is as it was."
+
+
+class IdentityRefusedError(IdentityError):
+    code = "identity_refused"
+    sentence = "That did not show who you are. The request is as it was."
+
+
 class JobLostError(ApprovalError):
     """The gateway does not have its copy any more; preparing again gives it a new one."""
 

@@ -11,6 +11,7 @@ from signapp.views import (
     envelopes,
     files,
     home,
+    identity,
     invitations,
     login,
     overview,
@@ -64,6 +65,8 @@ urlpatterns = [
     path("envelopes/<uuid:envelope_id>/remind", envelopes.remind, name="remind"),
     path("invitations/<str:secret>", invitations.invitation, name="invitation"),
     path("invitations/<str:secret>/renew", invitations.renew, name="renew_invitation"),
+    path("account/identify", identity.identify, name="identify"),
+    path("account/identified", identity.identified, name="identified"),
     path("account/passkeys", account.change_passkeys, name="change_passkeys"),
     path("account", account.account, name="account"),
 ]

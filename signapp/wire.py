@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 MAX_SECONDS = 24 * 60 * 60
 MIN_DIGEST = 32
@@ -251,6 +251,8 @@ class CertificateRequest:
     reason: str
     requested_at: datetime
     expires_at: datetime
+    identity_provider: str = ""  # where the person may show who they are
+    identified_by: str = ""  # where they did
 
 
 def parse_certificate_request(body: Any) -> CertificateRequest:
@@ -263,6 +265,8 @@ def parse_certificate_request(body: Any) -> CertificateRequest:
         reason=_text(body, "reason", required=False),
         requested_at=_time(body, "requested_at"),
         expires_at=_time(body, "expires_at"),
+        identity_provider=_text(body, "identity_provider", required=False),
+        identified_by=_text(body, "identified_by", required=False),
     )
 
 
@@ -280,6 +284,15 @@ def parse_approval(body: dict[str, Any], *, issuer: str) -> Approval:
     if not url.startswith(f"{issuer}/oauth2/authorize?"):
         raise AnswerError("authorization_url")
     return Approval(url, _identifier(body, "request_id") if "request_id" in body else None)
+
+
+def parse_identification(body: dict[str, Any], *, issuer: str) -> str:
+    """The provider's address, of the configured one's origin: nobody is sent anywhere else."""
+    url = _text(body, "authorization_url")
+    own, given = urlsplit(issuer), urlsplit(url)
+    if not issuer or (given.scheme, given.netloc) != (own.scheme, own.netloc):
+        raise AnswerError("authorization_url")
+    return url
 
 
 def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:

@@ -16,10 +16,12 @@ from gateway.errors import (
     ApprovalRefusedError,
     CredentialNotUsableError,
     GatewayError,
+    IdentityRefusedError,
     InvalidTokenError,
     OutcomeUnknownError,
     SigningServiceUnavailableError,
     TooManyPreparedError,
+    WrongStateError,
 )
 from gateway.wire import (
     OAUTH,
@@ -105,6 +107,31 @@ def create_credential(*, token: str, certificate_policy: str, key_algorithm: str
     if response.status_code == httpx.codes.ACCEPTED:
         return _parse_request(json_object(response))
     return _parse_credential(_answer(response), None)
+
+
+def begin_identification(*, token: str, credential_id: str, state: str) -> str:
+    """``credentials/identify``, our own: the address where a request's owner shows who they are. Raises
+    `WrongStateError` where nobody is asked this, `CredentialNotUsableError` where there is no such request."""
+    response = _post("credentials/identify", {"credentialID": credential_id, "state": state}, token=token)
+    if response.status_code == httpx.codes.CONFLICT:
+        raise WrongStateError
+    address = _answer(response).get("authorizationURL")
+    if not isinstance(address, str):
+        raise SigningServiceUnavailableError
+    return address
+
+
+def complete_identification(*, token: str, credential_id: str, state: str, code: str, iss: str) -> CertificateRequest:
+    """``credentials/identified``, our own: where the request stands then. Raises `IdentityRefusedError`, and
+    `WrongStateError` where it was decided in between."""
+    given = {"credentialID": credential_id, "state": state, "code": code} | ({"iss": iss} if iss else {})
+    response = _post("credentials/identified", given, token=token)
+    if response.status_code == httpx.codes.CONFLICT:
+        raise WrongStateError
+    if response.status_code == httpx.codes.BAD_REQUEST:
+        log.warning("credentials/identified answered %s", _described(response))
+        raise IdentityRefusedError
+    return _parse_request(_answer(response))
 
 
 def change_passkeys(*, token: str, credential_id: str, action: str) -> list[dict[str, str]]:

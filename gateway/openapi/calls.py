@@ -8,6 +8,8 @@ from gateway.openapi.schemas import (
     BATCH,
     CODE,
     CREDENTIAL_REQUEST,
+    IDENTIFICATION,
+    IDENTIFIED,
     LINK,
     LINKS,
     OWN_OPTIONS,
@@ -17,9 +19,11 @@ from gateway.openapi.schemas import (
     STATE,
     Schema,
     boolean,
+    closed,
     identifier,
     opened,
     ref,
+    string,
 )
 
 PDF = "application/pdf"
@@ -149,6 +153,16 @@ CALLS: tuple[Call, ...] = (
         *("POST", "/credential-requests/{request_id}/complete", "complete_request", "Hands over the approval's code"),
         {201: ref("Credential"), 202: ref("CertificateRequest")},
         (CODE,),
+    ),
+    Call(
+        *("POST", "/identifications", "begin_identification", "Where the owner of a request shows who they are"),
+        {201: closed({"authorization_url": string("Another OpenID provider's.", format="uri")})},
+        (IDENTIFICATION,),
+    ),
+    Call(
+        *("POST", "/identifications/complete", "complete_identification", "Hands over what came back from there"),
+        {200: ref("CertificateRequest")},
+        (IDENTIFIED,),
     ),
     Call(
         *("POST", "/passkey-changes", "request_change", "Asks for the approval to bind or unbind a passkey"),

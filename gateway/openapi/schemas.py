@@ -188,10 +188,12 @@ _CERTIFICATE_REQUEST = closed(
         "description": string(),
         "key_algorithm": string(),
         "certificate_policy": string(),
-        "state": string(enum=["waiting", "approved", "refused", "expired"]),
+        "state": string(enum=["waiting", "approved", "refused", "expired", "ended", "issued", "standing"]),
         "reason": string("Of a refusal, otherwise empty."),
         "requested_at": time(),
         "expires_at": time(),
+        "identity_provider": string("Where its owner may show who they are, or empty."),
+        "identified_by": string("Where they did, or empty."),
     }
 )
 _CREDENTIALS = closed({"credentials": array(ref("Credential")), "requests": array(ref("CertificateRequest"))})
@@ -298,6 +300,15 @@ CREDENTIAL_REQUEST = opened(
         "key_algorithm": string(enum=list(KEY_ALGORITHMS)),
         **STATE,
     }
+)
+IDENTIFICATION = opened({"credential_id": string("A request's.", minLength=1, maxLength=255), **STATE})
+IDENTIFIED = opened(
+    {
+        "credential_id": string(minLength=1, maxLength=255),
+        "code": string(minLength=1, maxLength=2048),
+        **STATE,
+    },
+    {"iss": string("RFC 9207", maxLength=2048)},
 )
 PASSKEY_CHANGE = opened(
     {

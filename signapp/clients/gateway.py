@@ -22,6 +22,7 @@ from signapp.wire import (
     parse_certificate,
     parse_certificate_request,
     parse_facts,
+    parse_identification,
     parse_job,
     parse_repairs,
     write_disposition,
@@ -46,6 +47,7 @@ _ERRORS: dict[str, type[errors.SignappError]] = {
     "credential_not_usable": errors.CertificateNotUsableError,
     "too_many_prepared": errors.TooManyPreparedError,
     "too_many_passwords": errors.TooManyPasswordsError,
+    "identity_refused": errors.IdentityRefusedError,
     "authorization_server_unavailable": errors.AuthorizationServerUnavailableError,
     "storage_full": errors.StorageFullError,
 }
@@ -152,6 +154,23 @@ def complete_credential(*, token: str, request_id: uuid.UUID, code: str, iss: st
     if answer.status_code == httpx.codes.ACCEPTED:
         return _parsed(parse_certificate_request, answer)
     return _parsed(parse_certificate, answer)
+
+
+def begin_identification(*, token: str, credential_id: str, state: str) -> str:
+    """Where the person shows who they are. Raises `WrongStateError` where nobody is asked this (any more)."""
+
+    def parse(body: dict[str, Any]) -> str:
+        return parse_identification(body, issuer=settings.IDENTITY_ISSUER)
+
+    return _parsed(
+        parse, _send("POST", "identifications", token, json={"credential_id": credential_id, "state": state})
+    )
+
+
+def complete_identification(*, token: str, credential_id: str, state: str, code: str, iss: str) -> CertificateRequest:
+    """Where the request stands then. Raises `IdentityRefusedError`, `WrongStateError`."""
+    given = {"credential_id": credential_id, "state": state, "code": code, "iss": iss}
+    return _parsed(parse_certificate_request, _send("POST", "identifications/complete", token, json=given))
 
 
 def request_passkey_change(*, token: str, credential_id: str, action: str, state: str) -> Approval:

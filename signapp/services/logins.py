@@ -109,7 +109,7 @@ def _put_in(session: SessionBase, login: Login) -> None:
     session.cycle_key()
     if previous := session.get(_SESSION_KEY):
         Login.objects.filter(pk=previous).delete()
-    for name in (pending.APPROVAL, CSRF_SESSION_KEY):
+    for name in (pending.APPROVAL, pending.IDENTITY, CSRF_SESSION_KEY):
         session.pop(name, None)
     session[_SESSION_KEY] = str(login.pk)
 

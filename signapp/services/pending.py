@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 LOGIN = "pending_logins"
 APPROVAL = "pending_approvals"
+IDENTITY = "pending_identities"
 _MOST = 20
 
 

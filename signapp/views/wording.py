@@ -2,6 +2,7 @@
 
 import unicodedata
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -155,7 +156,13 @@ def describe_certificate(certificate: Certificate) -> dict[str, Any]:
 def describe_request(request: CertificateRequest) -> dict[str, Any]:
     """Everything that the templates say about a request for a certificate."""
     badge, sentence = _request_words(request.state)
+    if request.state == "waiting" and request.identified_by:
+        sentence = _("%s says who you are. Somebody looks at it before your name gets into a certificate.") % (
+            _host(request.identified_by)
+        )
     return {
+        "id": request.credential_id,
+        "provider": _host(request.identity_provider) if request.state == "waiting" else "",
         "name": visible_text(request.description),
         "badge": badge,
         "sentence": sentence,
@@ -163,6 +170,10 @@ def describe_request(request: CertificateRequest) -> dict[str, Any]:
         "requested_at": request.requested_at,
         "expires_at": request.expires_at if request.state in {"waiting", "approved"} else None,
     }
+
+
+def _host(address: str) -> str:
+    return visible_text(urlsplit(address).hostname or "")
 
 
 def _request_words(state: str) -> tuple[dict[str, str], str]:

@@ -29,6 +29,15 @@ def described(**changes: Any) -> rssp_wire.RequestDescription:
     return rssp_wire.RequestDescription(**(given | changes))
 
 
+def test_who_says_who_asks_is_read_as_it_was_written() -> None:
+    answer = {"credentialID": "c1"} | rssp_wire.write_request(
+        described(identity_provider="https://id.example.org", identified_by="https://other.example.org"), 2
+    )
+    passed_on = gateway_wire.certificate_request_to_json(gateway_wire.parse_certificate_request(answer))
+    read = signapp_wire.parse_certificate_request(passed_on)
+    assert (read.identity_provider, read.identified_by) == ("https://id.example.org", "https://other.example.org")
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "told"),
     [("waiting", "", ""), ("approved", "not yet", ""), ("refused", "A false passport", "A false passport")],

@@ -2,19 +2,19 @@
 
 import asyncio
 import io
+import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
-from asn1crypto import cms, x509
+from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESIndeterminate, AdESPassed
-from pyhanko.sign.general import simple_cms_attribute
-from pyhanko.sign.timestamps import HTTPTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.ades import ades_with_time_validation
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -29,66 +29,84 @@ from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
+from scripts.instance import free_port
 from tests.flows.chain import Chain, spied
 from tests.flows.verdicts import read_root, verify
 from tests.support.authority import Authority
 from tests.support.gateway_caller import GatewayCaller
 from tests.support.instance import start_instance
 from tests.support.pdfs import make_pdf
+from tests.support.provider import Provider, start_provider
 from tests.support.walk import Walker, _hidden
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("short-lived")]
 
 YEARS = timedelta(days=2 * 365)
-APPROVE = """
-from rssp.models import CertificateRequest
-from rssp.services.operating import CONSOLE
-from rssp.services.requests import approve_request
-for request in CertificateRequest.objects.filter(state="waiting"):
-    stated = {"given_name": "Alice", "surname": "Example", "country": "FR"}
-    print(approve_request(request=request, stated=stated, evidence="A passport", operator=CONSOLE).state)
-"""
+PEOPLE = {"alice": {"given_name": "Alice", "family_name": "Example", "address": {"country": "FR"}}}
 
 
 @pytest.fixture(scope="module")
-def short_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    folder = tmp_path_factory.mktemp("short-lived")
-    settings = spied(
-        folder,
-        JOB_SWEEP_SECONDS="1",
-        RSSP_CERTIFICATE_POLICIES="demonstration,short-lived",
-        CERTIFICATE_POLICY="short-lived",
-        PREPARED_CREDENTIALS="3",
+def identified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chain, Provider]]:
+    """An installation where an OpenID provider that is not ours says who people are."""
+    folder, port, secret = tmp_path_factory.mktemp("short-lived"), free_port(), secrets.token_urlsafe(32)
+    callback = f"http://localhost:{port}/account/identified"
+    with ExitStack() as stack:
+        provider = stack.enter_context(start_provider(resource="-", secret=secret, callback=callback, people=PEOPLE))
+        settings = spied(
+            folder,
+            IDENTITY_ISSUER=provider.issuer,
+            IDENTITY_CLIENT_ID="identity",
+            IDENTITY_CLIENT_SECRET=secret,
+            IDENTITY_ACR_VALUES="looked-closely",
+            REGISTRATION="short-lived=claims",
+            JOB_SWEEP_SECONDS="1",
+            RSSP_CERTIFICATE_POLICIES="demonstration,short-lived",
+            CERTIFICATE_POLICY="short-lived",
+            PREPARED_CREDENTIALS="3",
+        )
+        instance = stack.enter_context(start_instance(folder / "var", settings=settings, port=port))
+        yield Chain(instance, folder), provider
+
+
+@pytest.fixture(scope="module")
+def short_lived(identified: tuple[Chain, Provider]) -> Chain:
+    return identified[0]
+
+
+def show(walker: Walker, provider: Provider, **who: Any) -> str:
+    """From the button on the account page to the provider's pages: the address that it sends the browser back to."""
+    page = walker.open("/account")
+    assert "Show who you are at localhost" in page.text
+    form = {name: _hidden(page, name) for name in ("csrfmiddlewaretoken", "credential_id")}
+    origin = str(page.url.copy_with(path="/", query=None)).rstrip("/")
+    answer = walker.http.post(
+        f"{origin}/account/identify", data=form, headers={"Origin": origin}, follow_redirects=False
     )
-    with start_instance(folder / "var", settings=settings) as instance:
-        yield Chain(instance, folder)
+    address = answer.headers["location"]
+    assert address.startswith(f"{provider.issuer}/auth?")
+    assert provider.issuer in answer.headers["content-security-policy"] + page.headers["content-security-policy"]
+    return f"/account/identified?{urlencode(provider.identify(address, **who))}"
 
 
 @pytest.fixture(scope="module")
-def alice(short_lived: Chain) -> Iterator[Walker]:
+def alice(identified: tuple[Chain, Provider]) -> Iterator[Walker]:
+    short_lived, provider = identified
     with short_lived.walker("Alice") as walker:
         walker.sign_up()
         page = walker.open("/certificates/new?next=/documents")
         assert "demonstration" not in page.text
         walker.approve(walker.send(page, key_algorithm="ec-p256", next="/documents"))
         assert "Waiting for approval" in walker.open("/account").text
-        assert short_lived.instance.manage("shell", "-c", APPROVE, capture=True).strip().endswith("standing")
+        refused = walker.open(show(walker, provider, subject="alice", acr="barely-looked"))
+        assert "did not look closely enough" in refused.text
+        with short_lived.walker("Bob") as bob:
+            bob.sign_up()
+            way_back = show(walker, provider, subject="alice")
+            assert "It began in another browser" in bob.open(way_back).text  # and it says nothing about Bob
+        assert "Your request is approved." in walker.open(way_back).text
+        assert "It began in another browser" in walker.open(way_back).text
+        assert "Can sign" in walker.open("/account").text
         yield walker
-
-
-def add_time_stamp(pdf: bytes, tsa: str) -> bytes:
-    """PAdES B-T: a time-stamp over the signature value (RFC 3161, appendix A), in the room that the signature has."""
-    [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures
-    content = cms.ContentInfo.load(signature.pkcs7_content, strict=False)
-    signer_info = content["content"]["signer_infos"][0]
-    stamp = asyncio.run(
-        HTTPTimeStamper(tsa).async_timestamp(sha256(signer_info["signature"].native).digest(), "sha256")
-    )
-    signer_info["unsigned_attrs"] = [simple_cms_attribute("signature_time_stamp_token", stamp)]
-    begin, end = int(signature.byte_range[1]) + 1, int(signature.byte_range[2]) - 1
-    filled = content.dump().hex().encode().ljust(end - begin, b"0")
-    assert len(filled) == end - begin
-    return pdf[:begin] + filled + pdf[end:]
 
 
 def validate_with_time(pdf: bytes, root: x509.Certificate, moment: datetime) -> tuple[Any, datetime]:
@@ -159,7 +177,8 @@ def test_the_signature_outlives_its_certificate_by_a_time_stamp(
     root = x509.Certificate.load(read_root(short_lived.base_url))
     now = datetime.now(UTC)
     signed = alice.sign(make_pdf())
-    stamped = add_time_stamp(signed, f"{short_lived.base_url}/pki/tsa")
+    stamped, job = GatewayCaller(alice, short_lived.instance).sign(make_pdf(), level="B-T")
+    assert datetime.fromisoformat(job["signed"]["lasts_until"]) - now > YEARS
     verify(stamped, original=make_pdf(), root=root.dump(), folder=tmp_path)
     for moment in (now + timedelta(minutes=5), now + YEARS):
         indication, trusted_time = validate_with_time(stamped, root, moment)

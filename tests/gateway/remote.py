@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import httpx
 from cryptography import x509
@@ -34,6 +34,20 @@ ALGORITHMS = {
     "rsa": ["1.2.840.113549.1.1.11", "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"],
     "p256": ["1.2.840.10045.4.3.2"],
     "p384": ["1.2.840.10045.4.3.3"],
+}
+
+
+REQUEST: dict[str, Any] = {
+    "credentialID": "waiting-1",
+    "description": "Alice Example, EC P256, signer",
+    "key": {"status": "disabled", "algo": [], "len": 256, "curve": "1.2.840.10045.3.1.7"},
+    "cert": {"certificates": []},
+    "certificatePolicy": "signer",
+    "certificateRequest": {
+        "state": "waiting",
+        "requestedAt": "20261124120000Z",
+        "expiresAt": "20261224120000Z",
+    },
 }
 
 
@@ -102,6 +116,8 @@ class Remote:
     authority: Authority = field(default_factory=Authority)
     waits: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
+    identify_answer: httpx.Response | None = None
+    identified: dict[str, Any] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     service_tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     credentials: dict[str, RemoteCredential] = field(default_factory=dict)
@@ -268,25 +284,26 @@ class Remote:
         credential_id = self.add_credential(chosen.owner, chosen.kind)
         return httpx.Response(201, json=self.credentials[credential_id].describe(credential_id))
 
+    def _identify(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        return self.identify_answer or httpx.Response(
+            201, json={"authorizationURL": f"https://id.example.org/authorize?{urlencode({'state': asked['state']})}"}
+        )
+
+    def _identified(self, request: httpx.Request) -> httpx.Response:
+        self.identified = json.loads(request.content)
+        if self.identify_answer is not None:
+            return self.identify_answer
+        stands = {"certificateRequest": REQUEST["certificateRequest"] | {"identifiedBy": "https://id.example.org"}}
+        return httpx.Response(200, json=REQUEST | stands)
+
     def _create(self, request: httpx.Request) -> httpx.Response:
         granted = self.granted.pop(self._bearer(request))
         wanted = json.loads(request.content)["credentialCreationRequest"]
         assert wanted.items() <= granted["details"][0].items()
         if self.waits:
-            request = {
-                "credentialID": "waiting-1",
-                "description": "Alice Example, EC P256, signer",
-                "key": {"status": "disabled", "algo": [], "len": 256, "curve": "1.2.840.10045.3.1.7"},
-                "cert": {"certificates": []},
-                "certificatePolicy": "signer",
-                "certificateRequest": {
-                    "state": "waiting",
-                    "requestedAt": "20261124120000Z",
-                    "expiresAt": "20261224120000Z",
-                },
-            }
-            self.requests.append(request)
-            return httpx.Response(202, json=request)
+            self.requests.append(REQUEST)
+            return httpx.Response(202, json=REQUEST)
         credential_id = self.add_credential(granted["sub"], "p256")
         return httpx.Response(201, json=self.credentials[credential_id].describe(credential_id))
 

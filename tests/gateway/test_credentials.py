@@ -90,6 +90,8 @@ def test_a_request_that_waits_is_no_credential_and_is_shown(alice: User, remote:
         "reason": "",
         "requested_at": "2026-11-24T12:00:00+00:00",
         "expires_at": "2026-12-24T12:00:00+00:00",
+        "identity_provider": "",
+        "identified_by": "",
     }
     again = _complete(alice, asked["request_id"], code)
     assert (again.status_code, again.json()) == (202, made.json())

@@ -39,6 +39,7 @@ class Remote:
     )
     waits: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
+    identified: list[dict[str, str]] = field(default_factory=list)
     claim_changes: dict[str, Any] = field(default_factory=dict)
     make_id_token: Callable[[dict[str, Any]], str] | None = None
 
@@ -66,6 +67,8 @@ class Remote:
         )
         if parts[0] == "gateway" and parts[2] == "credential-requests":
             name = "complete_credential" if parts[-1] == "complete" else "request_credential"
+        if parts[0] == "gateway" and parts[2:] == ["identifications", "complete"]:
+            name = "identified"
         self.calls[name] += 1
         bent = self.answers.pop(name, None)
         if isinstance(bent, Exception):
@@ -241,6 +244,14 @@ class Remote:
 
     def _credentials(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"credentials": [self.CREDENTIAL], "requests": self.requests})
+
+    def _identifications(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        return httpx.Response(201, json={"authorization_url": f"https://id.example.org/go?state={asked['state']}"})
+
+    def _identified(self, request: httpx.Request) -> httpx.Response:
+        self.identified.append(json.loads(request.content))
+        return httpx.Response(200, json=self.REQUEST | {"identified_by": "https://id.example.org"})
 
     def _request_credential(self, request: httpx.Request) -> httpx.Response:
         url = f"{settings.ISSUER}/oauth2/authorize?client_id=paraph-gateway&request_uri=c"

@@ -19,10 +19,10 @@ _SHARED_SECRETS = ("SIGNAPP_CLIENT_SECRET", "GATEWAY_CLIENT_SECRET", "RSSP_CLIEN
 
 @contextmanager
 def start_instance(
-    folder: Path, roles: str = "all", *, settings: Mapping[str, str] | None = None
+    folder: Path, roles: str = "all", *, settings: Mapping[str, str] | None = None, port: int = 0
 ) -> Iterator[Instance]:
-    """An instance below ``folder`` that answers, and is ended with the block."""
-    with Instance(folder, free_port(), roles, {**_THRIFT, **(settings or {})}) as instance:
+    """An instance below ``folder`` that answers, and is ended with the block; at ``port`` if somebody knows it."""
+    with Instance(folder, port or free_port(), roles, {**_THRIFT, **(settings or {})}) as instance:
         instance.start()
         yield instance
 
