@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from authz.models import Application, Consent, Passkey, Session, User
+from authz.services.browser_sessions import end_all_sessions
 from authz.services.client_policy import find_faults
 from authz.services.logins import has_two_factors
 
@@ -109,6 +110,12 @@ class UserAdmin(ModelAdmin):
     readonly_fields = ["email", "is_email_verified", "sub", "date_joined", "last_login"]
     inlines = [PasskeyInline]
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Who closes an account ends its sessions too, here and at clients."""
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_all_sessions(user=obj)
+
     @admin.display(description=_("address confirmed"), boolean=True)
     def is_email_verified(self, user: User) -> bool:
         return user.is_email_verified
@@ -177,6 +184,16 @@ class ApplicationAdmin(ModelAdmin):
             },
         ),
         (
+            _("How it learns that somebody logged out"),
+            {
+                "fields": [
+                    "backchannel_logout_uri",
+                    "frontchannel_logout_uri",
+                    "frontchannel_logout_session_required",
+                ]
+            },
+        ),
+        (
             _("How it proves itself"),
             {"fields": ["authentication", "jwks", "jwks_uri"]},
         ),
@@ -189,6 +206,7 @@ class ApplicationAdmin(ModelAdmin):
                     "require_dpop",
                     "tls_bound_tokens",
                     "fapi_profile",
+                    "id_token_signed_response_alg",
                     "jwt_access_tokens",
                 ]
             },

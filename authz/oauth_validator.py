@@ -21,6 +21,7 @@ from authz.models.faces import FACE
 from authz.services import grants, tokens
 from authz.services.access_tokens import create_access_token
 from authz.services.secrets import checksum, create_secret
+from authz.services.signing_keys import sign
 from authz.wire import CLIENT, CONFIRMATION
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -161,9 +162,20 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
         claims |= {"amr": grant.amr, "acr": "aal2"}
         if grant.auth_time is not None:
             claims["auth_time"] = int(grant.auth_time.timestamp())
+        if grant.sid:
+            claims["sid"] = grant.sid
         if grant.user.is_staff and "mfa" in grant.amr:
             claims["operator"] = True
         return claims, expires
+
+    def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Any) -> str:
+        """Signed by the algorithm of the client's record; the provider knows RS256 alone."""
+        claims, expires = self.get_id_token_dictionary(token, token_handler, request)
+        if request.nonce:
+            claims["nonce"] = request.nonce
+        id_token |= claims
+        request.id_token = self._save_id_token(id_token["jti"], request, expires)
+        return sign(application=request.client, kind="JWT", claims=id_token)
 
     def _save_id_token(self, jti: str, request: Any, expires: Any, *args: Any, **kwargs: Any) -> IDToken:
         id_token: IDToken = IDToken.objects.create(

@@ -41,6 +41,7 @@ class SessionStore(DatabaseStore):
             session_data=self.encode(data),
             expire_date=self.get_expiry_date(),
             user_id=data.get(SESSION_KEY),
+            sid=data.get("sid", ""),
             browser_name=data.get("browser_name", ""),
             address=data.get("address"),
             created=datetime.fromtimestamp(data.setdefault("began", time.time()), UTC),

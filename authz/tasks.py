@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from authz.services import events, passwords
+from authz.services import ended_logins, events, passwords
 from authz.services.clearing import clear_accounts
 from authz.services.throttling import clear_throttles
 from authz.services.tokens import clear_expired as clear_expired_rows
@@ -20,6 +20,12 @@ def clear_expired() -> None:
 def tell_of_events() -> None:
     """Mails what happened to accounts."""
     events.tell_of_events()
+
+
+@shared_task(name="authz.tell_of_logouts")  # type: ignore[untyped-decorator]  # Celery has no types
+def tell_of_logouts() -> None:
+    """Tells clients that logins ended."""
+    ended_logins.tell_of_logouts()
 
 
 @shared_task(name="authz.send_password_link")  # type: ignore[untyped-decorator]  # Celery has no types

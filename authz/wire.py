@@ -173,11 +173,15 @@ def write_provider_metadata(issuer: str) -> dict[str, Any]:
     return write_metadata(issuer) | {
         "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
         "end_session_endpoint": f"{issuer}/oauth2/logout",
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "subject_types_supported": ["public"],
         "acr_values_supported": ["aal1", "aal2"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         "claims_supported": [
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"),
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"),
             *("email", "email_verified", "name"),
         ],
         "prompt_values_supported": ["none", "login", "consent", "create"],

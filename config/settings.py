@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import schedule
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from csp.constants import NONE, SELF
 
@@ -47,6 +47,11 @@ def _fernet_key() -> str:
 
 def _rsa_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _ec_key() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
@@ -270,6 +275,8 @@ PASSKEY_AAGUIDS = [item.lower() for item in env_list("PASSKEY_AAGUIDS")]
 PASSKEY_ATTESTATION_ROOTS = env_str("PASSKEY_ATTESTATION_ROOTS", "")
 DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}paraph_device"
 if "authz" in ROLES:
+    # By which what this server signs is signed where a client wants no RSA, or is held to the FAPI profile.
+    OIDC_EC_PRIVATE_KEY = env_secret("OIDC_EC_PRIVATE_KEY", development=_DEVELOPMENT_SECRETS, make=_ec_key)
     OAUTH2_PROVIDER_APPLICATION_MODEL = "authz.Application"
     OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authz.AccessToken"
     OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authz.RefreshToken"
@@ -553,6 +560,10 @@ if "authz" in ROLES:
     CELERY_BEAT_SCHEDULE["tell of what happened to accounts"] = {
         "task": "authz.tell_of_events",
         "schedule": schedule(timedelta(minutes=1)),
+    }
+    CELERY_BEAT_SCHEDULE["tell clients that logins ended"] = {
+        "task": "authz.tell_of_logouts",
+        "schedule": schedule(timedelta(seconds=10)),
     }
     CELERY_BEAT_SCHEDULE["clear what has expired"] = {
         "task": "authz.clear_expired",

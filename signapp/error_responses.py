@@ -53,6 +53,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("You were not logged in"),
         gettext_lazy("The login service's answer could not be verified, so it was not believed. Log in again."),
     ),
+    "logout_not_verified": (
+        HTTPStatus.BAD_REQUEST,
+        gettext_lazy("Nobody was logged out"),
+        gettext_lazy("What asked for it is not the login service's word, or came before."),
+    ),
     "login_server_away": (
         HTTPStatus.SERVICE_UNAVAILABLE,
         gettext_lazy("The login service does not answer"),

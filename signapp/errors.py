@@ -51,6 +51,13 @@ class LoginNotVerifiedError(LoginError):
     sentence = "The login service's answer could not be verified, so you are not logged in. Try again."
 
 
+class LogoutNotVerifiedError(LoginError):
+    """What should end logins is not the authorization server's word, or came twice."""
+
+    code = "logout_not_verified"
+    sentence = "The logout token is not accepted. Nobody was logged out."
+
+
 class LoginServerAwayError(LoginError):
     code = "login_server_away"
     sentence = "The login service does not answer now. Try again in a moment."

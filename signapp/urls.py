@@ -25,6 +25,7 @@ urlpatterns = [
     path("login", login.login, name="login"),
     path("signup", login.signup, name="signup"),
     path("login/callback", login.callback, name="login_callback"),
+    path("login/backchannel-logout", login.backchannel_logout, name="backchannel_logout"),
     path("logout", login.logout, name="logout"),
     path("logged-out", login.logged_out, name="logged_out"),
     path("stopped", home.stopped, name="stopped"),

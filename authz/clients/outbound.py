@@ -7,8 +7,10 @@ again. Redirects are answers like any other.
 import ipaddress
 import json
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,10 +29,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def parse_address(url: str) -> SplitResult:
+def parse_address(url: str, *, hosts: Collection[str] = ()) -> SplitResult:
     """An address that may be called, as far as its text tells; raises `OutboundError`.
 
-    ``https`` alone, but for a host of ``CLIENT_URI_HOSTS``, which may be private and without TLS too.
+    ``https`` alone, but for a host of ``CLIENT_URI_HOSTS`` or ``hosts``, which may be private and without TLS too.
     """
     try:
         parts = urlsplit(url)
@@ -40,11 +42,16 @@ def parse_address(url: str) -> SplitResult:
     odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url)
     if not host or odd or len(url) > _LONGEST_URL or parts.username is not None or parts.fragment:
         raise OutboundError("It is not an address that can be called.")
-    if parts.scheme not in _SCHEMES or (parts.scheme == "http" and host not in settings.CLIENT_URI_HOSTS):
+    if parts.scheme not in _SCHEMES or (parts.scheme == "http" and not _is_allowed(host, hosts)):
         raise OutboundError("It is not an https address.")
-    if host not in settings.CLIENT_URI_HOSTS and (literal := _read_literal(host)) and not is_public(literal):
+    if not _is_allowed(host, hosts) and (literal := _read_literal(host)) and not is_public(literal):
         raise OutboundError("It is a private address.")
     return parts
+
+
+def _is_allowed(host: str, hosts: Collection[str]) -> bool:
+    """Whether an operator vouches for this host, by name."""
+    return host in settings.CLIENT_URI_HOSTS or host in hosts
 
 
 def get_object(url: str) -> dict[str, Any]:
@@ -61,42 +68,46 @@ def get_object(url: str) -> dict[str, Any]:
     return found
 
 
-def post_form(url: str, form: Mapping[str, str]) -> None:
-    """Returns when the other side has taken it (2xx); raises `OutboundError`."""
-    status, _ = _call("POST", url, form)
+def post_form(url: str, form: Mapping[str, str], *, hosts: Collection[str] = ()) -> None:
+    """Returns when the other side has taken it (2xx); ``hosts`` as for `parse_address`. Raises `OutboundError`."""
+    status, _ = _call("POST", url, form, hosts)
     if not 200 <= status < 300:
         raise OutboundError(f"It answered {status}.")
 
 
-def _call(method: str, url: str, form: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-    parts = parse_address(url)
+def _call(
+    method: str, url: str, form: Mapping[str, str] | None = None, hosts: Collection[str] = ()
+) -> tuple[int, bytes]:
+    parts = parse_address(url, hosts=hosts)
     host = str(parts.hostname)
     port = parts.port or _SCHEMES[parts.scheme]
-    pinned = _resolve(host, port)
+    pinned = _resolve(host, port, is_allowed=_is_allowed(host, hosts))
     address = f"[{pinned}]" if pinned.version == 6 else str(pinned)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    deadline = time.monotonic() + SECONDS
-    with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+    deadline = _Deadline(SECONDS)
+    client = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+    with client, deadline:
         request = client.build_request(
             method,
             f"{parts.scheme}://{address}:{port}{target}",
             data=form,
             headers={"Host": parts.netloc, "Accept-Encoding": "identity"},
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": host, "trace": deadline.trace},
         )
         try:
             answer = client.send(request, stream=True)
-            return answer.status_code, _read(answer, deadline)
+            return answer.status_code, _read(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OutboundError(f"It is not reached ({type(error).__name__}).") from None
+            why = "it took too long" if deadline.passed else type(error).__name__
+            raise OutboundError(f"It is not reached ({why}).") from None
 
 
-def _read(answer: httpx.Response, deadline: float) -> bytes:
+def _read(answer: httpx.Response) -> bytes:
     body = b""
     try:
         for chunk in answer.iter_raw():
             body += chunk
-            if len(body) > LONGEST_ANSWER or time.monotonic() > deadline:
+            if len(body) > LONGEST_ANSWER:
                 raise OutboundError("Its answer is too long.")
     finally:
         answer.close()
@@ -120,14 +131,44 @@ def _read_literal(host: str) -> Address | None:
         return None
 
 
-def _resolve(host: str, port: int) -> Address:
+def _resolve(host: str, port: int, *, is_allowed: bool) -> Address:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise OutboundError("Its name is not known.") from None
     addresses = [ipaddress.ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
     # One bad address spoils the name: who controls it would have us try until we call that one.
-    allowed = host in settings.CLIENT_URI_HOSTS
-    if not addresses or not all(allowed or is_public(address) for address in addresses):
+    if not addresses or not all(is_allowed or is_public(address) for address in addresses):
         raise OutboundError("Its name leads to a private address.")
     return addresses[0]
+
+
+class _Deadline:
+    """Ends the connection when the time is up, however slowly the other side drips: HTTP's own time-outs begin anew
+    with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._streams: list[Any] = []
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpx tells what it does; the streams are what it connected."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._streams.append(info["return_value"])
+
+    def _end(self) -> None:
+        for stream in self._streams:
+            with suppress(OSError):
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

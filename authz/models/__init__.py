@@ -2,7 +2,8 @@
 
 from authz.models.consents import BackchannelRequest, Consent, PushedRequest
 from authz.models.faces import Face
-from authz.models.oauth import AccessToken, Application, Authentication, Grant, IDToken, RefreshToken
+from authz.models.logouts import LogoutNotice
+from authz.models.oauth import AccessToken, Application, Authentication, Grant, IDToken, RefreshToken, Signature
 from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.recovery import AddressChange, KnownDevice, PasswordLink, RecoveryCode, SecurityEvent
 from authz.models.sessions import Session
@@ -21,6 +22,7 @@ __all__ = [
     "Grant",
     "IDToken",
     "KnownDevice",
+    "LogoutNotice",
     "OperatorInvitation",
     "Passkey",
     "PasswordLink",
@@ -29,6 +31,7 @@ __all__ = [
     "RefreshToken",
     "SecurityEvent",
     "Session",
+    "Signature",
     "Throttle",
     "UsedChallenge",
     "User",

@@ -22,6 +22,13 @@ class Authentication(models.TextChoices):
     TLS = "self_signed_tls_client_auth", _("a TLS certificate of its own (RFC 8705)")
 
 
+class Signature(models.TextChoices):
+    """By what ID tokens, logout tokens and JWT access tokens of a client are signed."""
+
+    RS256 = "RS256", _("RSA (RS256)")
+    ES256 = "ES256", _("an elliptic curve (ES256)")
+
+
 class Application(AbstractApplication):  # type: ignore[misc]  # the provider carries no types
     """A client.
 
@@ -78,6 +85,28 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
             "Tokens that approve signatures are never JWTs."
         ),
     )
+    id_token_signed_response_alg = models.CharField(
+        _("its ID tokens are signed by"),
+        max_length=8,
+        choices=Signature.choices,
+        default=Signature.RS256,
+        help_text=_("Its logout tokens and JWT access tokens too. The FAPI 2.0 profile knows no RS256."),
+    )
+    backchannel_logout_uri = models.URLField(
+        _("is told of logouts at"),
+        max_length=255,
+        blank=True,
+        help_text=_("An https address to which a logout token, with sub and sid, is posted when a login ends."),
+    )
+    frontchannel_logout_uri = models.URLField(
+        _("is told of logouts in the browser at"),
+        max_length=255,
+        blank=True,
+        help_text=_("Of a redirect URI's origin. Opened in a frame by the page that says that one is logged out."),
+    )
+    frontchannel_logout_session_required = models.BooleanField(
+        _("is told which login in the browser"), default=True, help_text=_("By iss and sid in the address.")
+    )
     consent_text = models.CharField(
         _("what it says of itself"),
         max_length=300,
@@ -96,6 +125,11 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
         """Only a registered URI, character by character (RFC 9700, section 2.1)."""
         return uri in self.redirect_uris.split()
 
+    @property
+    def signed_by(self) -> str:
+        """The algorithm of what this server signs for it; the profile knows no RS256, whatever the record says."""
+        return Signature.ES256 if self.fapi_profile else str(self.id_token_signed_response_alg)
+
     def scopes(self) -> frozenset[str]:
         """The scopes that this client may ask for."""
         return frozenset(self.allowed_scopes.split())
@@ -110,6 +144,8 @@ class Grant(AbstractGrant):  # type: ignore[misc]  # the provider carries no typ
 
     face = models.CharField(max_length=8, choices=Face.choices, default=Face.OAUTH)
     consent = models.ForeignKey(Consent, on_delete=models.CASCADE, null=True, related_name="grants")
+    # The login that the ID token speaks of; empty of what is no login, and once the login ended.
+    sid = models.CharField(max_length=43, blank=True, db_index=True)
     # The key that alone may redeem it (RFC 9449, section 10), as a thumbprint.
     dpop_jkt = models.CharField(max_length=43, blank=True)
     auth_time = models.DateTimeField(null=True)

@@ -13,6 +13,8 @@ class Session(AbstractBaseSession):
 
     session_key = models.CharField(max_length=64, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    # What ID tokens call it.
+    sid = models.CharField(max_length=43, blank=True)
     browser_name = models.CharField(max_length=60, blank=True)
     address = models.GenericIPAddressField(null=True)
     created = models.DateTimeField()

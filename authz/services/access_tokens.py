@@ -5,12 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from joserfc import jwt
-from joserfc.jwk import RSAKey
-from oauth2_provider.settings import oauth2_settings
 
 from authz.models import Application, Grant
 from authz.services.secrets import create_secret
+from authz.services.signing_keys import sign
 from authz.wire import Confirmation, write_acr
 
 # A resource server that asks nobody learns of a revocation when the token ends: no later than this.
@@ -48,5 +46,4 @@ def create_access_token(
         claims["authorization_details"] = grant.consent.details
     if confirmation is not None:
         claims["cnf"] = confirmation
-    key = RSAKey.import_key(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
-    return jwt.encode({"typ": "at+jwt", "alg": "RS256", "kid": key.thumbprint()}, claims, key)
+    return sign(application=application, kind="at+jwt", claims=claims)

@@ -1,13 +1,14 @@
 """What goes together in a client's record: rules for the operator who writes it, field by field."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from authz.clients.outbound import parse_address
 from authz.errors import InvalidRequestError, OutboundError
-from authz.models import Application, Authentication
+from authz.models import Application, Authentication, Signature
 from authz.services.client_assertions import read_key_set
 from authz.services.oauth_clients import FOREIGN_SCOPES, refuse_bad_redirect_uris
 from authz.services.signed_tokens import BadTokenError, import_public_key
@@ -30,6 +31,7 @@ def find_faults(*, application: Application) -> Iterator[tuple[str, str]]:
             refuse_bad_redirect_uris(application.post_logout_redirect_uris.split())
     except InvalidRequestError as error:
         yield "post_logout_redirect_uris", str(error)
+    yield from _find_faults_of_logout(application)
     if is_public and application.may_act_alone:
         yield "may_act_alone", _("A client that can keep no secret cannot act without a user.")
     if is_public and not application.require_pkce:
@@ -53,6 +55,23 @@ def _find_faults_of_proof(application: Application, *, is_public: bool) -> Itera
         yield "jwks", _("A client that signs needs keys, here or at an address.")
     if application.authentication == Authentication.TLS and not application.jwks:
         yield "jwks", _("The certificate's key has to be named here.")
+
+
+def _find_faults_of_logout(application: Application) -> Iterator[tuple[str, str]]:
+    """Back-Channel Logout 1.0, section 2.2; Front-Channel Logout 1.0, section 2."""
+    if application.backchannel_logout_uri:
+        try:
+            parse_address(application.backchannel_logout_uri)
+        except OutboundError as error:
+            yield "backchannel_logout_uri", str(error)
+    if uri := application.frontchannel_logout_uri:
+        origins = {urlsplit(known)[:2] for known in application.redirect_uris.split()}
+        if urlsplit(uri)[:2] not in origins or "#" in uri:
+            yield "frontchannel_logout_uri", _("It is not of a redirect URI's origin.")
+    if (application.backchannel_logout_uri or application.frontchannel_logout_uri) and (
+        "openid" not in application.scopes()
+    ):
+        yield "allowed_scopes", _("Who is told of logouts has to know of logins: scope openid.")
 
 
 def _find_faults_of_keys(application: Application) -> Iterator[tuple[str, str]]:
@@ -83,3 +102,5 @@ def _find_faults_of_profile(application: Application, *, is_public: bool) -> Ite
         yield "fapi_profile", _("The profile wants tokens that are bound to a key (DPoP) or to a certificate.")
     if not application.require_pkce:
         yield "require_pkce", _("The profile wants PKCE.")
+    if application.id_token_signed_response_alg == Signature.RS256:
+        yield "id_token_signed_response_alg", _("The profile knows no RS256.")

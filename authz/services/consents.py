@@ -358,7 +358,9 @@ def _record_approval(*, consent: Consent, passkey: Passkey, assertion: VerifiedA
         raise StaleApprovalError("The page was replaced by a newer one.")
 
 
-def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], visitor: Visitor) -> str:
+def allow_access(
+    *, consent: Consent, user: User, auth_time: datetime, amr: list[str], sid: str, visitor: Visitor
+) -> str:
     """Approves access to the account, which the login's two factors stand for; returns where to send the browser."""
     bind_consent(consent=consent, user=user)
     if consent.kind != Consent.Kind.SERVICE:
@@ -369,7 +371,7 @@ def allow_access(*, consent: Consent, user: User, auth_time: datetime, amr: list
             raise RequestGoneError("This request was answered already.")
         if not consent.application.skip_authorization:
             record_event(user=user, kind=Kind.CLIENT_ALLOWED, visitor=visitor, detail=consent.application.name)
-        code = create_code(consent=consent, user=user, auth_time=auth_time, amr=amr)
+        code = create_code(consent=consent, user=user, auth_time=auth_time, amr=amr, sid=sid)
     return _answer(consent, {"code": code})
 
 

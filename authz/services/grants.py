@@ -27,8 +27,8 @@ def append_query(address: str, parameters: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[str]) -> str:
-    """A fresh code for an approved consent; only its checksum is kept."""
+def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[str], sid: str = "") -> str:
+    """A fresh code for an approved consent; only its checksum is kept. ``sid`` is the login that it came from."""
     code = create_secret()
     asked = consent.request
     Grant.objects.create(
@@ -47,6 +47,8 @@ def create_code(*, consent: Consent, user: User, auth_time: datetime, amr: list[
         consent=consent,
         auth_time=auth_time,
         amr=amr,
+        # Who is told nothing of a login need not be told of its end.
+        sid=sid if "openid" in asked["scopes"] else "",
     )
     return code
 

@@ -8,9 +8,11 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from authz.models import User
 from authz.services.accounts import VerifiedLogin
+from authz.services.secrets import create_secret
 
 _KEY = "verified_login"
 _SEEN = "seen"
+_SID = "sid"
 # How often, in seconds, a session in use is written so that its list can say when it was last seen.
 _SEEN_EVERY = 300
 
@@ -44,6 +46,7 @@ def name_browser(user_agent: str) -> str:
 
 def record_login(*, session: SessionBase, verified: VerifiedLogin, user_agent: str, address: str) -> None:
     """Called after Django's own login has given the session its new key."""
+    read_sid(session=session)
     session["browser_name"], session["address"], session["began"] = name_browser(user_agent), address, time.time()
     session[_KEY] = {"sub": str(verified.user.sub), "time": time.time(), "amr": list(verified.amr)}
 
@@ -58,6 +61,19 @@ def read_login(*, session: SessionBase, user: object) -> Login | None:
     if time.time() - session.get(_SEEN, 0) > _SEEN_EVERY:
         session[_SEEN] = time.time()
     return Login(user, datetime.fromtimestamp(kept["time"], UTC), kept["amr"])
+
+
+def read_sid(*, session: SessionBase) -> str:
+    """What ID tokens call this session (OpenID Connect Front-Channel Logout 1.0, section 3), made at first use."""
+    if _SID not in session:
+        session[_SID] = create_secret()
+    sid: str = session[_SID]
+    return sid
+
+
+def renew_sid(*, session: SessionBase) -> None:
+    """After every login of the person was ended, this session's too, what comes is another one."""
+    session[_SID] = create_secret()
 
 
 def has_two_factors(session: SessionBase, user: User) -> bool:

@@ -1,17 +1,13 @@
 """Logging out on a client's word (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
-from oauth2_provider.settings import oauth2_settings
 
 from authz.errors import UntrustedRequestError
 from authz.models import Application
 from authz.services.grants import append_query
+from authz.services.signing_keys import read_own_claims
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,8 @@ def read_logout_request(*, hint: str, client_id: str, redirect_uri: str, state: 
 def _read_hint(hint: str) -> tuple[str, str]:
     """Subject and audience of an ID token of this server's own; one that has expired is good enough (section 2)."""
     try:
-        key = RSAKey.import_key(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
-        claims: dict[str, Any] = jwt.decode(hint, key, algorithms=["RS256"]).claims
-    except (JoseError, ValueError, TypeError):
+        claims = read_own_claims(hint, kind="JWT")
+    except ValueError:
         raise UntrustedRequestError("The application's request is not this server's own word.") from None
     subject, audience = claims.get("sub"), claims.get("aud")
     if claims.get("iss") != settings.ISSUER or not isinstance(subject, str) or not isinstance(audience, str):

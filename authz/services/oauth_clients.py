@@ -69,6 +69,7 @@ def sync_clients() -> list[Application]:
                 allowed_resources=[settings.GATEWAY_RESOURCE, settings.RSSP_RESOURCE],
                 require_pushed_requests=True,
                 skip_authorization=True,
+                backchannel_logout_uri=f"{settings.SIGNAPP_URL}/login/backchannel-logout",
             ),
             _follow(
                 settings.GATEWAY_CLIENT_ID,

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
 from django.conf import settings
-from django.contrib.auth import logout as end_login
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,7 +18,7 @@ from authz.forms import PasskeyForm
 from authz.services import browser_sessions, events, passkeys, recovery_codes
 from authz.services.logins import Login
 from authz.views import browser
-from authz.views.login import error_status
+from authz.views.login import error_status, say_logged_out
 from authz.views.pages import render_page
 from authz.views.problems import explain
 
@@ -142,6 +142,6 @@ def end_session(request: HttpRequest, login: Login) -> HttpResponse:
 @logged_in()
 def logout_everywhere(request: HttpRequest, login: Login) -> HttpResponse:
     """Every browser and every client, this one too."""
-    browser_sessions.log_out_everywhere(user=login.user, visitor=browser.visitor(request))
-    end_login(request)
-    return HttpResponseRedirect(reverse("authz:logged_out"))
+    frames = browser_sessions.log_out_everywhere(user=login.user, visitor=browser.visitor(request))
+    logout(request)
+    return say_logged_out(request, frames) if frames else HttpResponseRedirect(reverse("authz:logged_out"))

@@ -7,15 +7,17 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from authz.errors import StaleApprovalError
-from authz.services import devices, logins, passkeys
+from authz.models import User
+from authz.services import devices, ended_logins, logins, passkeys
 from authz.services.accounts import VerifiedLogin
 from authz.services.consents import create_browser_binding
+from authz.services.ended_logins import Frame
 from authz.services.events import Visitor
 from authz.services.logins import Login, name_browser
 
@@ -36,6 +38,9 @@ def keep_login(request: HttpRequest, verified: VerifiedLogin) -> None:
     """Logs the browser in under a new session key; what an earlier user kept here is gone, but for the value that the
     request which led here is bound to: somebody else may take over a browser to answer it."""
     binding = known_binding(request)
+    known = request.user
+    if isinstance(known, User) and known.pk != verified.user.pk:
+        end_login(request)
     login(request, verified.user)
     if binding is not None:
         request.session[_BINDING] = binding
@@ -45,6 +50,14 @@ def keep_login(request: HttpRequest, verified: VerifiedLogin) -> None:
         user_agent=request.headers.get("User-Agent", ""),
         address=client_address(request),
     )
+
+
+def end_login(request: HttpRequest) -> list[Frame]:
+    """Logs the browser out, and with it the clients that it logged in at; where it has to go to tell some of them."""
+    known = request.user.is_authenticated
+    frames = ended_logins.end_login(sid=logins.read_sid(session=request.session)) if known else []
+    logout(request)
+    return frames
 
 
 def log_in(request: HttpRequest, verified: VerifiedLogin, to: str) -> HttpResponseRedirect:

@@ -1,6 +1,5 @@
 """The end of a session that a client asks for (OpenID Connect RP-Initiated Logout 1.0)."""
 
-from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -11,6 +10,7 @@ from authz.errors import UntrustedRequestError
 from authz.services.logouts import read_logout_request
 from authz.views import browser
 from authz.views.authorize import ClientRedirect
+from authz.views.login import say_logged_out
 from authz.views.pages import render_page
 from authz.views.problems import request_gone
 
@@ -32,7 +32,9 @@ def end_session(request: HttpRequest) -> HttpResponse:
     login = browser.read_login(request)
     if login is not None and wanted.subject != str(login.user.sub):
         return render_page(request, "authz/logout.html", {"email": login.user.email})
-    end_login(request)
+    frames = browser.end_login(request)
+    if frames:
+        return say_logged_out(request, frames, wanted.destination)
     if wanted.destination:
         return ClientRedirect(wanted.destination)
     return HttpResponseRedirect(reverse("authz:logged_out"))

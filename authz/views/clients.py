@@ -6,8 +6,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from oauth2_provider.oauth2_backends import get_oauthlib_core
-from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.utils import jwk_from_pem
 
 from authz.decorators import client_endpoint
 from authz.error_responses import classify, json_error
@@ -26,6 +24,7 @@ from authz.models.faces import FACE
 from authz.services import backchannel, mails, tokens
 from authz.services.authorization_requests import push_request
 from authz.services.proofs import verify_proof
+from authz.services.signing_keys import list_public_keys
 from authz.views.client_authentication import authenticate, confirm, read_call, read_presented, refuse_malformed
 from authz.wire import CIBA, CLIENT_CREDENTIALS, CONFIRMATION, Confirmation
 
@@ -181,9 +180,7 @@ def userinfo(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def jwks(_request: HttpRequest) -> HttpResponse:
-    """The public key of ID tokens (RFC 7517)."""
-    key = jwk_from_pem(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
-    public = key.export_public(as_dict=True) | {"alg": "RS256", "use": "sig", "kid": key.thumbprint()}
-    response = JsonResponse({"keys": [public]})
+    """The public keys of what this server signs (RFC 7517)."""
+    response = JsonResponse({"keys": list_public_keys()})
     response["Cache-Control"] = "public, max-age=300"
     return response

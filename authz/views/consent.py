@@ -13,7 +13,7 @@ from authz.errors import RequestGoneError, StaleApprovalError, ThrottledError, W
 from authz.forms import ApprovalForm
 from authz.models import Consent
 from authz.services import consents
-from authz.services.logins import Login
+from authz.services.logins import Login, read_sid
 from authz.views.approval_page import approval_page
 from authz.views.authorize import ClientRedirect
 from authz.views.browser import (
@@ -96,6 +96,7 @@ def _allow(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse
         user=login.user,
         auth_time=login.auth_time,
         amr=login.amr,
+        sid=read_sid(session=request.session),
         visitor=visitor(request),
     )
     return ClientRedirect(location)

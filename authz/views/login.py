@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.contrib.auth import logout as end_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -13,6 +12,7 @@ from authz.errors import AuthzError, StaleApprovalError, ThrottledError, WrongFa
 from authz.forms import LoginForm, PasskeyForm
 from authz.models import User
 from authz.services import accounts, passkeys
+from authz.services.ended_logins import Frame
 from authz.views import browser
 from authz.views.pages import render_page
 from authz.views.problems import explain
@@ -144,10 +144,19 @@ def _passkey_page(request: HttpRequest, user: User, next_path: str, error: Authz
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     """Ends this browser's session."""
-    end_login(request)
-    return HttpResponseRedirect(reverse("authz:logged_out"))
+    frames = browser.end_login(request)
+    return say_logged_out(request, frames) if frames else HttpResponseRedirect(reverse("authz:logged_out"))
 
 
 @no_store
 def logged_out(request: HttpRequest) -> HttpResponse:
     return render_page(request, "authz/logged_out.html")
+
+
+def say_logged_out(request: HttpRequest, frames: list[Frame], destination: str = "") -> HttpResponse:
+    """The page that tells clients in frames (OpenID Connect Front-Channel Logout 1.0, section 3) and goes on to
+    ``destination``, a client's registered address, when they have loaded."""
+    context = {"frames": frames, "destination": destination}
+    response = render_page(request, "authz/logged_out.html", context)
+    response._csp_update = {"frame-src": sorted({frame.origin for frame in frames})}  # type: ignore[attr-defined]  # noqa: SLF001  (django-csp's way)
+    return response

@@ -15,7 +15,7 @@ from authz.errors import AuthzError, RequestGoneError, StaleApprovalError, Throt
 from authz.forms import ChangePasswordForm, EmailForm, NewPasswordForm
 from authz.models import PasswordLink
 from authz.services import passwords, throttling
-from authz.services.logins import Login
+from authz.services.logins import Login, renew_sid
 from authz.views import browser
 from authz.views.account import logged_in
 from authz.views.login import error_status
@@ -101,5 +101,6 @@ def change(request: HttpRequest, login: Login) -> HttpResponse:
         context |= {"form": ChangePasswordForm(for_user=login.user), "message": explain(error)}
         return render_page(request, "authz/change_password.html", context, status=error_status(error))
     update_session_auth_hash(request, login.user)
+    renew_sid(session=request.session)
     messages.success(request, _("Your password is changed. Every other session was ended."))
     return HttpResponseRedirect(reverse("authz:passkeys"))

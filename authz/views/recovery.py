@@ -12,7 +12,7 @@ from authz.errors import AuthzError, PasskeyRefusedError, StaleApprovalError, Th
 from authz.forms import CodeForm, PasskeyForm
 from authz.models import User
 from authz.services import accounts, passkeys, recovering, recovery_codes, second_factors
-from authz.services.logins import Login
+from authz.services.logins import Login, renew_sid
 from authz.views import browser
 from authz.views.account import logged_in
 from authz.views.login import LOGIN, error_status
@@ -100,6 +100,7 @@ def new_passkey(request: HttpRequest) -> HttpResponse:
     except (PasskeyRefusedError, StaleApprovalError) as error:
         return _passkey_page(request, user, kept, error)
     browser.end_ceremony(request)
+    renew_sid(session=request.session)
     verified = accounts.VerifiedLogin(user, passkey, accounts.authentication_methods(passkey=passkey))
     return browser.log_in(request, verified, kept["next"])
 

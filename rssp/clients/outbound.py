@@ -6,7 +6,11 @@ again. Redirects are answers like any other.
 
 import ipaddress
 import socket
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -54,19 +58,22 @@ def post_json(url: str, body: dict[str, object], *, allowed_hosts: tuple[str, ..
     pinned = _resolve(host, port, is_allowed=lambda found: host in allowed_hosts or is_public(found))
     address = f"[{pinned}]" if pinned.version == 6 else str(pinned)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+    deadline = _Deadline(SECONDS)
+    client = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+    with client, deadline:
         request = client.build_request(
             "POST",
             f"{parts.scheme}://{address}:{port}{target}",
             json=body,
             headers={"Host": parts.netloc},
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": host, "trace": deadline.trace},
         )
         try:
             answer = client.send(request, stream=True)
             _discard(answer)
         except httpx.HTTPError as error:
-            raise OutboundUnreachableError(type(error).__name__) from None
+            why = "it took too long" if deadline.passed else type(error).__name__
+            raise OutboundUnreachableError(why) from None
     if not answer.is_success:
         raise OutboundUnreachableError(f"answered {answer.status_code}")
 
@@ -107,3 +114,34 @@ def _discard(answer: httpx.Response) -> None:
         if size > LONGEST_ANSWER:
             break
     answer.close()
+
+
+class _Deadline:
+    """Ends the connection when the time is up, however slowly the other side drips: HTTP's own time-outs begin anew
+    with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._streams: list[Any] = []
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpx tells what it does; the streams are what it connected."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._streams.append(info["return_value"])
+
+    def _end(self) -> None:
+        for stream in self._streams:
+            with suppress(OSError):
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

@@ -19,6 +19,8 @@ from signapp.wire import AnswerError, Tokens, parse_pushed, parse_tokens
 
 log = logging.getLogger(__name__)
 
+# By which the issuer signs what it tells us.
+ALGORITHMS = ("RS256",)
 SCOPE = "openid email profile service"
 
 
@@ -31,6 +33,7 @@ class VerifiedIdentity:
     email: str
     name: str
     is_operator: bool
+    session_id: str = ""
 
 
 def push_request(*, state: str, nonce: str, verifier: str, prompt: str) -> str:
@@ -89,11 +92,9 @@ def _tokens(form: dict[str, str], refused: type[LoginNotVerifiedError | LoginReq
 
 
 def verify_id_token(*, id_token: str, nonce: str) -> VerifiedIdentity:
-    """RS256 by the issuer's published keys; issuer, audience, times and nonce. Raises `LoginNotVerifiedError`."""
-    response = _get("jwks", token=None)
+    """By the issuer's published keys; issuer, audience, times and nonce. Raises `LoginNotVerifiedError`."""
     try:
-        keys = KeySet.import_key_set(response.json())
-        claims = jwt.decode(id_token, keys, algorithms=["RS256"]).claims
+        claims = jwt.decode(id_token, read_keys(), algorithms=list(ALGORITHMS)).claims
         jwt.JWTClaimsRegistry(
             iss={"essential": True, "value": settings.ISSUER},
             aud={"essential": True, "value": settings.SIGNAPP_CLIENT_ID},
@@ -114,7 +115,20 @@ def verify_id_token(*, id_token: str, nonce: str) -> VerifiedIdentity:
         email=str(claims.get("email", ""))[:254],
         name=str(claims.get("name", ""))[:255],
         is_operator=claims.get("operator") is True,
+        session_id=read_session_id(claims),
     )
+
+
+def read_keys() -> KeySet:
+    """The issuer's published keys. Raises `AuthorizationServerUnavailableError`; `ValueError` or one of its library's
+    for what is no key set."""
+    return KeySet.import_key_set(_get("jwks", token=None).json())
+
+
+def read_session_id(claims: dict[str, Any]) -> str:
+    """``sid`` (OpenID Connect Front-Channel Logout 1.0, 3), or nothing where there is none that could be kept."""
+    sid = claims.get("sid")
+    return sid if isinstance(sid, str) and len(sid) <= 255 else ""
 
 
 def is_token_live(*, token: str, subject: str) -> bool:

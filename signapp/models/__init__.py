@@ -3,7 +3,7 @@
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.filing import Binned
-from signapp.models.logins import Login
+from signapp.models.logins import Login, UsedLogoutToken
 from signapp.models.sessions import Session
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Recipient",
     "Session",
     "StoredFile",
+    "UsedLogoutToken",
 ]

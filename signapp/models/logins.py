@@ -16,6 +16,8 @@ class Login(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
+    # What the server calls the browser session that this login came from (``sid``), if it does.
+    session_id = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=254, blank=True)
     name = models.CharField(max_length=255, blank=True)
     is_operator = models.BooleanField(default=False)
@@ -29,7 +31,21 @@ class Login(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["expires_at"], name="signapp_login_expiry")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="signapp_login_expiry"),
+            models.Index(fields=["issuer", "subject"], name="signapp_login_person"),
+            models.Index(fields=["issuer", "session_id"], name="signapp_login_session"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class UsedLogoutToken(models.Model):
+    """A logout token that was taken; the SHA-256 of its issuer and ``jti``, kept until it could be taken no more."""
+
+    checksum = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.checksum

@@ -3,11 +3,15 @@
 from django.utils import timezone
 
 from signapp.documents import remove_stale_files
-from signapp.models import Login, Session
+from signapp.models import Login, Session, UsedLogoutToken
 
 
 def clear_expired() -> int:
     """Ended sessions and logins, and halves of files that were never finished. Answers how many."""
     now = timezone.now()
-    rows = (Session.objects.filter(expire_date__lt=now), Login.objects.filter(expires_at__lt=now))
+    rows = (
+        Session.objects.filter(expire_date__lt=now),
+        Login.objects.filter(expires_at__lt=now),
+        UsedLogoutToken.objects.filter(expires_at__lt=now),
+    )
     return sum(int(found.delete()[0]) for found in rows) + remove_stale_files()

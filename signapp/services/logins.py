@@ -92,6 +92,7 @@ def complete_login(*, session: SessionBase, state: str, code: str, iss: str, err
     login = Login.objects.create(
         issuer=identity.issuer,
         subject=identity.subject,
+        session_id=identity.session_id,
         email=identity.email,
         name=identity.name,
         is_operator=identity.is_operator,

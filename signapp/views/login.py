@@ -1,13 +1,14 @@
 """Logging in at the authorization server, coming back, and logging out."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from signapp import errors
 from signapp.decorators import no_store
-from signapp.services import logins
+from signapp.services import ended_logins, logins
 from signapp.views.home import stop
 from signapp.views.pages import SESSIONS_URL, answered, render_page, safe_next
 
@@ -51,6 +52,20 @@ def callback(request: HttpRequest) -> HttpResponse:
 def logout(request: HttpRequest) -> HttpResponse:
     logins.end_login(session=request.session)
     return HttpResponseRedirect(reverse("signapp:logged_out"))
+
+
+@csrf_exempt
+@no_store
+@require_POST
+def backchannel_logout(request: HttpRequest) -> HttpResponse:
+    """OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8: the authorization server's own call, no browser's."""
+    try:
+        ended_logins.end_logins(logout_token=request.POST.get("logout_token", ""))
+    except errors.LogoutNotVerifiedError as error:
+        return JsonResponse({"error": "invalid_request", "error_description": str(error)}, status=400)
+    except errors.AuthorizationServerUnavailableError:
+        return JsonResponse({"error": "temporarily_unavailable"}, status=503)
+    return HttpResponse()
 
 
 @no_store

@@ -18,7 +18,9 @@ from tests.support.proofs import ClientKey
 KEY = ClientKey(kid="1")
 JWKS = {"keys": [KEY.public]}
 SIGNS = {"authentication": Authentication.PRIVATE_KEY, "jwks": JWKS}
-FAPI = SIGNS | {"fapi_profile": True, "require_dpop": True}
+FAPI = SIGNS | {"fapi_profile": True, "require_dpop": True, "id_token_signed_response_alg": "ES256"}
+
+RP = {"allowed_scopes": "openid"}
 
 
 def record(**members: Any) -> Application:
@@ -42,6 +44,11 @@ def record(**members: Any) -> Application:
         SIGNS,
         {"authentication": Authentication.PRIVATE_KEY, "jwks_uri": "https://elsewhere.example/keys"},
         FAPI,
+        RP
+        | {
+            "backchannel_logout_uri": "https://elsewhere.example/out",
+            "frontchannel_logout_uri": "https://elsewhere.example/out?a=b",
+        },
     ],
 )
 def test_what_goes_together_may_be_kept(members: dict[str, Any]) -> None:
@@ -75,6 +82,15 @@ def test_what_goes_together_may_be_kept(members: dict[str, Any]) -> None:
         ("fapi_profile", FAPI | {"client_type": Application.CLIENT_PUBLIC}),
         ("fapi_profile", FAPI | {"require_dpop": False}),
         ("require_pkce", FAPI | {"require_pkce": False}),
+        ("id_token_signed_response_alg", FAPI | {"id_token_signed_response_alg": "RS256"}),
+        ("allowed_scopes", {"backchannel_logout_uri": "https://elsewhere.example/out"}),
+        ("backchannel_logout_uri", RP | {"backchannel_logout_uri": "http://elsewhere.example/out"}),
+        ("backchannel_logout_uri", RP | {"backchannel_logout_uri": "https://10.0.0.1/out"}),
+        ("backchannel_logout_uri", RP | {"backchannel_logout_uri": "https://elsewhere.example/out#x"}),
+        ("frontchannel_logout_uri", RP | {"frontchannel_logout_uri": "https://other.example/out"}),
+        ("frontchannel_logout_uri", RP | {"frontchannel_logout_uri": "http://elsewhere.example/out"}),
+        ("frontchannel_logout_uri", RP | {"frontchannel_logout_uri": "https://elsewhere.example:444/out"}),
+        ("frontchannel_logout_uri", RP | {"frontchannel_logout_uri": "https://elsewhere.example/out#x"}),
     ],
 )
 def test_what_does_not_is_said_beside_its_field(field: str, members: dict[str, Any]) -> None:
