@@ -113,7 +113,9 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
         return scope
 
     def rotate_refresh_token(self, request: Any) -> bool:
-        return True
+        """FAPI 2.0 security profile, 5.3.2.1: a refresh token that is worth nothing without a key stays as it is, so
+        that a lost answer loses no access."""
+        return not request.client.fapi_profile
 
     def refresh_id_token(self, request: Any) -> bool:
         return False
@@ -125,10 +127,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]  # the provider car
         asked = [value for name, value in request.decoded_body or [] if name == "resource"]
         try:
             if request.grant_type == "refresh_token":
-                members = tokens.rotate_tokens(
+                is_rotated = self.rotate_refresh_token(request)
+                members = tokens.refresh_access(
                     used=request.refresh_token_instance,
                     access_token=token["access_token"],
-                    refresh_token=token["refresh_token"],
+                    refresh_token=token["refresh_token"] if is_rotated else None,
                     scope=" ".join(request.scopes),
                     resources=asked,
                     confirmation=request.headers.get(CONFIRMATION),

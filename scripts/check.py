@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from scripts.instance import ROOT
@@ -22,6 +22,8 @@ def production(var_dir: Path) -> dict[str, str]:
     """An installation as docs/operations/installation.md has it, with secrets that nobody will use again."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    curve = ec.generate_private_key(ec.SECP256R1())
+    ec_pem = curve.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     # OpenSC's module stands in for an HSM's own: SoftHSM would be warned of, as it should be.
     module = next(Path("/usr/lib").glob("**/opensc-pkcs11.so"))
     clients = ("SIGNAPP", "GATEWAY", "RSSP", "OPERATORS")
@@ -31,6 +33,7 @@ def production(var_dir: Path) -> dict[str, str]:
         "TRUSTED_PROXIES": "10.0.0.1",
         "SECRET_KEY": os.urandom(48).hex(),
         "OIDC_RSA_PRIVATE_KEY": pem,
+        "OIDC_EC_PRIVATE_KEY": ec_pem,
         "PKCS11_MODULE": str(module),
         "PKCS11_PIN": "928374650192",
         "FOUR_EYES": "requests,lifecycle",

@@ -152,6 +152,8 @@ def _parse_trusted(
 ) -> AuthorizationRequest:
     if application.authorization_grant_type != Application.GRANT_AUTHORIZATION_CODE:
         raise UnauthorizedClientError("This client may not ask users for anything.")
+    if application.fapi_profile and "redirect_uri" not in values:
+        raise InvalidRequestError("redirect_uri is missing.")
     if "request" in values:
         raise InvalidRequestError("Signed request objects are not supported.")
     if "response_type" not in values:
@@ -329,15 +331,39 @@ def push_request(
         raise refused.error from None
     except UntrustedRequestError as error:
         raise InvalidRequestError(str(error)) from None
+    return _keep(application, kept, face), int(PUSHED_LIFETIME.total_seconds())
+
+
+def _keep(application: Application, parameters: list[tuple[str, str]], face: Face) -> str:
     secret = create_secret()
     PushedRequest.objects.create(
         face=face,
         checksum=checksum(secret),
         application=application,
-        parameters=kept,
+        parameters=parameters,
         expires=timezone.now() + PUSHED_LIFETIME,
     )
-    return REQUEST_URI_PREFIX + secret, int(PUSHED_LIFETIME.total_seconds())
+    return REQUEST_URI_PREFIX + secret
+
+
+def keep_request(*, parameters: list[tuple[str, str]]) -> tuple[str, str]:
+    """A request that a browser brought in a form, kept for its next step as a pushed one is.
+
+    Answers ``client_id`` and ``request_uri``, which is handed on where it is there already. What must be pushed is
+    refused. Raises as `parse_request`.
+    """
+    values = dict(parameters)
+    if "request_uri" in values:
+        return values.get("client_id", ""), values["request_uri"]
+    request = parse_request(parameters=parameters)
+    _refuse_unpushed(request)
+    return request.application.client_id, _keep(request.application, parameters, request.face)
+
+
+def _refuse_unpushed(request: AuthorizationRequest) -> None:
+    if request.application.require_pushed_requests or request.application.fapi_profile:
+        error = InvalidRequestError("This client must push its requests.")
+        raise RefusedRequestError(error, redirect_uri=request.redirect_uri, state=request.state)
 
 
 def take_request(*, parameters: list[tuple[str, str]], face: Face = Face.OAUTH) -> AuthorizationRequest:
@@ -349,10 +375,9 @@ def take_request(*, parameters: list[tuple[str, str]], face: Face = Face.OAUTH) 
     values = dict(parameters)
     is_pushed = "request_uri" in values and face != Face.CSC_V1
     request = _take_pushed(values, face) if is_pushed else parse_request(parameters=parameters, face=face)
+    if not is_pushed:
+        _refuse_unpushed(request)
     try:
-        is_required = request.application.require_pushed_requests or request.application.fapi_profile
-        if is_required and not is_pushed:
-            raise InvalidRequestError("This client must push its requests.")
         if request.account_token is not None:
             account_tokens.take_account_token(token=request.account_token)
     except AuthzError as error:

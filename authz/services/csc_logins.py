@@ -63,7 +63,7 @@ def refresh(*, refresh_token: str) -> dict[str, Any]:
         raise InvalidRequestError("Invalid refresh_token")
     value = create_secret()
     try:
-        members = tokens.rotate_tokens(
+        members = tokens.refresh_access(
             used=used, access_token=value, refresh_token=create_secret(), scope=used.scope, resources=[]
         )
     except InvalidGrantError:

@@ -134,6 +134,13 @@ def _take_refresh_token(used: RefreshToken) -> None:
         raise InvalidGrantError("The refresh token was used already.")
 
 
+def _hold_refresh_token(used: RefreshToken) -> None:
+    """As it is now, with the access token that it gave last; ended meanwhile it gives nothing."""
+    used.refresh_from_db()
+    if used.revoked is not None:
+        raise InvalidGrantError("The refresh token was revoked.")
+
+
 def _create_access_token(
     grant: Grant,
     value: str,
@@ -204,17 +211,20 @@ def _refuse_unbound(used: RefreshToken, confirmation: Confirmation) -> None:
         raise InvalidGrantError("The refresh token is for the holder of a key.")
 
 
-def rotate_tokens(
+def refresh_access(
     *,
     used: RefreshToken,
     access_token: str,
-    refresh_token: str,
+    refresh_token: str | None,
     scope: str,
     resources: list[str],
     confirmation: Confirmation = None,
 ) -> dict[str, Any]:
     """Swaps a refresh token for a new pair; of parallel swaps one wins and the others end the grant. Without the key
-    that it is bound to it is refused, and stays as it is: whoever stole it must not be able to end it."""
+    that it is bound to it is refused, and stays as it is: whoever stole it must not be able to end it.
+
+    Where ``refresh_token`` is None the old one stays, and gives a new access token in the place of its last one.
+    """
     _refuse_unbound(used, confirmation)
     if not set(resources) <= set(used.resource):
         raise InvalidTargetError("This resource was not granted.")
@@ -225,21 +235,26 @@ def rotate_tokens(
         with transaction.atomic():
             hold_grant(grant=grant)
             now = timezone.now()
-            _take_refresh_token(used)
+            if refresh_token is not None:
+                _take_refresh_token(used)
+            else:
+                _hold_refresh_token(used)
             AccessToken.objects.filter(pk=used.access_token_id).delete()
             lifetime = _access_lifetime(grant.application, scope)
             consent: Consent | None = grant.consent
             token = _create_access_token(
                 grant, access_token, scope, resources or used.resource, now + lifetime, consent, confirmation
             )
-            _create_refresh_token(grant, refresh_token, token)
-            kind = write_token_type(confirmation)
             members = {
-                "token_type": kind,
+                "token_type": write_token_type(confirmation),
                 "expires_in": int(lifetime.total_seconds()),
                 "scope": scope,
-                "refresh_token": refresh_token,
             }
+            if refresh_token is not None:
+                _create_refresh_token(grant, refresh_token, token)
+                members["refresh_token"] = refresh_token
+            else:
+                RefreshToken.objects.filter(pk=used.pk).update(access_token=token)
             details = consent.details if consent else None
             return members if details is None else members | {"authorization_details": details}
     except InvalidGrantError:

@@ -1,8 +1,12 @@
 """The authorization endpoint: takes the request from the URL, keeps it, and sends the browser on to its consent."""
 
+from http import HTTPStatus
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
 
 from authz.decorators import no_store
 from authz.error_responses import classify
@@ -16,7 +20,7 @@ from authz.errors import (
 from authz.models import Consent, Face
 from authz.models.faces import FACE
 from authz.services import consents
-from authz.services.authorization_requests import AuthorizationRequest, RefusedRequestError, take_request
+from authz.services.authorization_requests import AuthorizationRequest, RefusedRequestError, keep_request, take_request
 from authz.services.grants import write_redirect
 from authz.views.browser import browser_binding, read_login
 from authz.views.problems import request_gone
@@ -30,10 +34,13 @@ class ClientRedirect(HttpResponseRedirect):
         super().__init__(redirect_to)
 
 
+@csrf_exempt
 @no_store
-@require_GET
+@require_http_methods(["GET", "POST"])
 def authorize(request: HttpRequest) -> HttpResponse:
     """RFC 6749, section 3.1. After this redirect no digest, label or token stands in any URL."""
+    if request.method == "POST":
+        return _forward_form(request)
     pairs = [(name, str(value)) for name, values in request.GET.lists() for value in values]
     try:
         asked = take_request(parameters=pairs, face=request.META.get(FACE, Face.OAUTH))
@@ -45,6 +52,20 @@ def authorize(request: HttpRequest) -> HttpResponse:
     if "none" in asked.prompt:
         return _answer_silently(request, asked, consent)
     return HttpResponseRedirect(reverse("authz:consent", args=[consent.pk]))
+
+
+def _forward_form(request: HttpRequest) -> HttpResponse:
+    """A form from another site (OpenID Connect Core, 3.1.2.1) comes without the session's cookie, which stays as it is:
+    the browser is sent on with a reference to what it brought."""
+    pairs = [(name, str(value)) for name, values in request.POST.lists() for value in values]
+    try:
+        client_id, request_uri = keep_request(parameters=pairs)
+    except RefusedRequestError as refused:
+        return refuse(refused.error, redirect_uri=refused.redirect_uri, state=refused.state)
+    except (UntrustedRequestError, RequestGoneError) as error:
+        return request_gone(request, error)
+    query = urlencode({"client_id": client_id, "request_uri": request_uri})
+    return HttpResponseRedirect(f"{reverse('authz:authorize')}?{query}", status=HTTPStatus.SEE_OTHER)
 
 
 def refuse(error: AuthzError, *, redirect_uri: str, state: str | None) -> HttpResponse:

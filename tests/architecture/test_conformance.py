@@ -22,6 +22,7 @@ EXPECTED = (
     *("RFC 6749", "RFC 7636", "RFC 7009", "RFC 7662", "RFC 8414", "RFC 8705", "RFC 9068", "RFC 9101", "RFC 9126"),
     *("RFC 9207", "RFC 9396", "RFC 9449", "RFC 9700", "OpenID Core", "OpenID Discovery", "FAPI 2.0", "WebAuthn L3"),
     "CSC API 8",
+    *("Front-Channel Logout", "Back-Channel Logout"),
 )
 # Marks under which a test proves nothing.
 _IDLE = {"skip", "skipif", "xfail"}

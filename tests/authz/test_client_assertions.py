@@ -25,6 +25,7 @@ from authz.models import Application, Authentication
 from authz.services import oauth_clients
 from authz.services.client_assertions import ASSERTION_TYPE
 from tests.authz.conftest import Pkce, Server, basic
+from tests.support.dripping import BODY, HEAD, dripping
 from tests.support.proofs import ClientKey, sign
 
 CALLBACK = "https://elsewhere.example/callback"
@@ -256,6 +257,18 @@ def test_what_is_no_key_set_proves_nothing(
 def test_no_inner_address_is_called(url: str) -> None:
     with pytest.raises(OutboundError):
         outbound.get_object(url)
+
+
+@pytest.mark.parametrize("answer", [HEAD, BODY], ids=["head", "body"])
+def test_h3_an_address_that_drips_is_left_when_the_time_is_up(
+    answer: bytes, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CLIENT_URI_HOSTS = ("localhost",)
+    monkeypatch.setattr(outbound, "SECONDS", 0.5)
+    begun = time.monotonic()
+    with dripping(answer) as url, pytest.raises(OutboundError, match="took too long"):
+        outbound.get_object(url)
+    assert time.monotonic() - begun < 2
 
 
 # --- A certificate in place of an assertion ---------------------------------------------------------------------

@@ -234,3 +234,53 @@ def test_access_with_something_else_is_refused(
     }
     refused = server.push(form | changes, SIGNAPP)
     assert (refused.status_code, refused.json()["error"]) == (400, error)
+
+
+# --- A request in a form ---------------------------------------------------------------------------------------
+
+
+def test_a_form_from_another_site_leads_on_without_touching_the_session(
+    alice: Person, foreign: tuple[str, str]
+) -> None:
+    alice.log_in()
+    asked = {"client_id": foreign[0], "response_type": "code", "scope": "service", "state": "s"}
+    asked |= {"code_challenge": Pkce().challenge, "code_challenge_method": "S256"}
+    # As a browser sends it: no cookie, and no token of ours.
+    elsewhere = Client(enforce_csrf_checks=True)
+    answer = elsewhere.post("/authz/oauth2/authorize", asked)
+    assert answer.status_code == 303
+    assert not answer.cookies
+    assert set(query(answer["Location"])) == {"client_id", "request_uri"}
+    page = alice.browser.get(answer["Location"])
+    assert "Elsewhere asks for access" in alice.browser.get(page["Location"]).content.decode()
+    # Once, as whatever is kept.
+    assert alice.browser.get(answer["Location"]).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"scope": "admin"}, "invalid_scope"),
+    ],
+)
+def test_a_form_that_asks_for_too_much_goes_back(foreign: tuple[str, str], changes: dict[str, str], error: str) -> None:
+    asked = {"client_id": foreign[0], "response_type": "code", "scope": "service", "state": "s"}
+    asked |= {"code_challenge": Pkce().challenge, "code_challenge_method": "S256"}
+    answer = Client().post("/authz/oauth2/authorize", asked | changes)
+    assert (query(answer["Location"])["error"], query(answer["Location"])["state"]) == (error, "s")
+    assert query(answer["Location"])["iss"] == settings.ISSUER
+    for untrusted in ({"redirect_uri": "https://evil.example/"}, {"client_id": "nobody"}):
+        shown = Client().post("/authz/oauth2/authorize", asked | untrusted)
+        assert (shown.status_code, "Location" in shown) == (400, False)
+
+
+def test_who_must_push_cannot_send_a_form(server: Server, flow: Flow, alice: Person) -> None:
+    form = flow.make(Pkce())
+    refused = Client().post("/authz/oauth2/authorize", form | {"client_id": GATEWAY[0]})
+    assert query(refused["Location"])["error"] == "invalid_request"
+    pushed = server.push(form).json()["request_uri"]
+    answer = Client().post("/authz/oauth2/authorize", {"client_id": GATEWAY[0], "request_uri": pushed})
+    assert answer.status_code == 303
+    assert alice.browser.get(answer["Location"])["Location"].startswith("/authz/consents/")

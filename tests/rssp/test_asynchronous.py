@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from rssp.clients import outbound
 from rssp.clients.outbound import is_public, parse_address, post_json
 from rssp.errors import OutboundRefusedError, OutboundUnreachableError
 from rssp.models import ActivatedDigest, AsynchronousCall
 from rssp.services import asynchronous
 from tests.rssp.conftest import ALIAS, Asked, Signer, call, digest
 from tests.rssp.test_signing import verify
+from tests.support.dripping import BODY, HEAD, dripping
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS, "default"], transaction=True)
 
@@ -354,3 +356,12 @@ def test_a_name_that_leads_inward_is_refused_and_asked_for_once(
 )
 def test_what_is_public(address: str, expected: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is expected
+
+
+@pytest.mark.parametrize("answer", [HEAD, BODY], ids=["head", "body"])
+def test_h3_an_address_that_drips_is_left_when_the_time_is_up(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "SECONDS", 0.5)
+    begun = time.monotonic()
+    with dripping(answer) as url, pytest.raises(OutboundUnreachableError, match="took too long"):
+        post_json(url, {}, allowed_hosts=("localhost",))
+    assert time.monotonic() - begun < 2
