@@ -113,6 +113,7 @@ def test_the_form_says_what_is_wrong_and_keeps_nothing(alice: Person, foreign: t
         "authentication": Authentication.SECRET,
         "jwks": "",
         "jwks_uri": "",
+        "id_token_signed_response_alg": "RS256",
         "consent_text": "We file your leases.",
         "require_pkce": "on",
         "fapi_profile": "on",

@@ -186,9 +186,14 @@ def test_prompt_none_never_passes_by_a_consent(alice: Person, foreign: tuple[str
     assert query(response["Location"])["error"] == "consent_required"
 
 
-def test_the_authorization_endpoint_answers_get_alone(foreign: tuple[str, str]) -> None:
-    assert Client().post("/authz/oauth2/authorize", {"client_id": foreign[0]}).status_code == 405
-    assert Client().head("/authz/oauth2/authorize", {"client_id": foreign[0]}).status_code == 405
+def test_the_authorization_endpoint_answers_get_and_post_alone(foreign: tuple[str, str]) -> None:
+    for method in ("head", "put", "delete", "patch", "trace"):
+        answer = getattr(Client(), method)("/authz/oauth2/authorize")
+        assert (answer.status_code, answer["Allow"]) == (405, "GET, POST")
+    # The query string of a form's address is no part of it.
+    form = {"response_type": "code", "scope": "service", "state": "s"}
+    answer = Client().post(f"/authz/oauth2/authorize?client_id={foreign[0]}", form)
+    assert (answer.status_code, "Location" in answer) == (400, False)
 
 
 # --- pushed requests ----------------------------------------------------------------------------------------
