@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signapp', '0005_delegation'),
+        ('signapp', '0006_protected_and_repaired'),
     ]
 
     operations = [
