@@ -3,6 +3,7 @@
 On SQLite and on PostgreSQL.
 """
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -16,13 +17,17 @@ import pytest
 
 from scripts.instance import ROOT, Instance, free_port
 
-POOLED, PROCESSES, TAKES = 24, 4, 8
+POOLED, PROCESSES, TAKES, PREPARED = 24, 4, 8, 10
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Instance:
     """Prepared, with a full pool and nothing running."""
-    settings = {"KEY_POOL": f"ec-p256={POOLED}"}
+    settings = {
+        "KEY_POOL": f"ec-p256={POOLED}",
+        "RSSP_CERTIFICATE_POLICIES": "demonstration,short-lived",
+        "PREPARED_CREDENTIALS": str(PREPARED),
+    }
     if request.param == "postgresql":
         settings["DATABASE_URL_RSSP"] = request.getfixturevalue("postgresql_url")
     instance = Instance(tmp_path / "var", free_port(), "rssp", settings)
@@ -43,26 +48,36 @@ def rows(instance: Instance) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def start(instance: Instance, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env=instance.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def tell(running: list[subprocess.Popen[str]], line: str) -> None:
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+
+
+def hear(running: list[subprocess.Popen[str]]) -> list[Any]:
+    """A line of JSON of each."""
+    return [json.loads(process.stdout.readline()) for process in running if process.stdout is not None]
+
+
 def take_at_once(instance: Instance) -> list[list[str]]:
     """The ids that each process got."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.rssp.key_taking", str(TAKES)],
-            cwd=ROOT,
-            env=instance.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
+    running = [start(instance, "tests.rssp.key_taking", str(TAKES)) for _ in range(PROCESSES)]
     for process in running:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    tell(running, "go")
     said = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0] * PROCESSES
     return [text.split() for text in said]
@@ -80,3 +95,19 @@ def test_no_pooled_key_is_taken_twice_and_an_empty_pool_refuses_nobody(installat
     assert {(bytes(key_id).hex(), state) for key_id, state in rows(installation)} == {
         (key, "assigned") for key in everything
     }
+    share_a_short_lived_credential(installation)
+
+
+def share_a_short_lived_credential(installation: Instance) -> None:
+    """Who come at once are let prepare as many as may wait and no more, each with a key of its own; and of several
+    approvals of one credential the first has it."""
+    [credential_id] = hear([start(installation, "tests.rssp.one_time_racing", "stand")])
+    running = [start(installation, "tests.rssp.one_time_racing", "race", credential_id) for _ in range(PROCESSES)]
+    assert hear(running) == ["ready"] * PROCESSES
+    tell(running, "go")
+    made = [one for each in hear(running) for one in each]
+    assert len(made) == len({key for key, _credential in made}) == PREPARED
+    credentials = sorted(credential for _key, credential in made)
+    tell(running, json.dumps(credentials))
+    assert sorted(credential for each in hear(running) for credential in each) == credentials
+    assert [process.wait(60) for process in running] == [0] * PROCESSES
