@@ -1,16 +1,23 @@
 """A certificate is revoked in a running instance: whoever asks is told at once, and whoever does not ask finds it
 published within a minute, because the regular round asked."""
 
+import base64
 import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyasn1.codec.der.decoder import decode
+from pyasn1.codec.der.encoder import encode
+from pyasn1_modules.rfc5280 import CertificateList
+from pyasn1_modules.rfc5652 import ContentInfo
+from pyasn1_modules.rfc6960 import BasicOCSPResponse, OCSPResponse
 
 from tests.flows.chain import Chain, Signer, eventually
 from tests.support.walk import digest_of
@@ -120,3 +127,33 @@ def test_a_revocation_that_nobody_asks_about_is_published_within_a_minute(chain:
     number, entries = latest()
     relying.change("revoke", "--code", "superseded")
     eventually(lambda: latest() == (number + 1, entries + 1), seconds=60)
+
+
+def test_what_is_published_is_der_to_openssl_and_to_a_second_library(chain: Chain, relying: Relying) -> None:
+    """An OCSP answer that curl fetched by GET for openssl's own request, a revocation list and the bundle."""
+    about = ["-issuer", "issuing.pem", "-cert", "signer.pem", "-no_nonce"]
+    relying.openssl("ocsp", *about, "-reqout", "request.der")
+    asked = quote(base64.b64encode((relying.folder / "request.der").read_bytes()).decode(), safe="")
+    address = f"{chain.base_url}/pki/ocsp/{asked}"
+    command = ["curl", "--silent", "--noproxy", "*", "-o", "answer.der", "-w", "%{http_code} %{content_type}", address]
+    told = subprocess.run(command, cwd=relying.folder, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout == "200 application/ocsp-response"
+    said = relying.openssl("ocsp", *about, "-reqin", "request.der", "-respin", "answer.der", "-CAfile", "chain.pem")
+    assert "Response verify OK" in said
+    assert "signer.pem: good" in said
+    (relying.folder / "list.crl").write_bytes(relying.get("issuing.crl"))
+    (relying.folder / "authorities.p7b").write_bytes(relying.get("authorities.p7b"))
+    specs = {"answer.der": OCSPResponse, "list.crl": CertificateList, "authorities.p7b": ContentInfo}
+    for name, spec in specs.items():
+        der = (relying.folder / name).read_bytes()
+        parsed = subprocess.run(
+            ["openssl", "asn1parse", "-inform", "DER", "-in", name],
+            cwd=relying.folder, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (parsed.returncode, parsed.stderr) == (0, b""), name
+        value, rest = decode(der, asn1Spec=spec())
+        assert (rest, encode(value)) == (b"", der), name
+    answer, _ = decode((relying.folder / "answer.der").read_bytes(), asn1Spec=OCSPResponse())
+    basic = bytes(answer["responseBytes"]["response"])
+    value, rest = decode(basic, asn1Spec=BasicOCSPResponse())
+    assert (rest, encode(value)) == (b"", basic)
