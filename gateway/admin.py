@@ -55,11 +55,12 @@ class JobAdmin(ReadOnlyAdmin):
         "batch",
         "document_pages",
         "error_code",
+        "waits_for",
         "attempts",
         "created_at",
         "expires_at",
     )
-    list_filter = ("state", "error_code", "created_at")
+    list_filter = ("state", "error_code", "waits_for", "created_at")
     search_fields = ("id", "subject", "document_sha256")
     date_hierarchy = "created_at"
     fields = (
@@ -72,6 +73,7 @@ class JobAdmin(ReadOnlyAdmin):
             "shortfall",
             "lasts_until",
             "token_expires_at",
+            "waits_for",
             "error_code",
             "error_message",
             "created_at",

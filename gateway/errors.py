@@ -293,6 +293,13 @@ class TooManyPreparedError(GatewayError):
     sentence = "Too many signatures wait for your approval. Approve or leave them, and try again later."
 
 
+class TooManyFollowersError(GatewayError):
+    """Each that follows a batch takes a thread."""
+
+    code = "too_many_followers"
+    sentence = "Too many follow batches now: ask where it stands instead, or try again later."
+
+
 # --- The signer must approve again --------------------------------------------------------------------------
 
 
@@ -344,6 +351,8 @@ class AuthorizationServerNotReachedError(AuthorizationServerUnavailableError):
 class OutboundError(GatewayError):
     """An address that a setting, a certificate or a caller named did not answer as it should."""
 
+    # Seconds after which a server that was asked too often wants to be asked again.
+    retry_after: int | None = None
     code = "outbound_failed"
     sentence = "Another server did not answer as it should."
 
@@ -397,6 +406,8 @@ class LevelError(GatewayError):
     be reached without what is missing."""
 
     below: str = "B-B"
+    # Seconds, where whoever did not do their part says that they will then.
+    retry_after: int | None = None
 
     def reachable(self, level: str) -> Self:
         self.below = level

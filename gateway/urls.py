@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.views import archives, batches, credentials, identity, jobs, openapi, passkeys
+from gateway.views import archives, batches, credentials, identity, jobs, openapi, passkeys, progress
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
@@ -33,6 +33,7 @@ urlpatterns = [
         by_method(GET=batches.show_batch, DELETE=batches.delete_batch),
         name="batch",
     ),
+    path("gateway/v1/batches/<uuid:batch_id>/progress", progress.follow_batch, name="batch-progress"),
     path("gateway/v1/batches/<uuid:batch_id>/jobs", batches.list_jobs, name="batch-jobs"),
     path("gateway/v1/batches/<uuid:batch_id>/prepare", batches.prepare, name="batch-prepare"),
     path("gateway/v1/batches/<uuid:batch_id>/authorization", batches.authorization, name="batch-authorization"),

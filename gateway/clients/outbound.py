@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_URL = 2000
 _TOO_LONG = "took too long"
+_BUSY, _LONGEST_RETRY_AFTER = (429, 503), 300
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -85,8 +86,7 @@ def call(
     )
     try:
         with client, deadline, client.stream(method, target, **options) as response:
-            if not response.is_success:
-                raise OutboundStatusError(response.status_code)
+            raise_for_status(response)
             body = _read(response.iter_raw(), bounds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         why = _TOO_LONG if deadline.passed else type(error).__name__
@@ -95,6 +95,17 @@ def call(
         # A body without an announced length ends where the connection does, and it was us who ended that.
         raise OutboundError(f"The server could not be asked ({_TOO_LONG}).")
     return body
+
+
+def raise_for_status(response: httpx.Response) -> None:
+    """`OutboundError` unless the answer is 2xx, with the seconds that a busy server names (RFC 9110, 10.2.3)."""
+    if response.is_success:
+        return
+    error = OutboundStatusError(response.status_code)
+    told = response.headers.get("Retry-After", "")
+    if response.status_code in _BUSY and told.isascii() and told.isdigit():
+        error.retry_after = min(int(told[:6]), _LONGEST_RETRY_AFTER)
+    raise error
 
 
 def _read(chunks: Iterable[bytes], bounds: Bounds) -> bytes:

@@ -13,7 +13,7 @@ import httpx
 from django.conf import settings
 
 from gateway.clients.http import client_for
-from gateway.clients.outbound import Allowed, Bounds, call, origin_of
+from gateway.clients.outbound import Allowed, Bounds, call, origin_of, raise_for_status
 from gateway.errors import OutboundError
 
 TIMESTAMP = Bounds(seconds=10, size=64 * 1024)
@@ -90,8 +90,7 @@ def _call_own(method: str, url: str, bounds: Bounds, content: bytes, headers: di
     client = client_for(f"{parts.scheme}://{parts.netloc}")
     try:
         with client.stream(method, url, content=content or None, headers=headers, timeout=bounds.seconds) as response:
-            if not response.is_success:
-                raise OutboundError(f"The server answered {response.status_code}.")
+            raise_for_status(response)
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk

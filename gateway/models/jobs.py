@@ -76,6 +76,8 @@ class Job(models.Model):
     lease_id = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
+    # The error of whoever did not do their part yet, while the job waits for them.
+    waits_for = models.CharField(max_length=64, default="", blank=True)
     signature = models.BinaryField(null=True)
 
     # What became of it: the level reached, why it is a lower one, and when the last proof ends.

@@ -120,6 +120,11 @@ CALLS: tuple[Call, ...] = (
         creates=True,
     ),
     Call("GET", "/batches/{batch_id}", "show_batch", "How many documents are how far", {200: ref("Batch")}),
+    Call(
+        *("GET", "/batches/{batch_id}/progress", "follow_batch", "The same, told as it changes"),
+        {200: "text/event-stream"},
+        description="Server-sent events, each a Batch; they end when nothing moves any more, or after half a minute.",
+    ),
     Call("DELETE", "/batches/{batch_id}", "delete_batch", "Deletes it with its jobs and documents", {204: {}}),
     Call("GET", "/batches/{batch_id}/jobs", "list_batch_jobs", "Each document's state", {200: ref("BatchJobs")}),
     Call(

@@ -150,16 +150,20 @@ def _sign_some(batch: Batch) -> bool:
     chosen = list(ordered if batch.policy == Batch.Policy.ALL_OR_NOTHING else ordered[:_CHUNK])
     lease_id = uuid.uuid4()
     if not waiting.filter(pk__in=chosen).change(
-        state=Job.State.SIGNING, lease_id=lease_id, lease_until=now + _LEASE, attempts=F("attempts") + 1
+        state=Job.State.SIGNING,
+        lease_id=lease_id,
+        lease_until=now + _LEASE,
+        attempts=F("attempts") + 1,
+        waits_for="",
     ):
         return False
     held = Job.objects.filter(batch=batch, state=Job.State.SIGNING, lease_id=lease_id)
     jobs = list(held.order_by("position"))
     try:
         values = _ask(batch, jobs)
-    except SigningServiceUnavailableError:
+    except SigningServiceUnavailableError as error:
         seconds = min(2 ** (batch.attempts + 1), _MOST_SECONDS_BETWEEN_ATTEMPTS)
-        held.change(state=Job.State.APPROVED, lease_id=None, lease_until=None)
+        held.change(state=Job.State.APPROVED, lease_id=None, lease_until=None, waits_for=error.code)
         Batch.objects.filter(pk=batch.pk).change(
             attempts=F("attempts") + 1, next_attempt_at=timezone.now() + timedelta(seconds=seconds)
         )

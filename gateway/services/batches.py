@@ -55,6 +55,8 @@ class Progress:
 
     total: int
     states: dict[str, int]
+    # Error of whoever did not do their part yet -> documents that wait for them.
+    waiting: dict[str, int]
 
 
 def open_batch(*, caller: VerifiedCaller, job_ids: Sequence[uuid.UUID], policy: str) -> Batch:
@@ -98,7 +100,8 @@ def read_progress(*, batch: Batch) -> Progress:
     """Counted anew, from the jobs' rows."""
     counted = batch.jobs.values_list("state").annotate(count=Count("pk"))
     states = {str(state): int(count) for state, count in counted}
-    return Progress(sum(states.values()), states)
+    waiting = batch.jobs.exclude(waits_for="").values_list("waits_for").annotate(count=Count("pk"))
+    return Progress(sum(states.values()), states, {str(code): int(count) for code, count in waiting})
 
 
 def list_jobs(*, batch: Batch) -> list[Job]:

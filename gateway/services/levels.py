@@ -68,5 +68,7 @@ def _stamp(digest: bytes, trust: Trust) -> Timestamp:
         answer = sources.ask_for_timestamp(query.der)
     except OutboundError as error:
         log.warning("no time-stamp: %s", error)
-        raise TimestampError from None
+        failed = TimestampError()
+        failed.retry_after = error.retry_after
+        raise failed from None
     return verify_answer(answer, query=query, anchors=trust.timestamp_anchors, now=timezone.now())

@@ -48,6 +48,8 @@ _LEASE = timedelta(seconds=120)
 _RETRY_FINISHING = timedelta(seconds=5)
 _MOST_SECONDS_BETWEEN_ATTEMPTS = 30
 _MOST_ATTEMPTS_TO_FINISH = 12
+# A source that says when to ask again is not tried in vain: it is waited for, so long after the approval ended.
+_PATIENCE_WITH_THE_BUSY = timedelta(hours=2)
 # About two and a half minutes, or, where a lower level will do, half of one.
 _MOST_ATTEMPTS_FOR_LEVEL = 6
 _MOST_ATTEMPTS_WITH_BEST_EFFORT = 4
@@ -74,10 +76,12 @@ def _claim(job_id: uuid.UUID) -> Job | None:
     abandoned = jobs.filter(state=Job.State.SIGNING, lease_until__lt=now)
     if fail(abandoned.filter(signature=None), OutcomeUnknownError()):
         return None
-    lease = {"lease_id": uuid.uuid4(), "lease_until": now + _LEASE, "attempts": F("attempts") + 1}
+    lease = {"lease_id": uuid.uuid4(), "lease_until": now + _LEASE, "attempts": F("attempts") + 1, "waits_for": ""}
     due = approved.filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=now))
     if due.change(state=Job.State.SIGNING, **lease) or abandoned.change(**lease):
-        held: Job | None = jobs.filter(lease_id=lease["lease_id"]).select_related("original", "prepared").first()
+        held: Job | None = (
+            jobs.filter(lease_id=lease["lease_id"]).select_related("original", "prepared", "batch").first()
+        )
         return held
     return None
 
@@ -94,6 +98,7 @@ def fail(jobs: ChangingQuerySet, error: GatewayError) -> bool:
         approval_secrets="",
         lease_id=None,
         lease_until=None,
+        waits_for="",
     )
 
 
@@ -116,10 +121,12 @@ def _sign(job: Job) -> bool:
             sign_algo_params=algorithm.sign_algo_params(),
             sad=documents.decrypt_text(job.sad) if job.sad else None,
         )
-    except SigningServiceUnavailableError:
+    except SigningServiceUnavailableError as error:
         seconds = min(2**job.attempts, _MOST_SECONDS_BETWEEN_ATTEMPTS)
         later = timezone.now() + timedelta(seconds=seconds)
-        _held(job).change(state=Job.State.APPROVED, lease_id=None, lease_until=None, next_attempt_at=later)
+        _held(job).change(
+            state=Job.State.APPROVED, lease_id=None, lease_until=None, next_attempt_at=later, waits_for=error.code
+        )
         log.warning("job %s: the signing service does not answer; again in %s s", job.pk, seconds)
         return False
     except GatewayError as error:
@@ -148,7 +155,8 @@ def _finish(job: Job, level: str, shortfall: str = "") -> None:
         if job.attempts >= _MOST_ATTEMPTS_TO_FINISH:
             fail(_held(job), GatewayError())
         else:
-            _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING)
+            code = StorageFullError.code if isinstance(error, OSError) else getattr(error, "code", "")
+            _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING, waits_for=code)
         return
     _end(job, stored, verified, shortfall)
 
@@ -157,14 +165,24 @@ def _fall_short(job: Job, level: str, error: LevelError) -> None:
     """Somebody else did not do their part: again later, then a lower level if that will do, or `failed`. The signature
     value stays, so a failed job can be finished once they do (`finish_job`)."""
     log.warning("job %s: level %s not reached: %s (%s)", job.pk, level, error.code, error)
+    if error.retry_after is not None and _is_patient(job):
+        # Our own answers an address so many times a minute: who signs a thousand at once waits, and fails none.
+        later = timezone.now() + timedelta(seconds=max(1, error.retry_after))
+        _held(job).change(lease_until=later, attempts=F("attempts") - 1, waits_for=error.code)
+        return
     most = _MOST_ATTEMPTS_WITH_BEST_EFFORT if job.best_effort else _MOST_ATTEMPTS_FOR_LEVEL
     if job.attempts < most and not isinstance(error, CertificateRevokedError):
-        # A source that is flooded is given time: our own answers an address so many times a minute.
-        _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING * 2 ** (job.attempts - 1))
+        later = timezone.now() + _RETRY_FINISHING * 2 ** (job.attempts - 1)
+        _held(job).change(lease_until=later, waits_for=error.code)
     elif not job.best_effort:
         fail(_held(job), error)
     else:
         _finish(job, error.below, error.code)
+
+
+def _is_patient(job: Job) -> bool:
+    approved = job.token_expires_at or (job.batch.token_expires_at if job.batch else None)
+    return approved is not None and timezone.now() < approved + _PATIENCE_WITH_THE_BUSY
 
 
 def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument, shortfall: str) -> None:
@@ -175,6 +193,7 @@ def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument, sho
         prepared=None,
         lease_id=None,
         lease_until=None,
+        waits_for="",
         achieved_level=verified.level,
         shortfall=shortfall,
         lasts_until=datetime.fromisoformat(verified.lasts_until),

@@ -32,6 +32,7 @@ def batch_to_json(batch: Batch) -> dict[str, Any]:
         "level": batch.level if batch.credential_id else None,
         "total": progress.total,
         "states": progress.states,
+        "waiting": progress.waiting,
         "error": {"code": batch.error_code, "message": batch.error_message} if batch.error_code else None,
         "created_at": batch.created_at.isoformat(),
         "expires_at": batch.expires_at.isoformat(),

@@ -56,6 +56,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
         "label": approving.job_label(job),
         "level": job.level if job.credential_id else None,
         "signed": signed_to_json(job),
+        "waits_for": job.waits_for or None,
         "error": {"code": job.error_code, "message": job.error_message} if job.error_code else None,
         "created_at": job.created_at.isoformat(),
         "expires_at": job.expires_at.isoformat(),

@@ -54,7 +54,7 @@ def test_every_address_with_an_identifier_is_tried_here() -> None:
             "passkey-complete",
         ),
         *("archive", "archive-document"),
-        *("batch", "batch-jobs", "batch-prepare", "batch-authorization", "batch-complete"),
+        *("batch", "batch-jobs", "batch-progress", "batch-prepare", "batch-authorization", "batch-complete"),
     }
 
 

@@ -242,13 +242,13 @@ def test_a_prepared_file_that_was_altered_is_not_handed_out(
 def test_a_full_disk_while_completing_is_tried_again_without_signing_again(
     alice: User, approved: str, remote: Remote, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_file: object) -> StoredDocument:
+    def full(_file: object, **_parameters: object) -> StoredDocument:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(signing.documents, "store_document", full)
         work(approved)
-    assert alice.job(approved)["state"] == "signing"
+    assert (alice.job(approved)["state"], alice.job(approved)["waits_for"]) == ("signing", "storage_full")
     _age(approved, lease_until=timedelta(seconds=1))
     work(approved)
     assert alice.job(approved)["state"] == "signed"
