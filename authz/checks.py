@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 def check_provider(**_kwargs: Any) -> list[CheckMessage]:
     """``authz.E001`` PKCE not required; ``authz.E002`` codes live over a minute; ``authz.E003`` passkeys' origin;
     ``authz.E004`` clients' certificates from anybody; ``authz.E005`` a policy for authenticators that nothing proves;
-    ``authz.W001`` a password alone gives a token."""
+    ``authz.W001`` a password alone gives a token; ``authz.W002`` sign-ups tell who has an account."""
     found: list[CheckMessage] = []
     provider: dict[str, Any] = settings.OAUTH2_PROVIDER
     if provider.get("PKCE_REQUIRED") is not True:
@@ -25,6 +25,9 @@ def check_provider(**_kwargs: Any) -> list[CheckMessage]:
     if settings.PASSKEY_AAGUIDS and not settings.PASSKEY_ATTESTATION_ROOTS:
         hint = "Name the makers' certificates in PASSKEY_ATTESTATION_ROOTS; until then no passkey can be enrolled."
         found.append(Error("PASSKEY_AAGUIDS is a claim without attestation.", hint=hint, id="authz.E005"))
+    if not settings.SIGN_UP_BY_LINK:
+        hint = "Set SIGN_UP_BY_LINK=true."
+        found.append(Warning("A sign-up tells whose address has an account.", hint=hint, id="authz.W002"))
     if settings.CSC_LOGIN:
         hint = "Set CSC_LOGIN=false unless clients need auth/login of the CSC API."
         found.append(Warning("A password alone opens the CSC API.", hint=hint, id="authz.W001"))

@@ -67,6 +67,19 @@ class SignUpForm(PasswordForm):
         return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))
 
 
+class LinkedSignUpForm(SignUpForm):
+    """The same where the address is known by the link that it was mailed to."""
+
+    email = None  # type: ignore[assignment]  # Django's way of leaving a field out
+
+    def __init__(self, *args: Any, for_email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.for_email = for_email
+
+    def build_user(self) -> User:
+        return User(email=self.for_email, name=self.cleaned_data.get("name", ""))
+
+
 class NewPasswordForm(PasswordForm):
     """A new password of an account that is there."""
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from authz.services import ended_logins, events, passwords
+from authz.services import ended_logins, events, passwords, sign_up_links
 from authz.services.clearing import clear_accounts
 from authz.services.throttling import clear_throttles
 from authz.services.tokens import clear_expired as clear_expired_rows
@@ -32,3 +32,9 @@ def tell_of_logouts() -> None:
 def send_password_link(email: str) -> None:
     """Mails a link if the address is an account's: here, where nobody can see how long it takes."""
     passwords.send_link(email=email)
+
+
+@shared_task(name="authz.send_sign_up_link")  # type: ignore[untyped-decorator]  # Celery has no types
+def send_sign_up_link(email: str, next_path: str, browser: str) -> None:
+    """Mails a link to a sign-up, or to the login: here, where nobody can see how long it takes."""
+    sign_up_links.send_link(email=email, next_path=next_path, browser=browser)

@@ -36,6 +36,7 @@ _oauth = [
 _pages = [
     path("signup", signup.signup, name="signup"),
     path("signup/passkey", signup.signup_passkey, name="signup_passkey"),
+    path("signup/<str:secret>", signup.signup_by_link, name="signup_by_link"),
     path("invitations/<str:secret>", signup.invitation, name="invitation"),
     path("login", login.login, name="login"),
     path("login/passkey", login.login_passkey, name="login_passkey"),

@@ -269,6 +269,8 @@ if {"rssp", "authz"} & set(ROLES):
 WEBAUTHN_RP_ID = env_str("WEBAUTHN_RP_ID", urlsplit(AUTHZ_URL).hostname)
 WEBAUTHN_ORIGIN = AUTHZ_URL
 LOGIN_URL = f"{ISSUER}/login"
+# A sign-up begins at a link in a mail, so that it tells nobody whose address has an account.
+SIGN_UP_BY_LINK = env_bool("SIGN_UP_BY_LINK", default=not DEVELOPMENT)
 # The kinds of authenticator that may be enrolled (AAGUIDs); any, where none is named. Which ones they are is proven by
 # attestation under the certificates of PASSKEY_ATTESTATION_ROOTS, a PEM file.
 PASSKEY_AAGUIDS = [item.lower() for item in env_list("PASSKEY_AAGUIDS")]

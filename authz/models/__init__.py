@@ -8,7 +8,7 @@ from authz.models.passkeys import Passkey, UsedChallenge
 from authz.models.recovery import AddressChange, KnownDevice, PasswordLink, RecoveryCode, SecurityEvent
 from authz.models.sessions import Session
 from authz.models.throttles import Throttle
-from authz.models.users import AddressLink, OperatorInvitation, User
+from authz.models.users import AddressLink, OperatorInvitation, SignUpLink, User
 
 __all__ = [
     "AccessToken",
@@ -31,6 +31,7 @@ __all__ = [
     "RefreshToken",
     "SecurityEvent",
     "Session",
+    "SignUpLink",
     "Signature",
     "Throttle",
     "UsedChallenge",

@@ -91,3 +91,20 @@ class AddressLink(models.Model):
 
     def __str__(self) -> str:
         return f"Link to {self.email}"
+
+
+class SignUpLink(models.Model):
+    """A link to a sign-up, mailed to an address that had no account. Only its checksum is kept.
+
+    ``next`` is a path of ours, good in the browser whose binding has the checksum ``browser``.
+    """
+
+    email = models.EmailField()
+    checksum = models.CharField(max_length=64, unique=True)
+    next = models.CharField(max_length=2000)
+    browser = models.CharField(max_length=64)
+    expires = models.DateTimeField(db_index=True)
+    used = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Sign-up of {self.email}"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from authz.errors import AddressTakenError, RequestGoneError, WrongFactorError
 from authz.factors.interface import VerifiedRegistration
 from authz.models import OperatorInvitation, Passkey, User
-from authz.services import devices, passkeys, throttling
+from authz.services import devices, passkeys, sign_up_links, throttling
 from authz.services.events import Visitor
 from authz.services.secrets import checksum, create_secret
 
@@ -54,17 +54,27 @@ def hash_password(*, password: str) -> str:
 
 
 def sign_up(
-    *, sub: uuid.UUID, email: str, name: str, password_hash: str, registration: VerifiedRegistration, passkey_name: str
+    *,
+    sub: uuid.UUID,
+    email: str,
+    name: str,
+    password_hash: str,
+    registration: VerifiedRegistration,
+    passkey_name: str,
+    link_id: int | None = None,
 ) -> tuple[User, Passkey]:
     """Account and first passkey at once: no account exists that could log in without a passkey.
 
-    Whether the address is taken (`AddressTakenError`) shows only here, after the whole ceremony, so that the
-    form does not tell strangers who has an account.
+    ``link_id`` is the link that it began at, which is used up (`RequestGoneError`). Whether the address is taken
+    (`AddressTakenError`) shows only here: to somebody who reads its mail, or, where no link is needed, after the whole
+    ceremony.
     """
     with transaction.atomic():
         user = create_user(email=email, name=name, password=None, sub=sub)
         User.objects.filter(pk=user.pk).update(password=password_hash)
         user.refresh_from_db()
+        if link_id is not None:
+            sign_up_links.use_link(link_id=link_id, user=user)
         return user, passkeys.create_passkey(user=user, registration=registration, name=passkey_name)
 
 

@@ -13,11 +13,11 @@ from authz.models import AddressChange, Consent, SecurityEvent, User
 logger = logging.getLogger(__name__)
 
 
-def _send(*, user: User, subject: str, template: str, context: dict[str, object], to: str = "") -> bool:
+def _send(*, subject: str, template: str, context: dict[str, object], user: User | None = None, to: str = "") -> bool:
     """Whether the message was taken. What cannot be sent is logged: everything that it tells of is on the pages too."""
     text = render_to_string(f"authz/mail/{template}.txt", {"user": user, **context})
     try:
-        EmailMessage(subject, text, to=[to or user.email]).send()
+        EmailMessage(subject, text, to=[to or (user.email if user else "")]).send()
     except (OSError, SMTPException) as error:
         logger.error("the message %r was not sent: %s", template, type(error).__name__)
         return False
@@ -55,6 +55,19 @@ def tell_of_password_link(*, user: User, secret: str, expires: datetime) -> bool
     return _send(
         user=user, subject="Set a new password", template="password", context={"link": link, "expires": expires}
     )
+
+
+def tell_of_sign_up_link(*, email: str, secret: str, expires: datetime) -> bool:
+    """How to go on with a sign-up. To somebody of whom nothing is known: nothing that was typed stands in it."""
+    link = f"{settings.ISSUER}/signup/{secret}"
+    context: dict[str, object] = {"link": link, "expires": expires, "email": email}
+    return _send(subject="Create your account", template="signup", context=context, to=email)
+
+
+def tell_of_sign_up(*, user: User) -> bool:
+    """To somebody who has an account, or whose address somebody else knows: it is there already."""
+    link = f"{settings.ISSUER}/login"
+    return _send(user=user, subject="You have an account already", template="signup_known", context={"link": link})
 
 
 def tell_of_address_change(*, user: User, email: str, secret: str, expires: datetime) -> bool:

@@ -38,6 +38,7 @@ APPROVALS = Limit("approvals", 10)
 PASSWORD_LINKS_AT_ADDRESS = Limit("password-links-address", 20)
 PASSWORD_LINKS = Limit("password-links", 3)
 SIGN_UP_AT_ADDRESS = Limit("sign-up", 60)
+SIGN_UP_LINKS = Limit("sign-up-links", 3)
 ADDRESS_LINKS = Limit("address-links", 5)
 APPROVAL_REQUESTS = Limit("approval-requests", 20)
 APPROVAL_REQUESTS_OF_CLIENT = Limit("approval-requests-of-client", 10)
@@ -132,6 +133,15 @@ def may_send_password_link(*, account: str) -> bool:
     """Whether the account's own limit leaves room for one more link; counts it."""
     try:
         _count(PASSWORD_LINKS, _key(PASSWORD_LINKS, account))
+    except ThrottledError:
+        return False
+    return True
+
+
+def may_send_sign_up_link(*, email: str) -> bool:
+    """The same for links to a sign-up, whether or not the address has an account."""
+    try:
+        _count(SIGN_UP_LINKS, _key(SIGN_UP_LINKS, email))
     except ThrottledError:
         return False
     return True

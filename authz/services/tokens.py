@@ -27,6 +27,7 @@ from authz.models import (
     PushedRequest,
     RefreshToken,
     Session,
+    SignUpLink,
     UsedChallenge,
     User,
 )
@@ -402,6 +403,7 @@ def clear_expired() -> int:
         RefreshToken.objects.filter(expires__lt=now - day),
         AccessToken.objects.filter(expires__lt=now - day, refresh_token=None),
         Grant.objects.filter(expires__lt=now - day, refresh_tokens=None, access_tokens=None),
+        SignUpLink.objects.filter(expires__lt=now - day),
         IDToken.objects.filter(expires__lt=now - day),
         PushedRequest.objects.filter(expires__lt=now - day),
         Consent.objects.filter(state=Consent.State.PENDING, expires__lt=now - day),

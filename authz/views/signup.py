@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from authz import tasks
 from authz.decorators import no_store
 from authz.errors import (
     AddressTakenError,
@@ -19,9 +20,10 @@ from authz.errors import (
     ThrottledError,
 )
 from authz.factors.interface import VerifiedRegistration
-from authz.forms import PasskeyForm, PasswordForm, SignUpForm
+from authz.forms import EmailForm, LinkedSignUpForm, PasskeyForm, PasswordForm, SignUpForm
 from authz.models import Passkey, User
-from authz.services import accounts, addresses, passkeys, throttling
+from authz.services import accounts, addresses, passkeys, sign_up_links, throttling
+from authz.services.secrets import checksum
 from authz.views import browser
 from authz.views.login import error_status
 from authz.views.pages import render_page
@@ -35,6 +37,8 @@ SIGN_UP = "sign-up"
 def signup(request: HttpRequest) -> HttpResponse:
     """Step one. Nothing is kept outside this browser's session until the passkey is enrolled."""
     next_path = browser.safe_next(request, request.GET.get("next"))
+    if sign_up_links.is_needed():
+        return _ask_for_address(request, next_path)
     if request.method != "POST":
         return render_page(request, "authz/signup.html", {"form": SignUpForm(), "next": next_path})
     form = SignUpForm(request.POST)
@@ -46,19 +50,72 @@ def signup(request: HttpRequest) -> HttpResponse:
     except ThrottledError as error:
         context["message"] = explain(error)
         return render_page(request, "authz/signup.html", context, status=error_status(error))
+    return _begin(request, form, email=form.cleaned_data["email"], next_path=next_path)
+
+
+def _begin(
+    request: HttpRequest, form: SignUpForm, *, email: str, next_path: str, link: int | None = None
+) -> HttpResponse:
     request.session.cycle_key()
     browser.keep_ceremony(
         request,
         SIGN_UP,
         passkeys.create_challenge(),
         sub=str(uuid.uuid4()),
-        email=form.cleaned_data["email"],
+        email=email,
         name=form.cleaned_data["name"],
         password=accounts.hash_password(password=form.cleaned_data["password"]),
         next=next_path,
         invitation=None,
+        link=link,
     )
     return HttpResponseRedirect(reverse("authz:signup_passkey"))
+
+
+def _ask_for_address(request: HttpRequest, next_path: str) -> HttpResponse:
+    """The answer is one for every address; whether there is an account is looked up elsewhere, and told by mail."""
+    form = EmailForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {"form": form, "next": next_path}
+    if request.method != "POST":
+        return render_page(request, "authz/signup_link.html", context)
+    if not form.is_valid():
+        return render_page(request, "authz/signup_link.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        throttling.count_sign_up(address=browser.client_address(request))
+    except ThrottledError as error:
+        context["message"] = explain(error)
+        return render_page(request, "authz/signup_link.html", context, status=error_status(error))
+    email = form.cleaned_data["email"]
+    tasks.send_sign_up_link.delay(email, next_path, checksum(browser.browser_binding(request)))
+    return render_page(request, "authz/signup_sent.html", {"email": email})
+
+
+@no_store
+@require_http_methods(["GET", "HEAD", "POST"])
+def signup_by_link(request: HttpRequest, secret: str) -> HttpResponse:
+    """Step one of somebody who came by the link. Another browser than the one that asked goes on to the account, since
+    what waits for the answer waits in that one."""
+    try:
+        link = sign_up_links.read_link(secret=secret)
+    except RequestGoneError:
+        return _link_over(request)
+    form = LinkedSignUpForm(request.POST if request.method == "POST" else None, for_email=link.email)
+    if request.method != "POST" or not form.is_valid():
+        context = {"form": form, "email": link.email}
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
+        return render_page(request, "authz/signup_linked.html", context, status=status)
+    is_same = link.browser == checksum(browser.known_binding(request) or "")
+    next_path = link.next if is_same else reverse("authz:passkeys")
+    return _begin(request, form, email=link.email, next_path=next_path, link=link.pk)
+
+
+def _link_over(request: HttpRequest) -> HttpResponse:
+    return problem(
+        request,
+        title=_("This link is over"),
+        sentence=_("It was used already or has expired. Ask for a new one."),
+        action=(reverse("authz:signup"), _("Create your account")),
+    )
 
 
 @no_store
@@ -89,6 +146,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         password=accounts.hash_password(password=form.cleaned_data["password"]),
         next=reverse("admin:index"),
         invitation=invited.pk,
+        link=None,
     )
     return HttpResponseRedirect(reverse("authz:signup_passkey"))
 
@@ -121,7 +179,8 @@ def signup_passkey(request: HttpRequest) -> HttpResponse:
     except RequestGoneError as error:
         return problem(request, title=_("This link is over"), sentence=str(error))
     browser.end_ceremony(request)
-    addresses.send_first_link(user=user)
+    if not user.is_email_verified:
+        addresses.send_first_link(user=user)
     methods = accounts.authentication_methods(passkey=passkey)
     return browser.log_in(request, accounts.VerifiedLogin(user, passkey, methods), kept["next"])
 
@@ -141,6 +200,7 @@ def _enrol(kept: dict[str, Any], registration: VerifiedRegistration, name: str) 
         password_hash=kept["password"],
         registration=registration,
         passkey_name=name,
+        link_id=kept["link"],
     )
 
 
