@@ -26,7 +26,7 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "fuzzing": (["tests/rssp/test_openapi.py", "tests/gateway/test_openapi.py"], {"FUZZ_CASES": "5000"}),
     "mutants": (["tests/gateway/test_fuzzed_documents.py"], {"MUTANTS": "10000", "MUTANTS_SEED": "1"}),
     "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
-    "timing": (["tests/authz/test_equal_times.py"], {"TIMING_SAMPLES": "200"}),
+    "timing": (["tests/authz/test_equal_times.py", "tests/rssp/test_equal_times.py"], {"TIMING_SAMPLES": "200"}),
 }
 _INTRODUCTION = """# What the long tests found
 
