@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from authz.models import Application, Consent, Passkey, Session, User
+from authz.errors import InvalidRequestError
+from authz.models import Application, ClientLogo, Consent, Passkey, Session, User
 from authz.services.browser_sessions import end_all_sessions
 from authz.services.client_policy import find_faults
 from authz.services.logins import has_two_factors
+from authz.services.logos import LARGEST_FILE, draw_logo, keep_logo
 
 if TYPE_CHECKING:
     # Django's own classes take no parameters at run time.
@@ -142,10 +144,26 @@ class PasskeyAdmin(ReadOnlyAdmin):
 class ApplicationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own takes no parameters at run time
     """A client's policy; what does not go together is said beside the field."""
 
+    logo = forms.FileField(
+        label=_("a new logo"),
+        required=False,
+        help_text=_("PNG, JPEG or WebP, 256 kB at most. Shown on the pages that ask for consent, beside its name."),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+    )
+    no_logo = forms.BooleanField(label=_("without a logo"), required=False)
+
+    def clean_logo(self) -> bytes | None:
+        """The PNG that is kept."""
+        upload = self.cleaned_data["logo"]
+        try:
+            return draw_logo(upload.read(LARGEST_FILE + 1)) if upload else None
+        except InvalidRequestError as error:
+            raise forms.ValidationError(str(error)) from None
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        for name, value in cleaned.items():
-            setattr(self.instance, name, value)
+        for name in set(cleaned) - {"logo", "no_logo"}:
+            setattr(self.instance, name, cleaned[name])
         for field, sentence in find_faults(application=self.instance):
             self.add_error(field if field in self.fields else None, sentence)
         return cleaned
@@ -169,7 +187,16 @@ class ApplicationAdmin(ModelAdmin):
     list_filter = ["client_type", "authentication", "fapi_profile", "is_own"]
     search_fields = ["name", "client_id"]
     fieldsets = [
-        (None, {"fields": ["name", "client_id", "client_type", "consent_text", "is_own", "created", "updated"]}),
+        (
+            None,
+            {
+                "fields": [
+                    *("name", "client_id", "client_type", "consent_text"),
+                    *("logo_now", "logo", "no_logo"),
+                    *("is_own", "created", "updated"),
+                ]
+            },
+        ),
         (
             _("What it may ask for"),
             {
@@ -212,7 +239,29 @@ class ApplicationAdmin(ModelAdmin):
             },
         ),
     ]
-    readonly_fields = ["client_id", "client_type", "allowed_resources", "resource", "is_own", "created", "updated"]
+    readonly_fields = [
+        "logo_now",
+        "client_id",
+        "client_type",
+        "allowed_resources",
+        "resource",
+        "is_own",
+        "created",
+        "updated",
+    ]
+
+    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        png = form.cleaned_data.get("logo")
+        if png is not None or form.cleaned_data.get("no_logo"):
+            keep_logo(application=obj, png=png)
+
+    @admin.display(description=_("logo"))
+    def logo_now(self, application: Application) -> str:
+        kept = ClientLogo.objects.filter(application=application).first()
+        if kept is None:
+            return str(_("none"))
+        return format_html('<img src="{}" width="48" alt="">', reverse("authz:logo", args=[kept.checksum]))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

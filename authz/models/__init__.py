@@ -2,6 +2,7 @@
 
 from authz.models.consents import BackchannelRequest, Consent, PushedRequest
 from authz.models.faces import Face
+from authz.models.logos import ClientLogo
 from authz.models.logouts import LogoutNotice
 from authz.models.oauth import AccessToken, Application, Authentication, Grant, IDToken, RefreshToken, Signature
 from authz.models.passkeys import Passkey, UsedChallenge
@@ -17,6 +18,7 @@ __all__ = [
     "Application",
     "Authentication",
     "BackchannelRequest",
+    "ClientLogo",
     "Consent",
     "Face",
     "Grant",
