@@ -1,6 +1,7 @@
 """Weak settings, as numbered messages of ``manage.py check --deploy``."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -27,11 +28,34 @@ def check_environment(**_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+_CHOICES = {"EXTERNAL_TOKENS": ("jwt", "introspection"), "EXTERNAL_AUDIENCE_PARAMETER": ("resource", "audience")}
+
+
 @register(Tags.security)
 def check_external_issuer(**_kwargs: Any) -> list[CheckMessage]:
-    """``paraph.E003``: another provider in authz's place, for a role that knows authz alone."""
-    others = sorted(set(settings.ROLES) - {"rssp"})
-    if not settings.EXTERNAL_ISSUER or not others:
+    """``paraph.E003`` authz, and another provider in its place; ``paraph.E004`` an issuer or an address that anybody on
+    the way may stand in for; ``paraph.E005`` its tokens would be asked for, or read, in a way that is none."""
+    if not settings.EXTERNAL_ISSUER:
         return []
-    hint = "Serve rssp alone where EXTERNAL_ISSUER is set: ROLES=rssp."
-    return [checks.Error(f"EXTERNAL_ISSUER is not for {', '.join(others)}.", hint=hint, id="paraph.E003")]
+    found: list[CheckMessage] = []
+    if "authz" in settings.ROLES:
+        hint = "Name the other roles: ROLES=signapp,gateway,rssp."
+        found.append(
+            checks.Error("EXTERNAL_ISSUER stands in authz's place, not beside it.", hint=hint, id="paraph.E003")
+        )
+    named = [
+        ("EXTERNAL_ISSUER", settings.EXTERNAL_ISSUER),
+        ("EXTERNAL_INTROSPECTION_URL", settings.EXTERNAL_INTROSPECTION_URL),
+        *(("EXTERNAL_ORIGINS", origin) for origin in settings.EXTERNAL_ORIGINS),
+    ]
+    for name, value in named:
+        address = urlsplit(value)
+        is_secure = address.scheme == "https" or (settings.DEVELOPMENT and address.scheme == "http")
+        if value and (not is_secure or not address.hostname or address.query or address.fragment):
+            found.append(checks.Error(f"{name} is no https address without query and fragment.", id="paraph.E004"))
+    for name, choices in _CHOICES.items():
+        if getattr(settings, name) not in choices:
+            found.append(checks.Error(f"{name} is neither {' nor '.join(choices)}.", id="paraph.E005"))
+    if not {"openid", "service"} <= set(settings.EXTERNAL_LOGIN_SCOPE.split()):
+        found.append(checks.Error("EXTERNAL_LOGIN_SCOPE must hold openid and service.", id="paraph.E005"))
+    return found

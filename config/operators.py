@@ -63,7 +63,12 @@ def _redirect_uri(request: HttpRequest) -> str:
 
 @never_cache
 def begin(request: HttpRequest) -> HttpResponse:
-    """Sends the browser to the issuer; state, nonce and PKCE verifier stay in the session."""
+    """Sends the browser to the issuer; state, nonce and PKCE verifier stay in the session. Another provider in authz's
+    place says of nobody that they are an operator: then there is no admin, and a page that says so."""
+    if settings.EXTERNAL_ISSUER:
+        sentence = "People log in at another provider here, which knows no operators of Paraph. Use manage.py instead."
+        context = {"title": "There is no admin here", "sentence": sentence, "reference": "-"}
+        return render(request, "problem.html", context, status=HTTPStatus.FORBIDDEN)
     verifier = secrets.token_urlsafe(48)
     state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     asked_next = request.GET.get("next", "/admin/")

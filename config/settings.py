@@ -73,6 +73,16 @@ SIGNAPP_URL = env_str("SIGNAPP_URL", BASE_URL).rstrip("/")
 # itself.
 EXTERNAL_ISSUER = env_str("EXTERNAL_ISSUER", "")
 ISSUER = EXTERNAL_ISSUER or f"{AUTHZ_URL}/authz"
+# How its access tokens are read: jwt (RFC 9068) or introspection (RFC 7662), and where, if not where its metadata say.
+EXTERNAL_TOKENS = env_str("EXTERNAL_TOKENS", "jwt")
+EXTERNAL_INTROSPECTION_URL = env_str("EXTERNAL_INTROSPECTION_URL", "")
+# How a token's audiences are asked for there (resource, RFC 8707, or audience), and what of a login.
+EXTERNAL_AUDIENCE_PARAMETER = env_str("EXTERNAL_AUDIENCE_PARAMETER", "resource")
+EXTERNAL_LOGIN_SCOPE = env_str("EXTERNAL_LOGIN_SCOPE", "openid email profile service")
+# Where its pages are: browsers follow the answers to our forms to these origins alone.
+EXTERNAL_ORIGINS = env_list("EXTERNAL_ORIGINS") or (
+    [f"{urlsplit(EXTERNAL_ISSUER).scheme}://{urlsplit(EXTERNAL_ISSUER).netloc}"] if EXTERNAL_ISSUER else []
+)
 # An OpenID provider that says who asks for a certificate (docs/registration.md), beside the one who logs people in.
 IDENTITY_ISSUER = env_str("IDENTITY_ISSUER", "")
 CSC_BASE_URL = f"{RSSP_URL}/csc"
@@ -218,7 +228,9 @@ CONTENT_SECURITY_POLICY = {
         "worker-src": [SELF],
         "manifest-src": [SELF],
         # A form that is answered by a redirect to another role's host needs that host named here too.
-        "form-action": sorted({SELF, *(_ROLE_URLS[role] for role in ("signapp", "authz")), *_IDENTITY_ORIGINS}),
+        "form-action": sorted(
+            {SELF, *(_ROLE_URLS[role] for role in ("signapp", "authz")), *_IDENTITY_ORIGINS, *EXTERNAL_ORIGINS}
+        ),
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -241,9 +253,9 @@ INTROSPECTION = "config.introspection.introspect" if PROCESS == "web" and {"auth
 CLIENT_TIMEOUT_SECONDS = env_int("CLIENT_TIMEOUT_SECONDS", 30)
 
 # --- authz ----------------------------------------------------------------------------------------------------
-SIGNAPP_CLIENT_ID = "paraph-signapp"
-GATEWAY_CLIENT_ID = "paraph-gateway"
-RSSP_CLIENT_ID = "paraph-rssp"
+SIGNAPP_CLIENT_ID = env_str("SIGNAPP_CLIENT_ID", "paraph-signapp")
+GATEWAY_CLIENT_ID = env_str("GATEWAY_CLIENT_ID", "paraph-gateway")
+RSSP_CLIENT_ID = env_str("RSSP_CLIENT_ID", "paraph-rssp")
 # auth/login of the CSC API: a service token for a password alone, issued to a client that nobody else can be.
 CSC_LOGIN = env_bool("CSC_LOGIN", default=DEVELOPMENT)
 CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
@@ -393,10 +405,7 @@ if "rssp" in ROLES:
     PREPARED_CREDENTIALS = env_int("PREPARED_CREDENTIALS", 10)
     # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
     FOUR_EYES = env_list("FOUR_EYES")
-    # How EXTERNAL_ISSUER's access tokens are read: jwt (RFC 9068) or introspection (RFC 7662), and where, if not where
-    # its metadata say; how old one of scope credential may be.
-    EXTERNAL_TOKENS = env_str("EXTERNAL_TOKENS", "jwt")
-    EXTERNAL_INTROSPECTION_URL = env_str("EXTERNAL_INTROSPECTION_URL", "")
+    # How old an access token of EXTERNAL_ISSUER's of scope credential may be.
     EXTERNAL_APPROVAL_SECONDS = env_int("EXTERNAL_APPROVAL_SECONDS", 300)
     # Who issues, by policy: built-in (where it is not named), cmp or by-hand.
     CERTIFICATE_ISSUERS = dict(item.partition("=")[::2] for item in env_list("CERTIFICATE_ISSUERS"))

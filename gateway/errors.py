@@ -312,6 +312,13 @@ class ApprovalDeniedError(ApprovalError):
     sentence = "The approval was denied. Nothing was signed."
 
 
+class ApprovalNotOfferedError(ApprovalError):
+    """Another provider stands in authz's place: its approvals are for one signature each, and for nothing else."""
+
+    code = "approval_not_offered"
+    sentence = "The login service of this installation approves one signature at a time, and nothing else."
+
+
 class ApprovalExpiredError(ApprovalError):
     code = "approval_expired"
     sentence = "The approval came too late or was used already. Nothing was signed; approve again."

@@ -230,6 +230,28 @@ def parse_token_answer(body: dict[str, Any]) -> TokenAnswer:
     return TokenAnswer(token, lifetime, scope, sub, body.get("authorization_details"))
 
 
+@dataclass(frozen=True)
+class ExternalTokenAnswer:
+    """The same of another provider, which says who it is by an ID token alone."""
+
+    access_token: str
+    expires_in: int
+    id_token: str
+
+
+def parse_external_token_answer(body: dict[str, Any]) -> ExternalTokenAnswer:
+    """Raises `AnswerError` on a missing or misshapen member. A scope that is left out is the one that was asked for."""
+    token, id_token, lifetime = (body.get(name) for name in ("access_token", "id_token", "expires_in"))
+    scope = body.get("scope", "credential")
+    if not isinstance(token, str) or not token or not isinstance(id_token, str) or not isinstance(scope, str):
+        raise AnswerError("token response")
+    if str(body.get("token_type", "")).lower() != "bearer" or type(lifetime) is not int or lifetime <= 0:
+        raise AnswerError("token response")
+    if "credential" not in scope.split():
+        raise AnswerError("another scope than was asked for")
+    return ExternalTokenAnswer(token, lifetime, id_token)
+
+
 # --- Credentials: CSC API v2.0.0.2, 11.5 --------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
@@ -398,6 +399,14 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
             "Open the link in that one, press the button there, and come back to this page."
         ),
     ),
+    "invitation_addressless": (
+        HTTPStatus.FORBIDDEN,
+        gettext_lazy("Your address is not known here"),
+        gettext_lazy(
+            "The provider you log in with has not said that it verified your e-mail address, so this link cannot be "
+            "opened with your account. Verify the address there, log out here and log in again."
+        ),
+    ),
     "invitation_over": (
         HTTPStatus.GONE,
         gettext_lazy("This envelope is over"),
@@ -437,6 +446,15 @@ _UNKNOWN = (
 )
 
 
+# What to do about it where another provider stands in authz's place.
+_ELSEWHERE = {
+    "approval_refused": gettext_lazy(
+        "It did not fit this document, certificate and signer. Nothing was signed. "
+        "Log in once more for this signature, with the account that you are logged in with here."
+    ),
+}
+
+
 def explain(error: errors.SignappError) -> Explanation:
     """The error's words. One that is not in the table is told without detail and logged."""
     if error.code not in TABLE:
@@ -447,4 +465,6 @@ def explain(error: errors.SignappError) -> Explanation:
 def explanation_of(code: str) -> Explanation:
     """The words for a code that was kept: in a failed document, or in the session."""
     status, title, sentence = TABLE.get(code, _UNKNOWN)
+    if settings.EXTERNAL_ISSUER:
+        sentence = _ELSEWHERE.get(code, sentence)
     return Explanation(status, str(title), str(sentence), code if code in TABLE else "server_error")

@@ -337,6 +337,13 @@ class InvitationUnverifiedError(InvitationError):
     sentence = "Your address is not confirmed yet."
 
 
+class InvitationAddresslessError(InvitationError):
+    """Another provider's account, for which it has verified no address."""
+
+    code = "invitation_addressless"
+    sentence = "No e-mail address of yours is known."
+
+
 class InvitationOverError(InvitationError):
     code = "invitation_over"
     sentence = "What this invitation was for is over."

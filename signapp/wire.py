@@ -81,6 +81,24 @@ def parse_tokens(body: dict[str, Any]) -> Tokens:
     )
 
 
+def parse_external_tokens(body: dict[str, Any], *, refresh_token: str) -> Tokens:
+    """Another provider's answer, which may leave out what stays as it was: the scope that was asked for (RFC 6749, 5.1)
+    and the refresh token that was used (section 6)."""
+    kept = {"scope": "service", "refresh_token": refresh_token}
+    given = {name: value for name, value in body.items() if value is not None}
+    if _text(kept | given, "token_type").lower() != "bearer" or "service" not in _text(kept | given, "scope").split():
+        raise AnswerError("token response")
+    lifetime = min(_number(body, "expires_in"), MAX_SECONDS)
+    if lifetime <= 0:
+        raise AnswerError("expires_in")
+    return Tokens(
+        access_token=_text(body, "access_token"),
+        expires_in=lifetime,
+        refresh_token=_text(kept | given, "refresh_token", required=False),
+        id_token=_text(body, "id_token", required=False),
+    )
+
+
 @dataclass(frozen=True)
 class PushedRequest:
     """Where to send the browser: a request's reference, not the request."""
@@ -278,10 +296,10 @@ class Approval:
     request_id: uuid.UUID | None = None
 
 
-def parse_approval(body: dict[str, Any], *, issuer: str) -> Approval:
-    """The address must be the issuer's own: nobody else is to ask for a password and a passkey."""
+def parse_approval(body: dict[str, Any], *, endpoint: str) -> Approval:
+    """The address must be the login server's own ``endpoint``: nobody else is to ask for a password and a passkey."""
     url = _text(body, "authorization_url")
-    if not url.startswith(f"{issuer}/oauth2/authorize?"):
+    if not url.startswith(f"{endpoint}{'&' if '?' in endpoint else '?'}"):
         raise AnswerError("authorization_url")
     return Approval(url, _identifier(body, "request_id") if "request_id" in body else None)
 

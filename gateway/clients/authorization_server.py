@@ -19,6 +19,7 @@ from gateway.clients.http import NOT_REACHED, client_for, json_object, own_crede
 from gateway.errors import (
     ApprovalDeniedError,
     ApprovalExpiredError,
+    ApprovalNotOfferedError,
     ApprovalRefusedError,
     AuthorizationServerNotReachedError,
     AuthorizationServerUnavailableError,
@@ -28,7 +29,7 @@ from gateway.wire import AnswerError, TokenAnswer, parse_token_answer
 
 log = logging.getLogger(__name__)
 
-_TOKEN_ERRORS: dict[str, type[GatewayError]] = {
+TOKEN_ERRORS: dict[str, type[GatewayError]] = {
     "invalid_grant": ApprovalExpiredError,
     "access_denied": ApprovalDeniedError,
     "invalid_client": AuthorizationServerUnavailableError,
@@ -45,7 +46,10 @@ class PushedRequest:
 
 
 def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verifier: str) -> PushedRequest:
-    """Raises `ApprovalRefusedError` or `AuthorizationServerUnavailableError`."""
+    """Raises `ApprovalRefusedError` or `AuthorizationServerUnavailableError`; `ApprovalNotOfferedError` where no server
+    knows such details."""
+    if settings.EXTERNAL_ISSUER:
+        raise ApprovalNotOfferedError
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     response = _post(
         "pushed_authorize",
@@ -64,7 +68,7 @@ def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verif
     body = json_object(response)
     request_uri, expires_in = body.get("request_uri"), body.get("expires_in")
     if response.status_code not in {200, 201} or not isinstance(request_uri, str) or not isinstance(expires_in, int):
-        raise _refusal(response, body, {"invalid_client": AuthorizationServerUnavailableError})
+        raise refusal(response, body, {"invalid_client": AuthorizationServerUnavailableError})
     query = urlencode({"client_id": settings.GATEWAY_CLIENT_ID, "request_uri": request_uri})
     return PushedRequest(f"{settings.ISSUER}/oauth2/authorize?{query}", expires_in)
 
@@ -84,7 +88,7 @@ def redeem_code(*, code: str, verifier: str) -> TokenAnswer:
     )
     body = json_object(response)
     if response.status_code != httpx.codes.OK:
-        raise _refusal(response, body, _TOKEN_ERRORS)
+        raise refusal(response, body, TOKEN_ERRORS)
     try:
         return parse_token_answer(body)
     except AnswerError:
@@ -93,17 +97,22 @@ def redeem_code(*, code: str, verifier: str) -> TokenAnswer:
 
 
 def _post(endpoint: str, form: dict[str, str]) -> httpx.Response:
+    return post_form(f"{settings.ISSUER}/oauth2/{endpoint}", form)
+
+
+def post_form(address: str, form: dict[str, Any]) -> httpx.Response:
+    """As the signing client. Raises `AuthorizationServerUnavailableError`, or `AuthorizationServerNotReachedError` if
+    nothing left."""
     try:
-        return client_for(settings.ISSUER).post(
-            f"{settings.ISSUER}/oauth2/{endpoint}", data=form, auth=own_credentials()
-        )
+        return client_for(settings.ISSUER).post(address, data=form, auth=own_credentials())
     except NOT_REACHED:
         raise AuthorizationServerNotReachedError from None
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError from None
 
 
-def _refusal(response: httpx.Response, body: dict[str, object], known: dict[str, type[GatewayError]]) -> GatewayError:
+def refusal(response: httpx.Response, body: dict[str, object], known: dict[str, type[GatewayError]]) -> GatewayError:
+    """What an OAuth error (RFC 6749, 5.2) is here."""
     error = body.get("error")
     log.warning("%s answered %s %s", response.request.url.path, response.status_code, error)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:

@@ -1,6 +1,5 @@
 """The approval of one job: asked for by a pushed request, answered by a code that is redeemed once."""
 
-import logging
 import secrets
 import uuid
 from datetime import timedelta
@@ -10,16 +9,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from gateway import documents
-from gateway.clients import authorization_server
 from gateway.clients.authorization_server import PushedRequest
 from gateway.errors import ApprovalRefusedError, AuthorizationServerNotReachedError, WrongStateError
 from gateway.models import Job
+from gateway.services.approval_servers import approval_server
 from gateway.services.bell import ring
 from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import ENDED, find_job
-from gateway.wire import TokenAnswer, is_same_approval, make_label, signing_details, with_links
-
-log = logging.getLogger(__name__)
+from gateway.wire import make_label, signing_details
 
 _ASKABLE = (Job.State.PREPARED, Job.State.AUTHORIZING)
 _ANSWERED = (Job.State.APPROVED, Job.State.SIGNING, *ENDED)
@@ -48,18 +45,15 @@ def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: s
     job = find_job(caller=caller, job_id=job_id)
     if job.state not in _ASKABLE or job.batch_id is not None:
         raise WrongStateError
-    verifier = secrets.token_urlsafe(48)
-    pushed = authorization_server.push_request(
-        scope="credential", details=with_links(_details(job), [link]), state=state, verifier=verifier
-    )
+    question = approval_server().ask(details=_details(job), state=state, link=link)
     asked = Job.objects.filter(pk=job.pk, state__in=_ASKABLE, digest=job.digest).change(
         state=Job.State.AUTHORIZING,
         approval_id=uuid.uuid4(),
-        approval_secrets=documents.encrypt_text(verifier),
+        approval_secrets=documents.encrypt_text(question.secret),
     )
     if not asked:
         raise WrongStateError
-    return pushed
+    return question.request
 
 
 def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: str) -> Job:
@@ -83,16 +77,17 @@ def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: s
     if not kept or not this_approval.filter(approval_secrets=kept).change(approval_secrets=""):
         return find_job(caller=caller, job_id=job_id)
     try:
-        answer = authorization_server.redeem_code(code=code, verifier=documents.decrypt_text(kept))
+        granted = approval_server().redeem(
+            code=code, secret=documents.decrypt_text(kept), details=_details(job), subject=job.subject
+        )
     except AuthorizationServerNotReachedError:
         this_approval.filter(approval_secrets="").change(approval_secrets=kept)
         raise
-    _verify_answer(job, answer)
     now = timezone.now()
     approved = this_approval.change(
         state=Job.State.APPROVED,
-        token=documents.encrypt_text(answer.access_token),
-        token_expires_at=now + timedelta(seconds=answer.expires_in),
+        token=documents.encrypt_text(granted.access_token),
+        token_expires_at=now + timedelta(seconds=granted.expires_in),
         attempts=0,
         next_attempt_at=None,
     )
@@ -100,15 +95,3 @@ def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: s
         raise WrongStateError
     ring(job.pk)
     return find_job(caller=caller, job_id=job_id)
-
-
-def _verify_answer(job: Job, answer: TokenAnswer) -> None:
-    """The token is for this job, this signer and nothing else; what it was granted for is compared, not assumed."""
-    fits = (
-        answer.scope.split() == ["credential"]
-        and answer.sub == job.subject
-        and is_same_approval(_details(job), answer.authorization_details)
-    )
-    if not fits:
-        log.warning("job %s: the token does not fit the approval that was asked for", job.pk)
-        raise ApprovalRefusedError

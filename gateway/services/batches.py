@@ -23,6 +23,7 @@ from gateway import documents
 from gateway.clients import authorization_server, rssp
 from gateway.clients.authorization_server import PushedRequest
 from gateway.errors import (
+    ApprovalNotOfferedError,
     ApprovalRefusedError,
     AuthorizationServerNotReachedError,
     BatchNotFoundError,
@@ -62,8 +63,11 @@ class Progress:
 def open_batch(*, caller: VerifiedCaller, job_ids: Sequence[uuid.UUID], policy: str) -> Batch:
     """A batch of jobs of the caller's that are not approved and in no other one, in this order.
 
-    Raises `JobNotFoundError` or `WrongStateError`; then none of them is changed.
+    Raises `JobNotFoundError` or `WrongStateError`, or `ApprovalNotOfferedError` where no approval is for several
+    signatures; then none of them is changed.
     """
+    if settings.EXTERNAL_ISSUER:
+        raise ApprovalNotOfferedError
     with transaction.atomic(using=router.db_for_write(Batch)):
         owned = Job.objects.select_for_update().filter(issuer=caller.issuer, subject=caller.subject, pk__in=job_ids)
         found = {job.pk: job for job in owned}

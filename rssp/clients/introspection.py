@@ -60,6 +60,8 @@ def verify_token(token: str) -> VerifiedToken:
     named = [audience] if isinstance(audience, str) else audience
     issued, token_id = body.get("iat", 0), body.get("jti", checksum_of(token))
     if settings.EXTERNAL_ISSUER:
+        if not is_access_token(body):
+            raise InvalidTokenError("no access token")
         client_id = client_id or body.get("azp")
         issuer = issuer or settings.ISSUER  # optional in an answer (RFC 7662, 2.2), which comes from there alone
     if not (
@@ -97,6 +99,12 @@ def verify_token(token: str) -> VerifiedToken:
         issued_at=issued,
         acr=str(body.get("acr", "")),
     )
+
+
+def is_access_token(claims: dict[str, Any]) -> bool:
+    """Providers call refresh tokens active too, and say what they are in members of their own."""
+    use, kind = claims.get("token_use", "access_token"), claims.get("typ", "Bearer")
+    return use == "access_token" and str(kind).lower() in {"bearer", "dpop", "at+jwt"}
 
 
 def _introspect(token: str) -> dict[str, Any]:

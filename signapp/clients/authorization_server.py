@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -58,7 +59,7 @@ def push_request(*, state: str, nonce: str, verifier: str, prompt: str) -> str:
         log.error("pushed_authorize answered %s", response.status_code)
         raise AuthorizationServerUnavailableError from None
     query = urlencode({"client_id": settings.SIGNAPP_CLIENT_ID, "request_uri": pushed.request_uri})
-    return f"{settings.ISSUER}/oauth2/authorize?{query}"
+    return f"{authorization_endpoint()}?{query}"
 
 
 def redeem_code(*, code: str, verifier: str) -> Tokens:
@@ -161,6 +162,22 @@ def read_address(*, token: str) -> Address:
         raise AuthorizationServerUnavailableError
     body = json_object(response)
     return Address(str(body.get("email", "")), body.get("email_verified") is True)
+
+
+def authorization_endpoint() -> str:
+    """Where browsers are sent, and nowhere else."""
+    return f"{settings.ISSUER}/oauth2/authorize"
+
+
+def verify_issuer(iss: str) -> None:
+    """Whether it is our server's answer that a browser brought (RFC 9207). Raises `LoginNotVerifiedError`."""
+    if not secrets.compare_digest(iss.encode(), settings.ISSUER.encode()):
+        raise LoginNotVerifiedError
+
+
+def logout_address(*, id_token: str) -> str:
+    """Empty: who logs out here stays logged in there."""
+    return ""
 
 
 def revoke_token(*, refresh_token: str) -> None:

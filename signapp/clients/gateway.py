@@ -11,6 +11,7 @@ from django.conf import settings
 
 from signapp import errors
 from signapp.clients.http import client_for, json_object
+from signapp.clients.login_servers import login_server
 from signapp.wire import (
     AnswerError,
     Approval,
@@ -220,7 +221,7 @@ def _fetch(token: str, job: Job, file: IO[bytes]) -> None:
 
 
 def _approval(body: dict[str, Any]) -> Approval:
-    return parse_approval(body, issuer=settings.ISSUER)
+    return parse_approval(body, endpoint=login_server().authorization_endpoint())
 
 
 def _pdf(upload: IO[bytes], size: int, **headers: str) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """The one address that every approval comes back to. Which approval it is, its ``state`` says, in the browser that
 asked for it and nowhere else."""
 
-import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
-from signapp.errors import ApprovalDeniedError, ApprovalExpiredError, ApprovalNotVerifiedError, ApprovalStaleError
+from signapp.clients.login_servers import login_server
+from signapp.errors import (
+    ApprovalDeniedError,
+    ApprovalExpiredError,
+    ApprovalNotVerifiedError,
+    ApprovalStaleError,
+    LoginNotVerifiedError,
+)
 from signapp.models import Document
 from signapp.services import certificates, passkeys, pending, signing
 from signapp.services.logins import Account
@@ -36,8 +42,11 @@ def complete(
     begun = pending.find(session=session, kind=pending.APPROVAL, state=state or "")
     if begun is None or begun["subject"] != account.subject:
         raise ApprovalStaleError
-    if not secrets.compare_digest((iss or "").encode(), settings.ISSUER.encode()):
-        raise ApprovalNotVerifiedError
+    try:
+        login_server().verify_issuer(iss or "")
+    except LoginNotVerifiedError:
+        raise ApprovalNotVerifiedError from None
+    iss = settings.ISSUER
     is_document = "document_id" in begun
     if error:
         if is_document:

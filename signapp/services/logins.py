@@ -11,6 +11,8 @@ from django.middleware.csrf import CSRF_SESSION_KEY
 from django.utils import timezone
 
 from signapp.clients import authorization_server
+from signapp.clients.authorization_server import Address
+from signapp.clients.login_servers import login_server
 from signapp.documents import decrypt_text, encrypt_text
 from signapp.errors import (
     AuthorizationServerUnavailableError,
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 LOGIN_SECONDS = 600
 _CHECK_EVERY = timedelta(seconds=30)
 _SESSION_KEY = "login"
+_ID_TOKEN_KEY = "login_id_token"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def begin_login(*, session: SessionBase, next_path: str, sign_up: bool = False) 
     """The address to send the browser to. Raises `LoginServerAwayError`."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     try:
-        url = authorization_server.push_request(
+        url = login_server().push_request(
             state=state, nonce=nonce, verifier=verifier, prompt="create" if sign_up else "login"
         )
     except AuthorizationServerUnavailableError:
@@ -75,15 +78,15 @@ def complete_login(*, session: SessionBase, state: str, code: str, iss: str, err
     begun = pending.take(session=session, kind=pending.LOGIN, state=state or "")
     if begun is None:
         raise LoginStaleError
-    if not secrets.compare_digest((iss or "").encode(), settings.ISSUER.encode()):
-        raise LoginNotVerifiedError
-    if error:
-        raise LoginDeclinedError if error == "access_denied" else LoginError
-    if not code:
-        raise LoginNotVerifiedError
+    server = login_server()
     try:
-        tokens = authorization_server.redeem_code(code=code, verifier=decrypt_text(begun["verifier"]))
-        identity = authorization_server.verify_id_token(id_token=tokens.id_token, nonce=begun["nonce"])
+        server.verify_issuer(iss or "")
+        if error:
+            raise LoginDeclinedError if error == "access_denied" else LoginError
+        if not code:
+            raise LoginNotVerifiedError
+        tokens = server.redeem_code(code=code, verifier=decrypt_text(begun["verifier"]))
+        identity = server.verify_id_token(id_token=tokens.id_token, nonce=begun["nonce"])
     except AuthorizationServerUnavailableError:
         raise LoginServerAwayError from None
     except StorageError:
@@ -98,21 +101,23 @@ def complete_login(*, session: SessionBase, state: str, code: str, iss: str, err
         is_operator=identity.is_operator,
         access_token=encrypt_text(tokens.access_token),
         access_expires_at=now + timedelta(seconds=tokens.expires_in),
-        refresh_token=encrypt_text(tokens.refresh_token),
+        refresh_token=renewing.keep_refresh_token(tokens.refresh_token),
         expires_at=now + timedelta(seconds=settings.SESSION_COOKIE_AGE),
     )
-    _put_in(session, login)
+    _put_in(session, login, tokens.id_token)
     return clean_path(begun["next"])
 
 
-def _put_in(session: SessionBase, login: Login) -> None:
-    """A fresh session key before the account is in; what another account left in this browser goes with it."""
+def _put_in(session: SessionBase, login: Login, id_token: str) -> None:
+    """A fresh session key before the account is in; what another account left in this browser goes with it. Of the ID
+    token only the server's own logout makes use."""
     session.cycle_key()
     if previous := session.get(_SESSION_KEY):
         Login.objects.filter(pk=previous).delete()
     for name in (pending.APPROVAL, pending.IDENTITY, CSRF_SESSION_KEY):
         session.pop(name, None)
     session[_SESSION_KEY] = str(login.pk)
+    session[_ID_TOKEN_KEY] = encrypt_text(id_token)
 
 
 def _find_login(session: SessionBase) -> Login | None:
@@ -147,7 +152,7 @@ def _check(login: Login) -> None:
     """Raises `LoginRequiredError` if the server ended this login. Of parallel requests one asks."""
     now = timezone.now()
     mine = Login.objects.filter(pk=login.pk, checked_at__lt=now - _CHECK_EVERY).update(checked_at=now)
-    if not mine or authorization_server.is_token_live(token=decrypt_text(login.access_token), subject=login.subject):
+    if not mine or login_server().is_token_live(token=decrypt_text(login.access_token), subject=login.subject):
         return
     if Login.objects.filter(pk=login.pk, access_token=login.access_token, lease_until=None).exists():
         raise LoginRequiredError
@@ -163,15 +168,27 @@ def service_token(*, session: SessionBase) -> str:
     return decrypt_text(renewing.renew(login).access_token)
 
 
-def end_login(*, session: SessionBase) -> None:
-    """Ends the login here at once, and its tokens at the authorization server if that answers."""
+def read_address(*, account: Account, token: str) -> Address:
+    """The account's e-mail address, as authz knows it now; of another provider's account it is the one that was
+    verified when it logged in, or none. Raises `LoginRequiredError`, `AuthorizationServerUnavailableError`."""
+    if settings.EXTERNAL_ISSUER:
+        return Address(account.email, is_verified=bool(account.email))
+    return authorization_server.read_address(token=token)
+
+
+def end_login(*, session: SessionBase) -> str:
+    """Ends the login here at once, and its tokens at the authorization server if that answers. Where the browser is to
+    be sent for the server's own session to end, or an empty text."""
     login = Login.objects.filter(pk=str(session[_SESSION_KEY])).first() if _SESSION_KEY in session else None
+    id_token = session.get(_ID_TOKEN_KEY, "")
     if login is not None:
         login.delete()
     session.flush()
     if login is None:
-        return
+        return ""
     try:
-        authorization_server.revoke_token(refresh_token=decrypt_text(login.refresh_token))
+        login_server().revoke_token(refresh_token=renewing.read_refresh_token(login))
+        return login_server().logout_address(id_token=decrypt_text(id_token))
     except SignappError as error:
-        log.warning("the tokens of an ended login were not revoked: %s", error.code)
+        log.warning("an ended login was not ended at its server: %s", error.code)
+        return ""

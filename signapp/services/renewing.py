@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from signapp.clients import authorization_server
+from signapp.clients.login_servers import login_server
 from signapp.documents import decrypt_text, encrypt_text
 from signapp.errors import AuthorizationServerUnavailableError, LoginRequiredError
 from signapp.models import Login
@@ -19,13 +19,25 @@ _AHEAD = timedelta(seconds=60)
 _WAIT_STEP = 0.05
 
 
+def keep_refresh_token(token: str) -> str:
+    """What the row keeps of it: nothing where there is none."""
+    return encrypt_text(token) if token else ""
+
+
+def read_refresh_token(login: Login) -> str:
+    """Raises `StorageError` if no key fits."""
+    return decrypt_text(login.refresh_token) if login.refresh_token else ""
+
+
 def renew(login: Login) -> Login:
-    """The login with an access token that lives for a minute at least; usually the one given.
+    """The login with an access token that lives for a minute at least, if it can be renewed; usually the one given.
 
     Raises `LoginRequiredError` if the server ended it, `AuthorizationServerUnavailableError`.
     """
     deadline = time.monotonic() + settings.CLIENT_TIMEOUT_SECONDS
-    while login.access_expires_at - timezone.now() < _AHEAD:
+    # Without a refresh token, which another provider need not give, the login is as long as its token.
+    ahead = _AHEAD if login.refresh_token else timedelta(0)
+    while login.access_expires_at - timezone.now() < ahead:
         if _takes_lease(login):
             return _swap(login)
         if time.monotonic() > deadline:
@@ -54,12 +66,12 @@ def _takes_lease(login: Login) -> bool:
 def _swap(login: Login) -> Login:
     row = Login.objects.filter(pk=login.pk, refresh_token=login.refresh_token)
     try:
-        tokens = authorization_server.refresh_tokens(refresh_token=decrypt_text(login.refresh_token))
+        tokens = login_server().refresh_tokens(refresh_token=read_refresh_token(login))
         now = timezone.now()
         row.update(
             access_token=encrypt_text(tokens.access_token),
             access_expires_at=now + timedelta(seconds=tokens.expires_in),
-            refresh_token=encrypt_text(tokens.refresh_token),
+            refresh_token=keep_refresh_token(tokens.refresh_token),
             checked_at=now,
             lease_until=None,
         )

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 from signapp.errors import CertificateNotUsableError
 from signapp.services import passkeys
 from signapp.views.documents import certificate_url, read_certificates, read_requests
-from signapp.views.pages import PASSKEYS_URL, SESSIONS_URL, Signer, logged_in, render_page
+from signapp.views.pages import Signer, logged_in, render_page
 
 
 @require_safe
@@ -23,8 +23,6 @@ def account(request: HttpRequest, signer: Signer) -> HttpResponseBase:
         "requests": requests,
         "certificate_problem": certificates.problem,
         "certificate_url": certificate_url(reverse("signapp:account")),
-        "passkeys_url": PASSKEYS_URL,
-        "sessions_url": SESSIONS_URL,
     }
     return render_page(request, "signapp/account.html", context)
 

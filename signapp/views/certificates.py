@@ -5,16 +5,20 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from signapp.forms import CertificateForm
 from signapp.services import certificates
-from signapp.views.pages import PASSKEYS_URL, Signer, logged_in, render_page, safe_next
+from signapp.views.pages import Signer, logged_in, render_page, safe_next
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @logged_in
 def new(request: HttpRequest, signer: Signer) -> HttpResponseBase:
+    if settings.EXTERNAL_ISSUER:
+        # An operator makes it; the account's page says so.
+        return HttpResponseRedirect(reverse("signapp:account"))
     given = request.POST if request.method == "POST" else request.GET
     next_path = safe_next(given.get("next"))
     form = CertificateForm(request.POST) if request.method == "POST" else CertificateForm()
@@ -24,7 +28,6 @@ def new(request: HttpRequest, signer: Signer) -> HttpResponseBase:
             "form": form,
             "next": next_path,
             "is_demonstration": settings.CERTIFICATE_POLICY == "demonstration",
-            "passkeys_url": PASSKEYS_URL,
         }
         status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
         return render_page(request, "signapp/new_certificate.html", context, status=status)

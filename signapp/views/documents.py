@@ -22,7 +22,7 @@ from signapp.models import Document
 from signapp.services import certificates as certificate_service
 from signapp.services import documents as document_service
 from signapp.services import signing
-from signapp.views.pages import Signer, logged_in, render_page
+from signapp.views.pages import Signer, logged_in, provider_name, render_page
 from signapp.views.wording import MOVING, describe_certificate, describe_document, describe_request, write_size
 
 _REFUSED = (
@@ -139,6 +139,8 @@ def _list_page(request: HttpRequest, signer: Signer, form: UploadForm, status: i
 
 def _first_steps(certificates: Certificates, found: list[Document]) -> list[dict[str, Any]]:
     """The way to the first signature, with the next thing to do."""
+    if settings.EXTERNAL_ISSUER:
+        return _first_steps_elsewhere(certificates, found)
     has_certificate = bool(certificates.usable)
     newest = reverse("signapp:document", args=[found[0].pk]) if found else "#upload"
     return [
@@ -157,6 +159,30 @@ def _first_steps(certificates: Certificates, found: list[Document]) -> list[dict
             "state": "current" if has_certificate else "todo",
             "note": _("Read it, prepare it, and approve it with your password and passkey."),
             "href": newest,
+            "action": _("Read and sign") if found else _("Upload a document"),
+            "icon": "sign" if found else "upload",
+        },
+    ]
+
+
+def _first_steps_elsewhere(certificates: Certificates, found: list[Document]) -> list[dict[str, Any]]:
+    """Likewise where another provider has the accounts, and operators make certificates."""
+    has_certificate = bool(certificates.usable)
+    return [
+        {"label": _("Log in"), "state": "done"},
+        {
+            "label": _("Have your certificate made"),
+            "state": "done" if has_certificate else "current",
+            "note": "" if has_certificate else _("An operator makes it. They need your identifier."),
+            "href": "" if certificates.problem else reverse("signapp:account"),
+            "action": _("Show your identifier"),
+            "icon": "person",
+        },
+        {
+            "label": _("Sign your first document"),
+            "state": "current" if has_certificate else "todo",
+            "note": _("Read it, prepare it, and log in once more to sign it."),
+            "href": reverse("signapp:document", args=[found[0].pk]) if found else "#upload",
             "action": _("Read and sign") if found else _("Upload a document"),
             "icon": "sign" if found else "upload",
         },
@@ -220,7 +246,14 @@ def _state_context(
         "needs_certificate": not choices and document.state in {"ready", "failed"},
         "certificate_url": certificate_url(reverse("signapp:document", args=[document.pk])),
         "problem": problem,
+        "approving_text": _approving_text(),
     }
+
+
+def _approving_text() -> str:
+    if provider := provider_name():
+        return _("Nothing is signed before you log in at %(provider)s once more.") % {"provider": provider}
+    return _("Nothing is signed before you approve with your password and passkey.")
 
 
 @require_safe

@@ -14,7 +14,7 @@ from signapp import errors
 from signapp.error_responses import explain
 from signapp.services import logins
 from signapp.services.envelopes import invitations, notices
-from signapp.views.pages import PASSKEYS_URL, answered, render_page
+from signapp.views.pages import answered, render_page
 from signapp.views.wording import visible_text
 
 
@@ -29,7 +29,6 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
         "account": account,
         "login_url": f"{reverse('signapp:login')}?{here}",
         "signup_url": f"{reverse('signapp:signup')}?{here}",
-        "passkeys_url": PASSKEYS_URL,
     }
     try:
         if account is None:

@@ -10,7 +10,7 @@ from signapp import errors
 from signapp.decorators import no_store
 from signapp.services import ended_logins, logins
 from signapp.views.home import stop
-from signapp.views.pages import SESSIONS_URL, answered, render_page, safe_next
+from signapp.views.pages import answered, render_page, safe_next
 
 
 @answered
@@ -50,8 +50,8 @@ def callback(request: HttpRequest) -> HttpResponse:
 @no_store
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
-    logins.end_login(session=request.session)
-    return HttpResponseRedirect(reverse("signapp:logged_out"))
+    elsewhere = logins.end_login(session=request.session)
+    return HttpResponseRedirect(elsewhere or reverse("signapp:logged_out"))
 
 
 @csrf_exempt
@@ -71,4 +71,4 @@ def backchannel_logout(request: HttpRequest) -> HttpResponse:
 @no_store
 @require_safe
 def logged_out(request: HttpRequest) -> HttpResponse:
-    return render_page(request, "signapp/logged_out.html", {"sessions_url": SESSIONS_URL})
+    return render_page(request, "signapp/logged_out.html")

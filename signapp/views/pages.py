@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,25 +33,38 @@ class Signer:
 
 
 LoggedInView = Callable[Concatenate[HttpRequest, Signer, P], HttpResponseBase]
-APPROVALS_URL = f"{settings.ISSUER}/approvals"
-PASSKEYS_URL = f"{settings.ISSUER}/passkeys"
-SESSIONS_URL = f"{settings.ISSUER}/sessions"
 
 
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    """The page, and on those that name their ``section`` the navigation. The account's other half lies at authz."""
-    shared: dict[str, Any] = {"home_url": reverse("signapp:home")}
+    """The page, and on those that name their ``section`` the navigation. The account's other half lies at authz; where
+    another provider stands in its place, pages have its host's name (``provider``) and no address of authz's."""
+    elsewhere = _pages_of_authz()
+    shared: dict[str, Any] = {"home_url": reverse("signapp:home"), "provider": provider_name(), **elsewhere}
     if section := (context or {}).get("section"):
         shared["nav_items"] = [
             _nav_item(reverse("signapp:documents"), _("Documents"), "documents", current=section == "documents"),
             _nav_item(reverse("signapp:envelopes"), _("Envelopes"), "mail", current=section == "envelopes"),
             _nav_item(reverse("signapp:account"), _("Account"), "person", current=section == "account"),
-            _nav_item(APPROVALS_URL, _("Approvals"), "sign"),
-            _nav_item(PASSKEYS_URL, _("Passkeys"), "passkey"),
         ]
+        if elsewhere:
+            shared["nav_items"] += [
+                _nav_item(elsewhere["approvals_url"], _("Approvals"), "sign"),
+                _nav_item(elsewhere["passkeys_url"], _("Passkeys"), "passkey"),
+            ]
     return render(request, template, {**shared, **(context or {})}, status=status)
+
+
+def provider_name() -> str:
+    """Whom people log in at, if that is not authz: the host's name; else an empty text."""
+    return urlsplit(settings.EXTERNAL_ISSUER).hostname or ""
+
+
+def _pages_of_authz() -> dict[str, str]:
+    if settings.EXTERNAL_ISSUER:
+        return {}
+    return {f"{name}_url": f"{settings.ISSUER}/{name}" for name in ("approvals", "passkeys", "sessions")}
 
 
 def _nav_item(href: str, label: str, icon: str, *, current: bool = False) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from hashlib import sha256
 from django.conf import settings
 from django.utils import timezone
 
-from signapp.clients import authorization_server
 from signapp.errors import (
+    InvitationAddresslessError,
     InvitationElsewhereError,
     InvitationError,
     InvitationExpiredError,
@@ -20,6 +20,7 @@ from signapp.errors import (
     InvitationUsedError,
 )
 from signapp.models import Envelope, Event, Invitation, Notice, Recipient
+from signapp.services import logins
 from signapp.services.envelopes.access import SEES, locked, record
 from signapp.services.envelopes.turns import notify, open_turns
 from signapp.services.logins import Account
@@ -89,7 +90,7 @@ def claim(*, account: Account, token: str, secret: str) -> Envelope:
     """Binds the recipient to this account; again, it only leads on.
 
     Raises `InvitationUsedError`, `InvitationOverError`, `InvitationExpiredError`, `InvitationElsewhereError`,
-    `InvitationUnverifiedError`, `AuthorizationServerUnavailableError`.
+    `InvitationAddresslessError`, `InvitationUnverifiedError`, `AuthorizationServerUnavailableError`.
     """
     invitation = _find(secret)
     recipient = invitation.recipient
@@ -99,7 +100,9 @@ def claim(*, account: Account, token: str, secret: str) -> Envelope:
             raise InvitationUsedError
         return recipient.envelope
     _require_open(invitation)
-    address = authorization_server.read_address(token=token)
+    address = logins.read_address(account=account, token=token)
+    if not address.email:
+        raise InvitationAddresslessError
     if address.email.casefold() != recipient.email.casefold():
         raise InvitationElsewhereError
     if not address.is_verified:

@@ -38,6 +38,7 @@ class Provider:
     resource: str
     secret: str
     key: RSAKey
+    process: "subprocess.Popen[str]"
 
     def log_in(self, subject: str, *, scope: str, client_id: str = "jwt-application", resource: str = "") -> str:
         """An access token, by way of the provider's own pages."""
@@ -111,16 +112,25 @@ class Provider:
 
 @contextmanager
 def start_provider(
-    *, resource: str, secret: str, callback: str = _REDIRECT_URI, people: Mapping[str, Any] | None = None
+    *,
+    resource: str,
+    secret: str,
+    callback: str = _REDIRECT_URI,
+    people: Mapping[str, Any] | None = None,
+    gateway: str = "",
+    signapp: str = "https://signapp.example",
 ) -> Iterator[Provider]:
     """It answers when this yields, and has ended afterwards. ``people`` are whom it knows more of than their subject,
-    with their claims; ``callback`` is where its client ``identity`` has them sent back to."""
+    with their claims; ``callback`` is where its client ``identity`` has them sent back to. ``gateway`` is that role's
+    resource and ``signapp`` that one's address, where they are its clients; all clients have the one secret."""
     port = free_port()
     key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, private=True, auto_kid=True)
     settings = {
         "port": port,
         "jwks": {"keys": [key.as_dict(private=True)]},
         "resource": resource,
+        "gateway": gateway,
+        "signapp": signapp,
         "secret": secret,
         "callback": callback,
         "people": dict(people or {}),
@@ -138,7 +148,7 @@ def start_provider(
     try:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ready"), "the provider did not start"
-        yield Provider(f"http://localhost:{port}", resource, secret, key)
+        yield Provider(f"http://localhost:{port}", resource, secret, key, process)
     finally:
         process.terminate()
         process.wait(10)

@@ -1,8 +1,8 @@
 // An OpenID provider that is not ours: npm's oidc-provider with its own login and consent pages.
-// usage: node server.mjs, with PROVIDER (JSON: port, jwks, resource, secret) in the environment.
+// usage: node server.mjs, with PROVIDER (JSON: port, jwks, resource, secret, people, callback, gateway, signapp) in the environment.
 import { Provider } from 'oidc-provider';
 
-const { port, jwks, resource, secret, people, callback } = JSON.parse(process.env.PROVIDER);
+const { port, jwks, resource, secret, people, callback, gateway, signapp } = JSON.parse(process.env.PROVIDER);
 const issuer = `http://localhost:${port}`;
 const client = (client_id, more) => ({
   client_id,
@@ -18,21 +18,40 @@ const provider = new Provider(issuer, {
     client('opaque-application'),
     client('identity', { redirect_uris: [callback], grant_types: ['authorization_code'] }),
     client('paraph-rssp', { redirect_uris: [], response_types: [], grant_types: [] }),
+    client('paraph-signapp', {
+      redirect_uris: [`${signapp}/login/callback`],
+      post_logout_redirect_uris: [`${signapp}/logged-out`],
+      grant_types: ['authorization_code', 'refresh_token'],
+    }),
+    client('paraph-gateway', { redirect_uris: [`${signapp}/approval/callback`], grant_types: ['authorization_code'] }),
   ],
   jwks,
-  scopes: ['openid', 'profile', 'service', 'credential'],
+  scopes: ['openid', 'email', 'profile', 'service', 'credential'],
   cookies: { keys: [secret] },
-  ttl: { AccessToken: 300, Interaction: 600, Grant: 600, Session: 600, IdToken: 300 },
+  ttl: { AccessToken: 300, Interaction: 600, Grant: 600, Session: 600, IdToken: 300, RefreshToken: 600 },
   // How closely it looked at whoever logs in, and what it knows of them: their names, from the test.
   acrValues: ['looked-closely', 'barely-looked'],
-  claims: { openid: ['sub', 'acr', 'auth_time'], profile: ['given_name', 'family_name', 'birthdate', 'address', 'national_id'] },
+  claims: { openid: ['sub', 'acr', 'auth_time'], email: ['email', 'email_verified'], profile: ['name', 'given_name', 'family_name', 'birthdate', 'address', 'national_id'] },
   findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
+  // Where it has the logins too, names and addresses stand in the ID token, signapp renews its tokens, and a login's token
+  // is for both services, an approval's for the signing service alone.
+  conformIdTokenClaims: !gateway,
+  issueRefreshToken: (_ctx, { clientId }) => clientId === 'paraph-signapp',
+  formats: {
+    customizers: {
+      jwt: (_ctx, _token, parts) => {
+        if (parts.payload.aud === gateway) parts.payload.aud = [gateway, resource];
+      },
+    },
+  },
   features: {
     devInteractions: { enabled: true },
     introspection: { enabled: true },
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
+      useGrantedResource: () => true,
+      defaultResource: (_ctx, _client, oneOf) => (oneOf?.includes(gateway) ? gateway : oneOf),
       getResourceServerInfo: (_ctx, indicator, { clientId }) => ({
         scope: 'service credential',
         audience: indicator,
