@@ -414,7 +414,11 @@ if "rssp" in ROLES:
     # An outside authority by the Certificate Management Protocol; the secret is shared with it, the reference names it.
     CMP_URL = env_str("CMP_URL", "")
     CMP_REFERENCE = env_str("CMP_REFERENCE", "")
-    CMP_SECRET = env_secret("CMP_SECRET", development=None) if CMP_URL else ""
+    # Or signatures: our key and certificate with its chain, and the certificate that the authority answers by; PEM.
+    CMP_KEY_FILE = env_str("CMP_KEY_FILE", "")
+    CMP_CERTIFICATE_FILE = env_str("CMP_CERTIFICATE_FILE", "")
+    CMP_SERVER_CERTIFICATE_FILE = env_str("CMP_SERVER_CERTIFICATE_FILE", "")
+    CMP_SECRET = env_secret("CMP_SECRET", development=None) if CMP_URL and not CMP_KEY_FILE else ""
     # Mode A of signHash: how long a result is kept unless the client says, how long at most, how many calls one process
     # holds, and hosts that may be told although they are private or without TLS.
     RESULT_VALIDITY = timedelta(seconds=env_int("RESULT_VALIDITY_SECONDS", 600))

@@ -116,8 +116,12 @@ def check_registration(**_kwargs: Any) -> list[CheckMessage]:
     issuers = set(settings.CERTIFICATE_ISSUERS.values())
     if issuers & {"cmp", "by-hand"} and not settings.OUTSIDE_ANCHORS_FILE:
         found.append(Error("An outside authority issues, and OUTSIDE_ANCHORS_FILE names none.", id="rssp.E006"))
-    if "cmp" in issuers and not (settings.CMP_URL and settings.CMP_REFERENCE):
-        found.append(Error("An authority is asked by CMP without CMP_URL and CMP_REFERENCE.", id="rssp.E006"))
+    is_protected = settings.CMP_REFERENCE
+    if settings.CMP_KEY_FILE:
+        is_protected = settings.CMP_CERTIFICATE_FILE and settings.CMP_SERVER_CERTIFICATE_FILE
+    if "cmp" in issuers and not (settings.CMP_URL and is_protected):
+        hint = "CMP_REFERENCE and CMP_SECRET, or CMP_KEY_FILE, CMP_CERTIFICATE_FILE and CMP_SERVER_CERTIFICATE_FILE."
+        found.append(Error("An authority is asked by CMP without CMP_URL or protection.", hint=hint, id="rssp.E006"))
     return found
 
 

@@ -16,6 +16,7 @@ from rssp.services import (
     responding,
     revocation_lists,
     sweeping,
+    telling,
     tending,
     timestamping,
 )
@@ -44,10 +45,11 @@ def notify_clients() -> None:
 @shared_task(name="rssp.sweep_requests")  # type: ignore[untyped-decorator]
 def sweep_requests() -> None:
     """The regular round over requests for certificates and credentials for one signature: outside authorities are
-    asked again, what is late expires."""
+    asked again and told what was revoked, what is late expires."""
     requests.expire_requests()
     one_time.close_finished()
     issuing.retry_requests()
+    telling.tell_revocations()
 
 
 @shared_task(name="rssp.clear_expired")  # type: ignore[untyped-decorator]

@@ -116,6 +116,12 @@ class CertificateAdmin(ReadOnlyAdmin):
                 return gettext("Nobody: it has no issuer that could revoke it. Here it is %(state)s.") % {
                     "state": state
                 }
+            case Publisher.ELSEWHERE if certificate.issuer_told and certificate.issuer_refusal:
+                return gettext("Its issuer, elsewhere, which was told that it is revoked and refused: %(reason)s.") % {
+                    "reason": certificate.issuer_refusal
+                }
+            case Publisher.ELSEWHERE if certificate.issuer_told:
+                return gettext("Its issuer, elsewhere, which was told: %(state)s.") % {"state": state}
             case Publisher.ELSEWHERE:
                 return gettext(
                     "Its issuer, elsewhere: ask the issuer to revoke it. Here it is %(state)s, which decides whether "

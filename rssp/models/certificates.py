@@ -50,6 +50,9 @@ class Certificate(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)  # or since when it is on hold
     revocation_reason = models.CharField(max_length=64, choices=Reason.choices, default="", blank=True)
     partition = models.PositiveIntegerField(default=0)  # of its issuer's revocation lists
+    # When an issuer outside was told that it is revoked, and what it had against it.
+    issuer_told = models.DateTimeField(null=True, blank=True)
+    issuer_refusal = models.CharField(max_length=255, default="", blank=True)
     issuer = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="issued")
     # What a role's successive certificates of this service are told apart by, in their addresses too.
     generation = models.PositiveSmallIntegerField(default=1)

@@ -1,12 +1,11 @@
 """A certificate from an outside authority by the Certificate Management Protocol (RFC 4210, RFC 9480).
 
-One transaction: ``p10cr`` with a PKCS#10, ``cp``, ``certConf``, ``pkiConf``; polling while the authority waits. Every
-message is protected by a MAC over a shared secret (5.1.3.1), both ways: an answer that is not protected is nobody's
-answer. How messages travel is the caller's (`Send`).
+One transaction: ``p10cr`` with a PKCS#10, ``cp``, ``certConf``, ``pkiConf``; polling while the authority waits. Or
+``rr`` and ``rp``: that it revoke one. Every message is protected, both ways (`rssp.pki.cmp_protection`): an answer that
+is not protected is nobody's answer. How messages travel is the caller's (`Send`).
 """
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,30 +13,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import core, csr, x509
+from asn1crypto import crl as x509_crl
 
 from rssp.errors import IssuerRefusedError, IssuerUnavailableError, RsspError
 from rssp.pki import cmp_messages as messages
+from rssp.pki.cmp_protection import Protection
 
 Send = Callable[[bytes], bytes]
 Wait = Callable[[float], None]
 # Called with the certificate and whatever certificates came beside it, all DER; raises to refuse the certificate.
 Accept = Callable[[bytes, list[bytes]], None]
 
-_PBM = "1.2.840.113533.7.66.13"
-_HASHES = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
-# HMAC with SHA-1 is read, because it is what servers in the field answer with and no collision of SHA-1 helps against a
-# MAC; it is never written.
-_MACS = {
-    "1.2.840.113549.2.9": "sha256",
-    "1.2.840.113549.2.10": "sha384",
-    "1.2.840.113549.2.11": "sha512",
-    "1.2.840.113549.2.7": "sha1",
-    "1.3.6.1.5.5.8.1.2": "sha1",
-}
-_ITERATIONS = 10_000
-# A server that names more would only keep us busy; fewer protect nothing (RFC 9481, 6.1).
-_FEWEST_ITERATIONS, _MOST_ITERATIONS = 100, 100_000
-_MOST_SALT = 128
 _ACCEPTED, _GRANTED_WITH_CHANGES, _REJECTION, _WAITING = 0, 1, 2, 3
 _LONGEST_WAIT, _MOST_POLLS = 5, 5
 _LONGEST_REASON = 200
@@ -45,10 +31,9 @@ _LONGEST_REASON = 200
 
 @dataclass
 class CmpTransaction:
-    """One certificate's exchange. ``reference`` names the shared secret to the authority (``senderKID``)."""
+    """One certificate's exchange."""
 
-    secret: bytes = field(repr=False)
-    reference: bytes
+    protection: Protection
     send: Send = field(repr=False)
     wait: Wait = field(repr=False)
     _id: bytes = field(default_factory=lambda: secrets.token_bytes(16), init=False, repr=False)
@@ -76,6 +61,24 @@ class CmpTransaction:
             raise
         self._confirm(certificate, number, refused=False)
         return der, beside
+
+    def request_revocation(self, *, certificate: bytes, reason: int) -> None:
+        """Has the authority revoke a certificate of its own (DER), for a CRLReason (RFC 4210, 5.3.9).
+
+        Raises `IssuerRefusedError` with its reason, `IssuerUnavailableError`.
+        """
+        tbs = x509.Certificate.load(certificate)["tbs_certificate"]
+        which = {"serial_number": tbs["serial_number"].native, "issuer": tbs["issuer"]}
+        entry = [{"extn_id": "crl_reason", "extn_value": x509_crl.CRLReason(reason)}]
+        answer = self._exchange("rr", messages.RevReqContent([{"cert_details": which, "crl_entry_details": entry}]))
+        body = answer["body"]
+        if body.name != "rp" or len(body.chosen["status"]) != 1:
+            raise IssuerUnavailableError("the authority answers something else")
+        status = body.chosen["status"][0]
+        if int(status["status"]) == _WAITING:
+            raise IssuerUnavailableError("the authority has not decided yet")
+        if int(status["status"]) == _REJECTION:
+            _refuse(status, None)
 
     def _poll(self, number: int) -> messages.Message:
         answer: messages.Message = self._exchange("poll_req", messages.PollReqContent([{"cert_req_id": number}]))
@@ -120,63 +123,39 @@ class CmpTransaction:
             raise IssuerUnavailableError("the authority's answer cannot be read") from None
 
     def _write(self, kind: str, content: Any, nonce: bytes) -> bytes:
-        nobody = x509.GeneralName("directory_name", x509.Name.build({}))
-        parameters = messages.PbmParameter(
-            {
-                "salt": secrets.token_bytes(16),
-                "owf": {"algorithm": "2.16.840.1.101.3.4.2.1"},
-                "iteration_count": _ITERATIONS,
-                "mac": {"algorithm": "1.2.840.113549.2.9"},
-            }
-        )
+        members, protect = self.protection.begin()
         header: dict[str, Any] = {
             "pvno": 2,
-            "sender": nobody,
-            "recipient": nobody,
+            "recipient": x509.GeneralName("directory_name", x509.Name.build({})),
             "message_time": datetime.now(UTC).replace(microsecond=0),
-            "protection_alg": {"algorithm": _PBM, "parameters": parameters},
-            "sender_kid": self.reference,
             "transaction_id": self._id,
             "sender_nonce": nonce,
-        }
+        } | members
         if self._their_nonce is not None:
             header["recip_nonce"] = self._their_nonce
         part = messages.ProtectedPart({"header": header, "body": messages.Body(kind, content)})
-        mac = compute_mac(secret=self.secret, parameters=parameters, data=part.dump())
-        written: bytes = messages.Message(
-            {"header": part["header"], "body": part["body"], "protection": core.OctetBitString(mac)}
-        ).dump()
+        whole = {
+            "header": part["header"],
+            "body": part["body"],
+            "protection": core.OctetBitString(protect(part.dump())),
+        }
+        if beside := self.protection.beside:
+            whole["extra_certs"] = messages.Certificates(beside)
+        written: bytes = messages.Message(whole).dump()
         return written
 
     def _verify(self, answer: messages.Message, nonce: bytes) -> None:
         header = answer["header"]
-        algorithm = header["protection_alg"].native and header["protection_alg"]["algorithm"].native
-        if algorithm != _PBM or answer["protection"].native is None:
-            raise IssuerUnavailableError("the authority's answer is not protected by the shared secret")
-        parameters = messages.PbmParameter.load(header["protection_alg"]["parameters"].dump(), strict=True)
+        if not header["protection_alg"].native or answer["protection"].native is None:
+            raise IssuerUnavailableError("the authority's answer is not protected")
         part = messages.ProtectedPart({"header": header, "body": answer["body"]})
-        wanted = compute_mac(secret=self.secret, parameters=parameters, data=part.dump())
-        if not hmac.compare_digest(wanted, bytes(answer["protection"])):
-            raise IssuerUnavailableError("the authority's answer is not protected by our secret")
+        self.protection.verify(
+            algorithm=header["protection_alg"], data=part.dump(), protection=bytes(answer["protection"])
+        )
         ours = (self._id, nonce)
         if (header["transaction_id"].native, header["recip_nonce"].native) != ours:
             raise IssuerUnavailableError("the authority answers another message")
         self._their_nonce = header["sender_nonce"].native
-
-
-def compute_mac(*, secret: bytes, parameters: messages.PbmParameter, data: bytes) -> bytes:
-    """PasswordBasedMac (RFC 4210, 5.1.3.1). Raises `IssuerUnavailableError` for weak parameters or
-    such that only keep us busy."""
-    owf, mac = (parameters[name]["algorithm"].dotted for name in ("owf", "mac"))
-    iterations, salt = int(parameters["iteration_count"]), bytes(parameters["salt"])
-    if owf not in _HASHES or mac not in _MACS:
-        raise IssuerUnavailableError("the authority's answer is protected by a weak algorithm")
-    if not _FEWEST_ITERATIONS <= iterations <= _MOST_ITERATIONS or len(salt) > _MOST_SALT:
-        raise IssuerUnavailableError("the protection's parameters are out of bounds")
-    key = secret + salt
-    for _ in range(iterations):
-        key = hashlib.new(_HASHES[owf], key).digest()
-    return hmac.digest(key, data, _MACS[mac])
 
 
 def _read_certificate(response: messages.CertResponse) -> x509.Certificate:

@@ -2,7 +2,7 @@
 them. What was read keeps its bytes, so a protection is computed over what really came.
 """
 
-from asn1crypto import algos, core, csr, x509
+from asn1crypto import algos, core, crl, csr, x509
 
 
 class FreeText(core.SequenceOf):  # type: ignore[misc]  # asn1crypto has no types
@@ -127,12 +127,43 @@ class PollRepContent(core.SequenceOf):  # type: ignore[misc]
     _child_spec = PollAnswer
 
 
+class CertTemplate(core.Sequence):  # type: ignore[misc]
+    """RFC 4211, 5: the members that name a certificate that there is."""
+
+    _fields = [
+        ("serial_number", core.Integer, {"implicit": 1, "optional": True}),
+        ("issuer", x509.Name, {"explicit": 3, "optional": True}),
+    ]
+
+
+class RevDetails(core.Sequence):  # type: ignore[misc]
+    _fields = [("cert_details", CertTemplate), ("crl_entry_details", crl.CRLEntryExtensions, {"optional": True})]
+
+
+class RevReqContent(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = RevDetails
+
+
+class StatusInfos(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = StatusInfo
+
+
+class RevRepContent(core.Sequence):  # type: ignore[misc]
+    _fields = [
+        ("status", StatusInfos),
+        ("rev_certs", core.Any, {"explicit": 0, "optional": True}),
+        ("crls", core.Any, {"explicit": 1, "optional": True}),
+    ]
+
+
 class Body(core.Choice):  # type: ignore[misc]
-    """PKIBody: the kinds that a request for one certificate can meet."""
+    """PKIBody: the kinds that a request for one certificate, or for its revocation, can meet."""
 
     _alternatives = [
         ("cp", CertRepMessage, {"explicit": 3}),
         ("p10cr", csr.CertificationRequest, {"explicit": 4}),
+        ("rr", RevReqContent, {"explicit": 11}),
+        ("rp", RevRepContent, {"explicit": 12}),
         ("pkiconf", core.Null, {"explicit": 19}),
         ("error", ErrorMsgContent, {"explicit": 23}),
         ("cert_conf", CertConfirmContent, {"explicit": 24}),

@@ -7,6 +7,7 @@ tried again.
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from django.conf import settings
 
@@ -14,6 +15,7 @@ from rssp.clients.cmp import post_message
 from rssp.errors import IssuerUnavailableError
 from rssp.models import Certificate, CertificateRequest
 from rssp.pki.cmp import CmpTransaction
+from rssp.pki.cmp_protection import Protection, SharedSecret, read_signatures
 from rssp.pki.csr import build_csr
 from rssp.pki.subjects import Subject, build_subject
 from rssp.services.authority import issue_certificate
@@ -69,13 +71,7 @@ def _issue_built_in(request: CertificateRequest, subject: Subject) -> Certificat
 def _issue_by_cmp(request: CertificateRequest, subject: Subject) -> Certificate:
     wanted = sign_certification_request(request=request, subject=subject)
     chains: list[list[bytes]] = []
-    transaction = CmpTransaction(
-        secret=settings.CMP_SECRET.encode(),
-        reference=settings.CMP_REFERENCE.encode(),
-        send=post_message,
-        wait=time.sleep,
-    )
-    transaction.request_certificate(
+    open_transaction().request_certificate(
         request=wanted,
         accept=lambda der, beside: chains.append(
             verify_certificate(
@@ -91,6 +87,20 @@ def _issue_by_cmp(request: CertificateRequest, subject: Subject) -> Certificate:
         certificate_policy=request.certificate_policy,
         renews=renewed_certificate(request=request),
     )
+
+
+def open_transaction() -> CmpTransaction:
+    """With the authority that is asked by CMP. Raises `IssuerUnavailableError` where our key or a certificate cannot be
+    read."""
+    protection: Protection = SharedSecret(settings.CMP_SECRET.encode(), settings.CMP_REFERENCE.encode())
+    if settings.CMP_KEY_FILE:
+        names = (settings.CMP_KEY_FILE, settings.CMP_CERTIFICATE_FILE, settings.CMP_SERVER_CERTIFICATE_FILE)
+        try:
+            key, chain, authority = (Path(name).read_bytes() for name in names)
+        except OSError as error:
+            raise IssuerUnavailableError(f"a file for CMP cannot be read: {error.filename}") from None
+        protection = read_signatures(key=key, chain=chain, authority=authority)
+    return CmpTransaction(protection=protection, send=post_message, wait=time.sleep)
 
 
 def _issue_by_hand(request: CertificateRequest, subject: Subject) -> Certificate:

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from rssp.clients.cmp import post_message
 from rssp.errors import InvalidSignatureError, IssuerRefusedError, IssuerUnavailableError, WrongCertificateError
 from rssp.hsm.interface import Hsm
-from rssp.pki import cmp, cmp_messages
+from rssp.pki import cmp, cmp_messages, cmp_protection
 from rssp.pki.csr import build_csr
 from rssp.services.hsm import get_hsm
 from tests.rssp.conftest import Asked
@@ -76,7 +76,12 @@ def _nowhere(settings: Any) -> None:
 
 def transact(settings: Any, address: str, **changes: Any) -> cmp.CmpTransaction:
     settings.CMP_URL, settings.CLIENT_TRANSPORT = address, "config.transport.transport_for"
-    chosen = {"secret": SECRET.encode(), "reference": REFERENCE.encode(), "send": post_message, "wait": lambda _: None}
+    secret = changes.pop("secret", SECRET.encode())
+    chosen = {
+        "protection": cmp_protection.SharedSecret(secret, REFERENCE.encode()),
+        "send": post_message,
+        "wait": lambda _: None,
+    }
     return cmp.CmpTransaction(**(chosen | changes))
 
 
@@ -150,6 +155,95 @@ def test_a_wrong_secret_reference_or_address_decides_nothing(
             )
     with pytest.raises(IssuerUnavailableError):  # the server is gone
         transact(settings, address).request_certificate(request=request_, accept=accept)
+
+
+# --- Signatures, and revocations ---------------------------------------------------------------------------------
+
+
+def signatures(outside: OutsideAuthority, *, authority: str = "server", key: str = "client") -> Any:
+    names = {"key": f"{key}.key", "chain": "client.pem", "authority": f"{authority}.pem"}
+    return cmp_protection.read_signatures(
+        **{name: (outside.folder / path).read_bytes() for name, path in names.items()}
+    )
+
+
+@pytest.fixture(params=["ec", "rsa"])
+def parties(request: pytest.FixtureRequest, outside: OutsideAuthority) -> OutsideAuthority:
+    """A client's and a server's certificates beside the authority's."""
+    for name in ("client", "server", "stranger"):
+        outside.admit(name, request.param)
+    return outside
+
+
+SIGNED = (
+    "-srv_cert",
+    "server.pem",
+    "-srv_key",
+    "server.key",
+    "-srv_trusted",
+    "root.pem",
+    "-srv_untrusted",
+    "issuing.pem",
+)
+
+
+def test_messages_are_signed_both_ways(settings: Any, parties: OutsideAuthority, request_: bytes) -> None:
+    with parties.serve(*SIGNED, with_secret=False) as address:
+        der, _ = transact(settings, address, protection=signatures(parties)).request_certificate(
+            request=request_, accept=accept
+        )
+        transact(settings, address, protection=signatures(parties)).request_revocation(certificate=der, reason=1)
+        assert der == parties.der("signer.pem")
+        # An answer by another certificate, even one of the same authority, decides nothing.
+        stranger = transact(settings, address, protection=signatures(parties, authority="stranger"))
+        with pytest.raises(IssuerUnavailableError, match="not signed"):
+            stranger.request_certificate(request=request_, accept=accept)
+
+
+def test_whom_the_authority_does_not_know_it_refuses(
+    settings: Any, parties: OutsideAuthority, request_: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "forged").mkdir()
+    forged = OutsideAuthority(tmp_path / "forged")
+    forged.admit("client", "ec")
+    (forged.folder / "server.pem").write_bytes((parties.folder / "server.pem").read_bytes())
+    with parties.serve(*SIGNED, with_secret=False) as address:
+        with pytest.raises((IssuerRefusedError, IssuerUnavailableError)):
+            transact(settings, address, protection=signatures(forged)).request_certificate(
+                request=request_, accept=accept
+            )
+        with pytest.raises((IssuerRefusedError, IssuerUnavailableError)):  # a MAC is no signature
+            transact(settings, address).request_certificate(request=request_, accept=accept)
+
+
+def test_a_key_that_is_not_its_certificates_is_none(parties: OutsideAuthority) -> None:
+    with pytest.raises(IssuerUnavailableError, match="not its certificate's"):
+        signatures(parties, key="server")
+    with pytest.raises(IssuerUnavailableError, match="cannot be read"):
+        cmp_protection.read_signatures(key=b"junk", chain=b"junk", authority=b"junk")
+
+
+@pytest.mark.parametrize("reason", [0, 1, 4, 5])
+def test_the_authority_takes_a_request_to_revoke(
+    settings: Any, outside: OutsideAuthority, request_: bytes, reason: int
+) -> None:
+    with outside.serve() as address:
+        transact(settings, address).request_revocation(certificate=outside.der("signer.pem"), reason=reason)
+
+
+def test_a_revocation_of_what_is_not_the_authority_s_is_refused(
+    settings: Any, outside: OutsideAuthority, request_: bytes
+) -> None:
+    with (
+        outside.serve() as address,
+        pytest.raises((IssuerRefusedError, IssuerUnavailableError)),
+    ):
+        transact(settings, address).request_revocation(certificate=outside.root, reason=1)
+    with (
+        outside.serve("-pkistatus", "2", "-statusstring", "we never do") as address,
+        pytest.raises(IssuerRefusedError, match="we never do"),
+    ):
+        transact(settings, address).request_revocation(certificate=outside.der("signer.pem"), reason=1)
 
 
 @pytest.fixture

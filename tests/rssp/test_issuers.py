@@ -9,11 +9,14 @@ from cryptography import x509
 from django.core.management import CommandError, call_command
 
 from rssp import tasks
+from rssp.checks import check_registration
 from rssp.errors import IssuerUnavailableError, RequestClosedError, WrongCertificateError
 from rssp.models import AuditEvent, Certificate, CertificateRequest, Credential
-from rssp.services import issuing
+from rssp.services import issuing, telling
 from rssp.services.hsm import get_hsm
+from rssp.services.revoking import revoke_certificate
 from tests.rssp.conftest import Asked, Signer, call, digest
+from tests.rssp.test_cmp import SIGNED
 from tests.rssp.test_requests import EVIDENCE, OPERATOR, approve, ask
 from tests.support.outside_authority import REFERENCE, SECRET, OutsideAuthority, openssl
 
@@ -210,3 +213,94 @@ def test_a_request_in_another_state_is_neither_exported_nor_given_a_certificate(
     assert asked.count == 0
     assert other.attributes.get(name="surname").evidence == EVIDENCE
     assert x509.load_der_x509_csr(bytes(other.certification_request)).is_signature_valid
+
+
+# --- What was revoked here ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def issued(outside: OutsideAuthority, approved: CertificateRequest, settings: Any) -> Certificate:
+    outside.certify(bytes(approved.certification_request))
+    with outside.serve() as settings.CMP_URL:
+        tasks.sweep_requests()
+    settings.CMP_URL = "http://127.0.0.1:9/"
+    return Certificate.objects.get(credentials__credential_id=approved.credential_id)
+
+
+def test_an_authority_outside_is_told_what_was_revoked_once(
+    outside: OutsideAuthority, issued: Certificate, settings: Any
+) -> None:
+    assert telling.tell_revocations() == 0  # it is valid
+    revoke_certificate(certificate=issued, reason="key_compromise")
+    tasks.sweep_requests()  # the authority is away, and nothing is forgotten
+    issued.refresh_from_db()
+    assert issued.issuer_told is None
+    with outside.serve() as settings.CMP_URL:
+        assert telling.tell_revocations() == 1
+        assert telling.tell_revocations() == 0
+    issued.refresh_from_db()
+    assert (issued.issuer_told is not None, issued.issuer_refusal) == (True, "")
+    event = AuditEvent.objects.latest("sequence")
+    assert (event.result, event.reason) == ("done", f"{issued.serial_number}: its issuer was told")
+
+
+def test_what_the_authority_has_against_it_is_kept(
+    outside: OutsideAuthority, issued: Certificate, settings: Any
+) -> None:
+    revoke_certificate(certificate=issued, reason="superseded")
+    with outside.serve("-pkistatus", "2", "-statusstring", "we never do") as settings.CMP_URL:
+        tasks.sweep_requests()
+    issued.refresh_from_db()
+    assert issued.issuer_refusal == "we never do"
+    assert AuditEvent.objects.latest("sequence").result == "refused"
+
+
+@pytest.mark.parametrize("issuer", ["by-hand", "built-in"])
+def test_an_authority_that_is_not_spoken_to_is_not_told(
+    outside: OutsideAuthority, issued: Certificate, settings: Any, issuer: str
+) -> None:
+    revoke_certificate(certificate=issued, reason="superseded")
+    settings.CERTIFICATE_ISSUERS = {"signer": issuer}
+    with outside.serve() as settings.CMP_URL:
+        assert telling.tell_revocations() == 0
+
+
+def test_a_certificate_comes_by_signatures_too(
+    outside: OutsideAuthority, approved: CertificateRequest, settings: Any
+) -> None:
+    for name in ("client", "server"):
+        outside.admit(name)
+    settings.CMP_KEY_FILE = str(outside.folder / "client.key")
+    settings.CMP_CERTIFICATE_FILE = str(outside.folder / "client.pem")
+    settings.CMP_SERVER_CERTIFICATE_FILE = str(outside.folder / "nothing.pem")
+    outside.certify(bytes(approved.certification_request))
+    with outside.serve(*SIGNED, with_secret=False) as settings.CMP_URL:
+        tasks.sweep_requests()
+        approved.refresh_from_db()
+        assert (approved.state, "cannot be read" in approved.reason) == ("approved", True)
+        settings.CMP_SERVER_CERTIFICATE_FILE = str(outside.folder / "server.pem")
+        tasks.sweep_requests()
+    approved.refresh_from_db()
+    assert approved.state == "issued"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, []),
+        ({"CMP_REFERENCE": ""}, ["rssp.E006"]),
+        ({"CMP_URL": ""}, ["rssp.E006"]),
+        ({"CMP_KEY_FILE": "key.pem"}, ["rssp.E006"]),
+        ({"CMP_KEY_FILE": "k", "CMP_CERTIFICATE_FILE": "c", "CMP_REFERENCE": ""}, ["rssp.E006"]),
+        (
+            {"CMP_KEY_FILE": "k", "CMP_CERTIFICATE_FILE": "c", "CMP_SERVER_CERTIFICATE_FILE": "s", "CMP_REFERENCE": ""},
+            [],
+        ),
+    ],
+)
+def test_messages_without_protection_are_no_setting(
+    outside: OutsideAuthority, settings: Any, change: dict[str, str], told: list[str]
+) -> None:
+    for name, value in change.items():
+        setattr(settings, name, value)
+    assert [message.id for message in check_registration()] == told

@@ -58,6 +58,20 @@ class OutsideAuthority:
             "req", "-new", "-key", self.folder / "stranger.key", "-subj", f"/CN={common_name}", "-outform", "DER"
         )
 
+    def admit(self, name: str, kind: str = "ec") -> None:
+        """A party to the protocol: ``NAME.key`` and ``NAME.pem``, of the issuing authority, with its certificate."""
+        how = (
+            ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+            if kind == "rsa"
+            else ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        )
+        openssl("genpkey", "-algorithm", *how, "-out", self.folder / f"{name}.key")
+        party = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nsubjectKeyIdentifier=hash\n"
+        self._issue(self._request(name, f"/C=FR/O=Outside/CN={name}"), party, f"{name}.pem", by="issuing", days=10)
+        with (self.folder / f"{name}.pem").open("ab") as chain:
+            if name == "client":
+                chain.write((self.folder / "issuing.pem").read_bytes())
+
     def _request(self, name: str, subject: str) -> str:
         request = f"{name}.csr"
         openssl(
@@ -87,13 +101,14 @@ class OutsideAuthority:
         )
 
     @contextmanager
-    def serve(self, *options: str) -> Iterator[str]:
+    def serve(self, *options: str, with_secret: bool = True) -> Iterator[str]:
         """OpenSSL's CMP server, which answers with ``signer.pem``; yields its address."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         arguments = [
-            *("openssl", "cmp", "-port", str(port), "-srv_ref", REFERENCE, "-srv_secret", f"pass:{SECRET}"),
+            *("openssl", "cmp", "-port", str(port)),
+            *(("-srv_ref", REFERENCE, "-srv_secret", f"pass:{SECRET}") if with_secret else ()),
             *("-rsp_cert", "signer.pem", "-rsp_extracerts", "issuing.pem", *options),
         ]
         server = subprocess.Popen(
