@@ -44,7 +44,8 @@ def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, re
     ):
         databases = {"DATABASE_URL_AUTHZ": authz, "DATABASE_URL_RSSP": rssp}
         pool = {"KEY_POOL": "ec-p256=3", "KEY_TEND_SECONDS": "2"}
-        settings = spied(folder, **databases, **pool, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
+        often = {"JOB_SWEEP_SECONDS": "1"}
+        settings = spied(folder, **databases, **pool, **often, REDIS_URL=f"{redis_server}/60", WEB_CONCURRENCY="2")
         with start_instance(folder / "var", settings=settings) as instance:
             yield Chain(instance, folder, (("authz", authz), ("rssp", rssp)))
 

@@ -46,7 +46,7 @@ def install(folder: str) -> None:
         if point == AFTER_SIGNING and not getattr(here, "signs", False):
             return
         here.signs = point in {AFTER_INTENT, AFTER_SIGNING}
-        _strike(Path(folder), point)
+        strike(Path(folder), point)
 
     def around(module: Any, name: str, before: str | None = None, after: str | None = None) -> None:
         real: Callable[..., Any] = getattr(module, name)
@@ -67,7 +67,7 @@ def install(folder: str) -> None:
     around(pkcs11._KeyOnLoan, "sign_digest", after=AFTER_SIGNING)
 
 
-def _strike(folder: Path, point: str) -> None:
+def strike(folder: Path, point: str) -> None:
     try:
         what = (folder / point).read_text(encoding="ascii")
         (folder / point).unlink()

@@ -1,0 +1,48 @@
+"""Celery's entry in tests of killing: the product's worker, which dies at named points of a batch where a test says so
+(`faults`)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery.signals import celeryd_after_setup
+
+from config.celery import app as app
+from tests.flows.faults import strike
+
+BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING = "before-preparing", "prepared-file-stored", "after-preparing"
+BEFORE_ASKING, AFTER_ASKING = "before-asking", "after-asking"
+BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING = "before-finishing", "signed-file-stored", "after-finishing"
+BEFORE_SETTLING = "before-settling"
+PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING)
+ASKING = (BEFORE_ASKING, AFTER_ASKING)
+FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING, BEFORE_SETTLING)
+
+
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def install(**_signal: Any) -> None:
+    """Wraps the steps of a batch in this process."""
+    from gateway.services import batch_work, preparing, signing
+
+    folder = Path(os.environ["TEST_FAULTS_DIR"])
+    _around(folder, batch_work, "prepare_as_planned", BEFORE_PREPARING, AFTER_PREPARING)
+    _around(folder, preparing, "_prepare_file", after=PREPARED_FILE_STORED)
+    _around(folder, batch_work, "_ask", BEFORE_ASKING, AFTER_ASKING)
+    _around(folder, signing, "run_job", BEFORE_FINISHING, AFTER_FINISHING)
+    _around(folder, signing, "_complete", after=SIGNED_FILE_STORED)
+    _around(folder, batch_work, "_settle", BEFORE_SETTLING)
+
+
+def _around(folder: Path, module: Any, name: str, before: str | None = None, after: str | None = None) -> None:
+    real: Callable[..., Any] = getattr(module, name)
+
+    def wrapped(*arguments: Any, **parameters: Any) -> Any:
+        if before:
+            strike(folder, before)
+        result = real(*arguments, **parameters)
+        if after:
+            strike(folder, after)
+        return result
+
+    setattr(module, name, wrapped)

@@ -1,0 +1,72 @@
+"""Yardstick F5 for a large batch: worker and web killed at every step, with Redis as broker and with files instead.
+``SOAK_PARTS=batches make soak`` runs it.
+
+``SOAK_BATCH`` is how many documents, ``SOAK_BATCH_KILLS`` how many workers are killed beyond one at every step,
+``SOAK_SEED`` in which order.
+"""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows import faults
+from tests.flows.batch_kills import Killed
+from tests.flows.chain import Chain, report, spied
+from tests.flows.faulty_worker import ASKING, FINISHING, PREPARING
+from tests.support.gateway_caller import GatewayCaller
+from tests.support.instance import start_instance
+
+pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("flows-batch-kills")]
+
+DOCUMENTS = int(os.environ.get("SOAK_BATCH", "200"))
+KILLS = int(os.environ.get("SOAK_BATCH_KILLS", "40"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
+
+
+@pytest.fixture(params=["files", "redis"])
+def long(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killed]:
+    (tmp_path / "web-faults").mkdir()
+    (tmp_path / "faults").mkdir()
+    settings = {"JOB_SWEEP_SECONDS": "1", "LEDGER_SWEEP_SECONDS": "1", "TEST_FAULTS_DIR": str(tmp_path / "web-faults")}
+    if request.param == "redis":
+        settings["REDIS_URL"] = f"{request.getfixturevalue('redis_server')}/62"
+    with start_instance(tmp_path / "var", settings=spied(tmp_path, **settings)) as instance:
+        chain = Chain(instance, tmp_path)
+        with chain.walker("Alice") as walker:
+            walker.sign_up()
+            walker.get_certificate("ec-p256")
+            batch = Killed(chain, GatewayCaller(walker, instance), tmp_path / "faults")
+            batch.stop_worker()
+            batch.start_worker()
+            yield batch
+
+
+def test_f5_a_large_batch_is_killed_at_every_step(long: Killed, tmp_path: Path) -> None:
+    order, web = random.Random(SEED), tmp_path / "web-faults"  # noqa: S311  (an order, no secret)
+    began, made = time.monotonic(), long.chain.signatures_made()
+    long.open(DOCUMENTS)
+    early, late = ([order.choice(points) for _ in range(KILLS // 2)] for points in (PREPARING, FINISHING[:3]))
+    # Each armed twice at least: first all of them, then what the seed says.
+    long.prepare(PREPARING)
+    assert long.deaths == len(PREPARING)
+    long.caller.call("POST", f"{long.batch}/prepare", {"credential_id": long.caller.credential(), "level": "B-B"})
+    long.arm([early.pop()])
+    long.survive("prepared", again=early)
+    long.arm([*ASKING, *FINISHING])
+    web_point = order.choice(faults.POINTS)
+    long.approve()
+    faults.arm(web, web_point)
+    long.survive("ended", again=late)
+    ends = long.account(made)
+    long.verify_some(tmp_path, every=20)
+    # Each call of signHash is for 50: two died with a worker, one with the signing service.
+    assert ends["outcome_unknown"] <= 150
+    report(
+        f"{DOCUMENTS} documents, {long.deaths} workers killed at {len({*PREPARING, *ASKING, *FINISHING})} steps and a"
+        f" web process {'at none' if faults.is_armed(web, web_point) else web_point}: {dict(ends)},"
+        f" {long.chain.signatures_made() - made} C_Sign, in {time.monotonic() - began:.0f} seconds"
+    )

@@ -1,0 +1,64 @@
+"""Yardstick F5 for batches: workers killed in the middle of one, with Redis as broker and with files in its place.
+Every document is signed exactly once, or has failed with a reason; nobody has to do anything.
+
+A few steps of a small batch; `tests.flows.long_batch_kills` is every step of a large one.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import instance as instance_module
+from tests.flows import faulty_worker
+from tests.flows.batch_kills import Killed
+from tests.flows.chain import Chain
+from tests.support.gateway_caller import GatewayCaller
+
+pytestmark = pytest.mark.instance
+
+ENDS = [
+    pytest.param("chain", id="files", marks=pytest.mark.xdist_group("one instance")),
+    pytest.param("several", id="redis", marks=[pytest.mark.xdist_group("flows-several"), pytest.mark.postgresql]),
+]
+
+
+@pytest.fixture
+def killed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killed]:
+    """On a shared instance, which gets its own worker back."""
+    chain: Chain = request.getfixturevalue(request.param)
+    with chain.walker("Alice") as walker:
+        walker.sign_up()
+        walker.get_certificate("ec-p256")
+        batch = Killed(chain, GatewayCaller(walker, chain.instance), tmp_path / "faults")
+        batch.folder.mkdir()
+        batch.stop_worker()
+        batch.start_worker()
+        yield batch
+        batch.stop_worker()
+        batch.start_worker(instance_module._WORKER)
+
+
+@pytest.mark.parametrize("killed", ENDS, indirect=True)
+def test_f5_a_batch_survives_its_worker_and_each_document_is_signed_once(killed: Killed, tmp_path: Path) -> None:
+    made = killed.chain.signatures_made()
+    killed.open(3)
+    killed.prepare([faulty_worker.PREPARED_FILE_STORED])
+    killed.arm([faulty_worker.SIGNED_FILE_STORED, faulty_worker.BEFORE_SETTLING])
+    killed.approve()
+    killed.survive("ended")
+    assert killed.account(made) == {"signed": 3}
+    assert killed.deaths == 3
+    killed.verify_some(tmp_path, every=3)
+
+
+@pytest.mark.parametrize("killed", ENDS[:1], indirect=True)
+def test_f5_a_worker_that_dies_with_the_answer_leaves_unknown_outcomes_and_asks_no_second_time(killed: Killed) -> None:
+    made = killed.chain.signatures_made()
+    killed.open(2)
+    killed.prepare([])
+    killed.arm([faulty_worker.AFTER_ASKING])
+    killed.approve()
+    killed.survive("ended")
+    assert killed.account(made) == {"outcome_unknown": 2}
+    assert killed.chain.signatures_made() - made == 2
