@@ -1,7 +1,7 @@
 """``make soak``: the long form of the tests that race, kill, fuzz and sign, and docs/soak.md with what came of them.
 
-``SOAK_PARTS`` (races kills batches fuzzing mutants collection timing) says which, in that order; the report keeps what it
-has of the others.
+``SOAK_PARTS`` (races kills batches fuzzing mutants collection timing) says which, in that order; the report keeps what
+it has of the others.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
 ``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``SOAK_BATCH`` (200) documents are signed by one
 approval while ``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests are made up;

@@ -190,8 +190,12 @@ def approve_document(*, account: Account, token: str, begun: dict[str, Any], cod
     except JobLostError:
         _fail(document, JobLostError.code)
         raise
-    except ApprovalError:
-        deny_document(account=account, begun=begun)
+    except SignappError as error:
+        # Whatever the gateway answers, it signs nothing; without an answer nobody knows, until it is asked.
+        if type(error) is not ServiceUnavailableError:
+            turns.loosen(document)
+        if isinstance(error, ApprovalError):
+            deny_document(account=account, begun=begun)
         raise
     return _follow(account, token, document, job)
 
@@ -199,7 +203,7 @@ def approve_document(*, account: Account, token: str, begun: dict[str, Any], cod
 def deny_document(*, account: Account, begun: dict[str, Any]) -> None:
     """The approval is over; the document is as prepared as before."""
     document = find_document(account=account, document_id=uuid.UUID(begun["document_id"]))
-    turns.loosen(document, release=False)
+    turns.loosen(document, although_committed=False)
     Document.objects.filter(
         issuer=account.issuer,
         subject=account.subject,
@@ -207,6 +211,14 @@ def deny_document(*, account: Account, begun: dict[str, Any]) -> None:
         job_id=begun["job_id"],
         state=_State.APPROVING,
     ).change(state=_State.PREPARED)
+
+
+def settle_approval(*, account: Account, token: str, document_id: uuid.UUID) -> Document:
+    """After a code was handed on and no answer came: what the gateway made of it. If nothing, the document is free."""
+    document = refresh_document(account=account, token=token, document_id=document_id)
+    if document.state in _APPROVABLE:
+        turns.loosen(document)
+    return document
 
 
 # --- Follow -------------------------------------------------------------------------------------------------

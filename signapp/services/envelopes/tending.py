@@ -36,11 +36,13 @@ def tend_envelopes() -> None:
 
 
 def follow_signatures() -> None:
-    """So that the next signer need not wait until the last one opens a page again."""
+    """So that the next signer need not wait until the last one opens a page again, or for an approval that came to
+    nothing."""
     moving = Document.objects.filter(
         state=Document.State.SIGNING, updated__lt=timezone.now() - _LEFT_ALONE, part__isnull=False
     )
-    for document in moving:
+    follow = [(document, signing.refresh_document) for document in moving]
+    for document, ask in [*follow, *((document, signing.settle_approval) for document in turns.list_unsettled())]:
         login = Login.objects.filter(
             issuer=document.issuer, subject=document.subject, expires_at__gt=timezone.now()
         ).first()
@@ -50,6 +52,6 @@ def follow_signatures() -> None:
             login = renewing.renew(login)
             account = Account(login.issuer, login.subject, login.email, login.name, login.is_operator)
             token = decrypt_text(login.access_token)
-            signing.refresh_document(account=account, token=token, document_id=document.pk)
+            ask(account=account, token=token, document_id=document.pk)
         except SignappError as error:
             log.warning("document %s could not be followed: %s", document.pk, error.code)

@@ -16,7 +16,10 @@ from signapp.models import Document, Envelope, EnvelopeDocument, Event, Notice, 
 from signapp.services.envelopes.access import locked, record
 
 LEASE = timedelta(minutes=10)
+# Until the signature is there, or the gateway says that there will be none; so long only if nobody can ask it.
 COMMITTED_LEASE = timedelta(hours=1)
+# Of the one that hands an approval on, with what it waits for.
+_LONGEST_REQUEST = timedelta(minutes=2)
 _ACTS = (Recipient.Role.SIGNER, Recipient.Role.APPROVER)
 
 
@@ -149,10 +152,20 @@ def _grip(envelope: Envelope, document: Document, *, commit: bool = False) -> En
     return part
 
 
-def loosen(document: Document, *, release: bool = True) -> None:
-    """The approval came to nothing; with ``release`` the document is anybody's again."""
+def loosen(document: Document, *, although_committed: bool = True) -> None:
+    """The approval came to nothing: the document is anybody's again, at once. Who approves later takes the lease anew,
+    if nobody else signed meanwhile (`hold`)."""
     held = EnvelopeDocument.objects.filter(holder=document.pk)
-    held.update(is_committed=False, **({"holder": None, "lease_until": None} if release else {}))
+    if not although_committed:
+        held = held.filter(is_committed=False)
+    held.update(is_committed=False, holder=None, lease_until=None)
+
+
+def list_unsettled() -> list[Document]:
+    """Turns whose approval was handed on a while ago, by a request that did not hear what came of it."""
+    committed = timezone.now() + COMMITTED_LEASE - _LONGEST_REQUEST
+    held = EnvelopeDocument.objects.filter(is_committed=True, lease_until__lt=committed).values("holder")
+    return list(Document.objects.filter(pk__in=held, state__in=(Document.State.PREPARED, Document.State.APPROVING)))
 
 
 def keep_signature(document: Document, values: dict[str, Any]) -> bool:
