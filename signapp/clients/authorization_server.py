@@ -120,9 +120,14 @@ def verify_id_token(*, id_token: str, nonce: str) -> VerifiedIdentity:
     )
 
 
-def read_keys() -> KeySet:
-    """The issuer's published keys. Raises `AuthorizationServerUnavailableError`; `ValueError` or one of its library's
-    for what is no key set."""
+def algorithms() -> tuple[str, ...]:
+    """By which the server's tokens are signed."""
+    return ALGORITHMS
+
+
+def read_keys(*, key_id: object = None) -> KeySet:
+    """The issuer's published keys, whichever is named. Raises `AuthorizationServerUnavailableError`; `ValueError` or
+    one of its library's for what is no key set."""
     return KeySet.import_key_set(_get("jwks", token=None).json())
 
 

@@ -16,7 +16,7 @@ import httpx
 from django.conf import settings
 
 from signapp.clients import external, id_tokens
-from signapp.clients.authorization_server import VerifiedIdentity
+from signapp.clients.authorization_server import VerifiedIdentity, read_session_id
 from signapp.clients.http import client_for, json_object
 from signapp.errors import AuthorizationServerUnavailableError, LoginNotVerifiedError, LoginRequiredError
 from signapp.wire import AnswerError, Tokens, parse_external_tokens, parse_pushed
@@ -120,7 +120,22 @@ def verify_id_token(*, id_token: str, nonce: str) -> VerifiedIdentity:
         email=email[:254] if isinstance(email, str) else "",
         name=name[:255] if isinstance(name, str) else claims["sub"],
         is_operator=False,
+        session_id=read_session_id(claims),
     )
+
+
+def algorithms() -> tuple[str, ...]:
+    """By which the provider's tokens may be signed."""
+    return id_tokens.ALGORITHMS
+
+
+def read_keys(*, key_id: object = None) -> external.Key:
+    """The published key of this name. Raises `ValueError` for one that is not there, or
+    `AuthorizationServerUnavailableError`."""
+    key = external.find_key(key_id, issuer=settings.EXTERNAL_ISSUER) if isinstance(key_id, str) else None
+    if key is None:
+        raise ValueError("an unknown key")
+    return key
 
 
 def authorization_endpoint() -> str:

@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import extract_compact
 
-from signapp.clients.authorization_server import ALGORITHMS, read_keys
+from signapp.clients.login_servers import login_server
 from signapp.errors import LogoutNotVerifiedError
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,11 @@ def verify_logout_token(token: str) -> VerifiedLogoutToken:
     the keys are not to be had."""
     try:
         # Before anybody's keys are asked for: this address is open to the world.
-        if len(token) > _LONGEST or not _is_announced(extract_compact(token.encode()).headers()):
+        header = extract_compact(token.encode()).headers() if len(token) <= _LONGEST else {}
+        if not _is_announced(header):
             raise LogoutNotVerifiedError
-        claims = jwt.decode(token, read_keys(), algorithms=list(ALGORITHMS)).claims
+        keys = login_server().read_keys(key_id=header.get("kid"))
+        claims = jwt.decode(token, keys, algorithms=[header["alg"]]).claims
         jwt.JWTClaimsRegistry(
             leeway=_CLOCKS_DIFFER,
             iss={"essential": True, "value": settings.ISSUER},
@@ -59,7 +61,7 @@ def verify_logout_token(token: str) -> VerifiedLogoutToken:
 
 def _is_announced(header: dict[str, Any]) -> bool:
     """A logout token by its own ``typ``, so that no other JWT of the same keys is taken for one."""
-    return str(header.get("typ", "")).lower() in _TYPES and header.get("alg") in ALGORITHMS
+    return str(header.get("typ", "")).lower() in _TYPES and header.get("alg") in login_server().algorithms()
 
 
 def _read(claims: dict[str, Any]) -> VerifiedLogoutToken:

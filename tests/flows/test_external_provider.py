@@ -163,10 +163,12 @@ def test_another_persons_login_approves_nothing(
     federation: Federation, alice: FederatedWalker, credential: str
 ) -> None:
     path = alice.prepared(make_pdf())
+    # The provider ends Alice's session for Bob's, and tells: here it is Bob's browser now, and Bob asked for nothing.
     page = alice.pass_provider(alice.begin_approval(path), subject="bob")
-    assert "approval_refused" in page.text
-    assert "passkey" not in page.text.replace("#passkey", "")
-    assert alice.state(path) == "prepared"
+    assert path not in page.text
+    assert "bob@example.org" in alice.open("/account").text
+    alice.log_in()
+    assert alice.state(path) == "approving"
     stopped = alice.begin_approval(path)
     refused = alice.open(re.findall(r'href="([^"]*abort)"', stopped.text)[0])
     assert "approval_denied" in refused.text
@@ -178,18 +180,32 @@ def test_an_address_that_was_not_verified_opens_no_invitation(federation: Federa
         assert "None that the provider has verified" in mallory.open("/account").text
 
 
+def _end_session(walker: FederatedWalker, page: httpx.Response) -> httpx.Response:
+    """Yes, at the provider's page that asks whether to end its session too."""
+    assert str(page.url).startswith(walker.provider.issuer)
+    action = re.search(r'action="([^"]*)"', page.text)
+    assert action is not None
+    xsrf = re.findall(r'name="(xsrf)" value="([^"]*)"', page.text)
+    return walker.http.post(action[1], data={**dict(xsrf), "logout": "yes"}, follow_redirects=True)
+
+
 def test_logging_out_ends_the_login_at_the_provider_too(federation: Federation) -> None:
     with federation.walker("Carol") as carol:
         carol.log_in()
-        asked = carol.log_out()
-        assert str(asked.url).startswith(federation.provider.issuer)
-        form = dict(re.findall(r'name="(xsrf|logout)" value="([^"]*)"', asked.text))
-        action = re.search(r'action="([^"]*)"', asked.text)
-        assert action is not None
-        page = carol._follow(carol.http.post(action[1], data=form | {"logout": "yes"}), "")
-        assert str(page.url) == f"{carol.signapp}/logged-out"
+        assert str(_end_session(carol, carol.log_out()).url) == f"{carol.signapp}/logged-out"
         # Asked who it is again, although a moment ago nobody was.
         assert "Enter any login" in carol.open("/login").text
+
+
+def test_a_login_that_ends_at_the_provider_ends_here(federation: Federation) -> None:
+    with federation.walker("Carol") as carol, federation.walker("Carol") as elsewhere:
+        for browser in (carol, elsewhere):
+            browser.log_in()
+            assert str(browser.open("/account").url) == f"{browser.signapp}/account"
+        _end_session(carol, carol.open(f"{federation.provider.issuer}/session/end"))
+        assert "Enter any login" in carol.open("/account").text
+        # Another browser's login is another session.
+        assert str(elsewhere.open("/account").url) == f"{elsewhere.signapp}/account"
 
 
 def test_a_provider_that_is_away_has_a_page(federation: Federation, alice: FederatedWalker, credential: str) -> None:

@@ -154,6 +154,7 @@ def test_an_address_that_was_not_verified_is_not_known_and_opens_no_invitation(
     with pytest.raises(errors.InvitationAddresslessError):
         invitations.claim(account=account, token="token", secret=link_to("alice"))
     assert explain(errors.InvitationAddresslessError()).status == 403
+    assert "passkey" not in explain(errors.ApprovalRefusedError()).sentence
     verified = finish(session, provider, begin(session))
     assert invitations.claim(account=verified, token="token", secret=link_to("alice")).state == "sent"
 

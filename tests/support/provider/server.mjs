@@ -21,6 +21,8 @@ const provider = new Provider(issuer, {
     client('paraph-signapp', {
       redirect_uris: [`${signapp}/login/callback`],
       post_logout_redirect_uris: [`${signapp}/logged-out`],
+      backchannel_logout_uri: `${signapp}/login/backchannel-logout`,
+      backchannel_logout_session_required: true,
       grant_types: ['authorization_code', 'refresh_token'],
     }),
     client('paraph-gateway', { redirect_uris: [`${signapp}/approval/callback`], grant_types: ['authorization_code'] }),
@@ -36,6 +38,8 @@ const provider = new Provider(issuer, {
   // Where it has the logins too, names and addresses stand in the ID token, signapp renews its tokens, and a login's token
   // is for both services, an approval's for the signing service alone.
   conformIdTokenClaims: !gateway,
+  // Its clients are on this machine, which it would not call otherwise.
+  fetch: (url, { dispatcher: _guard, ...options }) => globalThis.fetch(url, options),
   issueRefreshToken: (_ctx, { clientId }) => clientId === 'paraph-signapp',
   formats: {
     customizers: {
@@ -46,6 +50,7 @@ const provider = new Provider(issuer, {
   },
   features: {
     devInteractions: { enabled: true },
+    backchannelLogout: { enabled: true },
     introspection: { enabled: true },
     clientCredentials: { enabled: true },
     resourceIndicators: {
