@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rssp.activation import (
     CreationApproval,
     DeletionApproval,
     SigningApproval,
+    layout,
     parse_creation_approval,
     parse_signing_approval,
     verify_activation,
@@ -63,13 +65,13 @@ def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | De
 def test_the_layout_is_the_published_one_byte_for_byte(case: dict[str, Any]) -> None:
     given = from_vector(case)
     if isinstance(given, SigningApproval):
-        approval = activation._signing_approval(given, case["rp_id"], case["origin"])
+        approval = layout.write_signing_approval(given, case["rp_id"], case["origin"])
     elif isinstance(given, DeletionApproval):
-        approval = activation._deletion_approval(given, case["rp_id"], case["origin"])
+        approval = layout.write_deletion_approval(given, case["rp_id"], case["origin"])
     elif isinstance(given, BindingApproval):
-        approval = activation._binding_approval(given, case["rp_id"], case["origin"])
+        approval = layout.write_binding_approval(given, case["rp_id"], case["origin"])
     else:
-        approval = activation._creation_approval(given, case["rp_id"], case["origin"])
+        approval = layout.write_creation_approval(given, case["rp_id"], case["origin"])
     assert approval.hex() == case["approval_hex"]
 
 
@@ -98,12 +100,12 @@ def signing_approval(key: Authenticator, **changes: Any) -> SigningApproval:
 def sign(key: Authenticator, given: Any, *, rp_id: str = RP_ID, origin: str = ORIGIN, **how: Any) -> Any:
     """The approval with the passkey's assertion over it."""
     build = {
-        activation.SigningApproval: activation._signing_approval,
-        activation.CreationApproval: activation._creation_approval,
-        activation.DeletionApproval: activation._deletion_approval,
-        activation.BindingApproval: activation._binding_approval,
+        activation.SigningApproval: layout.write_signing_approval,
+        activation.CreationApproval: layout.write_creation_approval,
+        activation.DeletionApproval: layout.write_deletion_approval,
+        activation.BindingApproval: layout.write_binding_approval,
     }[type(given)]
-    assertion = key.sign(activation.sha256(build(given, rp_id, origin)).digest(), **how)
+    assertion = key.sign(sha256(build(given, rp_id, origin)).digest(), **how)
     values = (assertion.authenticator_data, assertion.client_data_json, assertion.signature)
     return replace(given, assertion=Assertion(*values))
 
@@ -171,7 +173,7 @@ def test_an_altered_approval_is_refused(key: Authenticator, changes: dict[str, A
 )
 def test_an_assertion_made_elsewhere_or_without_its_owner_is_refused(key: Authenticator, how: dict[str, Any]) -> None:
     given = signing_approval(key)
-    challenge = activation.sha256(activation._signing_approval(given, RP_ID, ORIGIN)).digest()
+    challenge = sha256(layout.write_signing_approval(given, RP_ID, ORIGIN)).digest()
     made = key.sign(challenge, **how)
     assertion = Assertion(made.authenticator_data, made.client_data_json, made.signature)
     with pytest.raises(ActivationRefusedError):
