@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from celery.schedules import schedule
@@ -449,7 +450,7 @@ if "rssp" in ROLES:
     OCSP_SIGNATURES = env_int("OCSP_SIGNATURES", 6000)
 
 # --- gateway --------------------------------------------------------------------------------------------------
-MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 50_000_000)
+MAX_DOCUMENT_BYTES = env_int("MAX_DOCUMENT_BYTES", 500_000_000)
 MAX_DOCUMENT_PAGES = env_int("MAX_DOCUMENT_PAGES", 5000)
 FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "tmp")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -473,6 +474,32 @@ if "gateway" in ROLES:
     PRIVATE_ORIGINS = env_list("PRIVATE_ORIGINS")
     TRUST_ANCHORS_FILE = os.environ.get("TRUST_ANCHORS_FILE")
     TRUSTED_LIST_SIGNERS_FILE = os.environ.get("TRUSTED_LIST_SIGNERS_FILE")
+
+# --- Where documents lie, encrypted: a folder each, or a bucket of an S3-compatible store --------------------------
+DOCUMENT_STORE = env_str("DOCUMENT_STORE", "folder")
+if DOCUMENT_STORE not in {"folder", "s3"}:
+    raise ConfigurationError("DOCUMENT_STORE must be 'folder' or 's3'")
+if DOCUMENT_STORE == "s3":
+    S3_BUCKET = env_str("S3_BUCKET")
+    S3_ENDPOINT_URL = env_str("S3_ENDPOINT_URL", "")
+    S3_REGION = env_str("S3_REGION", "")
+    # path or virtual: the bucket's name in the path, or before the host.
+    S3_ADDRESSING = env_str("S3_ADDRESSING", "path")
+    # Empty: as boto3 finds them, such as by the machine's own role.
+    S3_ACCESS_KEY_ID = env_str("S3_ACCESS_KEY_ID", "")
+    S3_SECRET_ACCESS_KEY = env_secret("S3_SECRET_ACCESS_KEY") if S3_ACCESS_KEY_ID else ""
+
+
+def _document_store(role: str) -> dict[str, Any]:
+    if DOCUMENT_STORE == "s3":
+        return {"BACKEND": "config.object_storage.Bucket", "OPTIONS": {"location": role}}
+    return {"BACKEND": "config.storage.Folder", "OPTIONS": {"setting": f"{role.upper()}_DOCUMENTS_DIR"}}
+
+
+STORAGES = {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    **{f"{role}-documents": _document_store(role) for role in ("gateway", "signapp") if role in ROLES},
+}
 
 # --- signapp --------------------------------------------------------------------------------------------------
 if "signapp" in ROLES:
@@ -519,6 +546,10 @@ if "gateway" in ROLES:
     CELERY_BEAT_SCHEDULE["sweep jobs"] = {
         "task": "gateway.sweep_jobs",
         "schedule": schedule(timedelta(seconds=env_int("JOB_SWEEP_SECONDS", 10))),
+    }
+    CELERY_BEAT_SCHEDULE["remove stale files"] = {
+        "task": "gateway.remove_stale_files",
+        "schedule": schedule(timedelta(hours=1)),
     }
     CELERY_BEAT_SCHEDULE["renew archives"] = {
         "task": "gateway.renew_archives",

@@ -35,6 +35,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.LevelError, 503),
     (errors.OutboundRefusedError, 422),
     (errors.OutboundError, 503),
+    (errors.StorageUnavailableError, 503),
     (errors.StorageFullError, 507),
     (errors.TrustError, 422),
     (errors.OutcomeUnknownError, 500),

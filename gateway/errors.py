@@ -401,6 +401,13 @@ class StorageFullError(GatewayError):
     sentence = "There is no room for this document now. Try again later."
 
 
+class StorageUnavailableError(StorageFullError):
+    """Where documents lie cannot be reached; nothing was kept, and nothing is lost."""
+
+    code = "storage_unavailable"
+    sentence = "Documents cannot be stored or read now. Try again in a moment."
+
+
 class StorageError(GatewayError):
     """A stored document cannot be read back: its file or key is gone or altered."""
 

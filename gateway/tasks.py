@@ -5,6 +5,7 @@ import uuid
 
 from celery import shared_task
 
+from gateway import documents
 from gateway.services import announcing, archives, batch_work, signing, sweeping, webhooks
 
 
@@ -38,3 +39,9 @@ def sweep_jobs() -> None:
 def renew_archives() -> None:
     """Archived documents whose proofs end before long; beat rings it every hour."""
     archives.renew_archives()
+
+
+@shared_task(name="gateway.remove_stale_files")  # type: ignore[untyped-decorator]  # Celery has no types
+def remove_stale_files() -> None:
+    """Files that no row knows; beat rings it every hour, because a store may be long to list."""
+    documents.remove_stale_files()

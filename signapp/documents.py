@@ -3,32 +3,34 @@ keeps wrapped.
 
 The X25519 identity of a document is wrapped by the first of ``SIGNAPP_DOCUMENT_KEYS``; each of them unwraps.
 Deleting the row is what makes the file unreadable; deleting the file only frees space. Plaintext lies only in files
-that have no name.
+that have no name. Where the encrypted ones lie says settings.STORAGES, behind Django's storage API.
 """
 
 import errno
 import hashlib
 import logging
-import os
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO
+from datetime import timedelta
+from pathlib import PurePath
+from typing import IO, cast
 
 import pyrage
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.core.files.storage import Storage, storages
+from django.utils import timezone
 from pyrage import x25519
 
-from signapp.errors import StorageError, StorageFullError
+from signapp.errors import StorageError, StorageFullError, StorageUnavailableError
 from signapp.models import StoredFile
 
 log = logging.getLogger(__name__)
 
 _STALE_SECONDS = 3600
+_LOOKED_UP = 500
 _CHUNK = 1024 * 1024
 
 
@@ -49,8 +51,12 @@ def decrypt_text(text: str) -> str:
         raise StorageError from None
 
 
-def _path(file_id: uuid.UUID) -> Path:
-    return Path(settings.SIGNAPP_DOCUMENTS_DIR) / f"{file_id}.age"
+def _storage() -> Storage:
+    return storages["signapp-documents"]
+
+
+def _name(stored_id: uuid.UUID) -> str:
+    return f"{stored_id}.age"
 
 
 def temporary_file() -> IO[bytes]:
@@ -73,21 +79,15 @@ def store_file(plaintext: IO[bytes], *, password: str = "") -> StoredFile:
         size=size,
         sha256=digest.hexdigest(),
     )
-    path = _path(stored.id)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    name = _name(stored.id)
     plaintext.seek(0)
     try:
-        with writing(), part.open("xb") as file:
+        with _storing(), _storage().open(name, "wb") as file:
             pyrage.encrypt_io(plaintext, file, [identity.to_public()])
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        _sync_folder(path.parent)
         stored.save(force_insert=True)
     except BaseException:
-        part.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            _storage().delete(name)
         raise
     return stored
 
@@ -106,31 +106,43 @@ def writing() -> Iterator[None]:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Raises `StorageFullError`, `StorageUnavailableError`."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with writing():
+            yield
+    except OSError:
+        raise StorageUnavailableError from None
 
 
 def open_file(stored: StoredFile) -> IO[bytes]:
     """The plaintext, in a file without a name, at its start; the caller closes it. Raises `StorageError` if file or
-    key is gone or altered."""
+    key is gone or altered, `StorageFullError`, `StorageUnavailableError`."""
     plaintext = temporary_file()
     try:
         identity = x25519.Identity.from_str(decrypt_text(stored.wrapped_key))
-        with writing(), _path(stored.id).open("rb") as file:
+        with _fetch(_name(stored.id)) as file, writing():
             pyrage.decrypt_io(file, plaintext, [identity])
             plaintext.flush()
-    except StorageFullError:
+    except (StorageFullError, StorageError):
         plaintext.close()
         raise
-    except (OSError, StorageError, pyrage.DecryptError, pyrage.IdentityError):
+    except (OSError, pyrage.DecryptError, pyrage.IdentityError):
         plaintext.close()
         raise StorageError from None
     plaintext.seek(0)
     return plaintext
+
+
+def _fetch(name: str) -> IO[bytes]:
+    """The encrypted file. Raises `StorageError` if there is none, `StorageUnavailableError` if that cannot be said."""
+    try:
+        return cast(IO[bytes], _storage().open(name))
+    except FileNotFoundError:
+        raise StorageError from None
+    except OSError:
+        raise StorageUnavailableError from None
 
 
 def password_of(stored: StoredFile | None) -> str:
@@ -142,22 +154,33 @@ def delete_file(stored: StoredFile | None) -> None:
     """The wrapped key first: from then on the file is noise."""
     if stored is None:
         return
-    path = _path(stored.id)
+    name = _name(stored.id)
     stored.delete()
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        _storage().delete(name)
 
 
 def remove_stale_files() -> int:
     """Removes files that no row knows, an hour old at least: halves of crashed writes, and what could not be
-    unlinked. Answers how many."""
-    folder = Path(settings.SIGNAPP_DOCUMENTS_DIR)
+    deleted. Answers how many."""
+    storage, stale = _storage(), timezone.now() - timedelta(seconds=_STALE_SECONDS)
+    _folders, listed = storage.listdir("")
+    names = [name for name in listed if PurePath(name).suffix in {".age", ".part"}]
     removed = 0
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.suffix not in {".age", ".part"} or time.time() - path.stat().st_mtime < _STALE_SECONDS:
-            continue
-        if path.suffix == ".age" and StoredFile.objects.filter(pk=path.stem).exists():
-            continue
-        path.unlink(missing_ok=True)
-        removed += 1
+    for start in range(0, len(names), _LOOKED_UP):
+        chunk = names[start : start + _LOOKED_UP]
+        known = StoredFile.objects.filter(pk__in=[stem for name in chunk if (stem := _identifier(name))])
+        kept = {_name(pk) for pk in known.values_list("pk", flat=True)}
+        for name in set(chunk) - kept:
+            with suppress(OSError):
+                if storage.get_modified_time(name) < stale:
+                    storage.delete(name)
+                    removed += 1
     return removed
+
+
+def _identifier(name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(PurePath(name).stem) if name.endswith(".age") else None
+    except ValueError:
+        return None

@@ -430,6 +430,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("This document cannot be read back"),
         gettext_lazy("Its file in storage is gone or altered. Nothing was signed; upload it again."),
     ),
+    "storage_unavailable": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext_lazy("Documents cannot be reached now"),
+        gettext_lazy("Nothing is lost, and nothing new was kept. Try again in a minute."),
+    ),
     "storage_full": (
         HTTPStatus.INSUFFICIENT_STORAGE,
         gettext_lazy("There is no room for this document now"),

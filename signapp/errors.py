@@ -371,6 +371,13 @@ class StorageFullError(SignappError):
     sentence = "There is no room for this document now. Try again later."
 
 
+class StorageUnavailableError(StorageFullError):
+    """Where documents lie cannot be reached; nothing was kept, and nothing is lost."""
+
+    code = "storage_unavailable"
+    sentence = "Documents cannot be stored or read now. Try again in a moment."
+
+
 class StorageError(SignappError):
     """A stored document or secret cannot be read back: its file or key is gone or altered."""
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from gateway import documents
 from gateway.errors import ApprovalExpiredError
 from gateway.models import Batch, CredentialRequest, Job, KeptAnswer, PasskeyChange, UsedProof
 from gateway.services.announcing import announce_changes
@@ -40,7 +39,6 @@ def sweep_jobs() -> int:
     Job.objects.filter(expires_at__lte=now, idempotency_key__isnull=False).update(idempotency_key=None)
     announce_changes()
     forget_old_deliveries()
-    documents.remove_stale_files()
     return len(waiting)
 
 
