@@ -12,6 +12,7 @@ import errno
 import gc
 import json
 import logging
+import math
 import os
 import resource
 import signal
@@ -36,6 +37,7 @@ from gateway.pades.nursery import STARTED
 from gateway.pades.warming import warm_up
 
 ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
+LARGE_DOCUMENT_BYTES = 100_000_000
 CPU_SECONDS = 10
 # A large country's list has some megabytes of XML.
 _CPU_SECONDS_OF = {"read_trusted_list": 60}
@@ -43,10 +45,15 @@ _MOST_FILES = 8
 _NEW_USER_NAMESPACE, _NEW_NETWORK_NAMESPACE = 0x10000000, 0x40000000
 
 
-def _limit(task: str, seconds: float) -> None:
-    """Memory, processor time, files; and by the clock, whatever the child is busy with: SIGALRM kills it."""
-    processor = _CPU_SECONDS_OF.get(task, CPU_SECONDS)
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+def _limit(task: str, seconds: float, descriptors: list[int]) -> None:
+    """Memory, processor time, files; and by the clock, whatever the child is busy with: SIGALRM kills it.
+
+    Of a document that is large itself, what is beyond that may be in memory too.
+    """
+    largest = max((os.fstat(number).st_size for number in descriptors), default=0)
+    memory = ADDRESS_SPACE_BYTES + max(0, largest - LARGE_DOCUMENT_BYTES)
+    processor = _CPU_SECONDS_OF.get(task, max(CPU_SECONDS, math.ceil(seconds)))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (processor, processor))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -76,7 +83,7 @@ def _run(task: str, descriptors: list[int], arguments: dict[str, Any]) -> dict[s
 def _serve(task: str, seconds: float, channel: socket.socket, descriptors: list[int]) -> None:
     """The life of a child."""
     channel.sendall(STARTED)
-    _limit(task, seconds)
+    _limit(task, seconds, descriptors)
     try:
         with channel.makefile("rb") as asked:
             arguments = json.load(asked)

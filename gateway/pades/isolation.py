@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from datetime import datetime
@@ -44,6 +45,8 @@ from gateway.pades.values import (
 log = logging.getLogger(__name__)
 
 WALL_SECONDS = 10
+# A document that is larger takes longer to read, whatever is in it: a second more for so many bytes.
+_LARGE, _BYTES_A_SECOND = 100_000_000, 10_000_000
 TRUSTED_LIST_SECONDS = 90
 # So many documents are read at once by this process: each may take its limit of memory.
 _places = threading.BoundedSemaphore(4)
@@ -132,6 +135,11 @@ def read_trusted_list(file: IO[bytes], *, signers: Sequence[bytes], now: datetim
         raise TrustedListMalformedError from None
 
 
+def _more_seconds(files: Sequence[IO[bytes]]) -> int:
+    size = max((os.fstat(file.fileno()).st_size for file in files), default=0)
+    return max(0, size - _LARGE) // _BYTES_A_SECOND
+
+
 def _call(
     task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any], *, seconds: int | None = None
 ) -> dict[str, Any]:
@@ -144,7 +152,7 @@ def _call(
                 task=task,
                 descriptors=[file.fileno() for file in files],
                 arguments=json.dumps(arguments).encode(),
-                seconds=seconds or WALL_SECONDS,
+                seconds=seconds or WALL_SECONDS + _more_seconds(files),
             )
     except KilledError:
         raise HostilePdfError from None

@@ -200,3 +200,21 @@ def test_a_full_disk_while_preparing_is_not_the_documents_fault(
     response = alice.prepare(job_id, credential_id)
     assert (response.status_code, response.json()["error"]) == (507, "storage_full")
     assert alice.job(job_id)["state"] == "open"
+
+
+@pytest.mark.parametrize(("size", "more"), [(100_000_000, 0), (500_000_000, 40)])
+def test_a_large_document_has_more_time_and_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int, more: int
+) -> None:
+    asked: dict[str, float] = {}
+
+    def run(*, task: str, descriptors: list[int], arguments: bytes, seconds: float) -> bytes:
+        asked[task] = seconds
+        return b'{"error": "damaged_pdf"}'
+
+    monkeypatch.setattr(nursery, "run", run)
+    with (tmp_path / "large.pdf").open("w+b") as file:
+        file.truncate(size)
+        with pytest.raises(GatewayError):
+            isolation.inspect_document(file, max_pages=1)
+    assert asked == {"inspect": isolation.WALL_SECONDS + more}
