@@ -1,0 +1,269 @@
+"""Every page of the authorization server in Chromium: accessible (WCAG 2.2 AA as far as axe sees it), and nothing wider
+than a small phone, light and dark. A template that no page here comes from fails."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail
+from PIL import Image
+from playwright.sync_api import Browser, Route, sync_playwright
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from authz import tasks
+from authz.models import Application
+from authz.services import accounts, logos
+from tests.authz.conftest import (
+    BINDING,
+    CREATION,
+    DELETION,
+    PASSWORD,
+    SIGNAPP,
+    Flow,
+    Person,
+    Pkce,
+    Server,
+    alice,
+    block,
+    clients,
+    credential_request,
+    flow,
+    foreign,
+    login_code,
+    server,
+)
+from tests.support.authenticator import Authenticator
+
+__all__ = ["alice", "clients", "credential_request", "flow", "foreign", "login_code", "server"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default"], transaction=True)]
+ROOT = Path(__file__).resolve().parents[2]
+AXE = (ROOT / "static" / "vendor" / "axe" / "axe.min.js").read_text(encoding="utf-8")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TEMPLATES = {f"authz/{path.name}" for path in (ROOT / "templates" / "authz").glob("[!_]*.html")}
+Pages = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, and Django would take that for an asynchronous caller.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pages(
+    alice: Person,
+    flow: Flow,
+    foreign: tuple[str, str],
+    login_code: Any,
+    server: Server,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Pages:
+    """Each page by a name, as the server answered it to somebody."""
+    monkeypatch.setattr(tasks.send_sign_up_link, "delay", tasks.send_sign_up_link)
+    monkeypatch.setattr(tasks.send_password_link, "delay", tasks.send_password_link)
+    return {
+        **strangers(settings),
+        **at_login(alice),
+        **account(alice),
+        **consents(alice, flow, foreign),
+        **recovery(alice),
+        **endings(alice, login_code, server),
+    }
+
+
+def mailed() -> str:
+    found = re.search(r"http\S+(/authz/\S+)", str(mail.outbox[-1].body))
+    assert found
+    return found[1]
+
+
+def strangers(settings: Settings) -> Pages:
+    carol = Person("Carol")
+    found = {"sign-up": carol.browser.get("/authz/signup")}
+    found["sign-up refused"] = carol.browser.post("/authz/signup", {"name": "", "email": "x", "password": "x"})
+    settings.SIGN_UP_BY_LINK = True
+    found["sign-up by link"] = carol.browser.get("/authz/signup")
+    found["sign-up by link refused"] = carol.browser.post("/authz/signup", {"email": "x"})
+    found["sign-up sent"] = carol.browser.post("/authz/signup", {"email": carol.email})
+    found["sign-up at the link"] = carol.browser.get(mailed())
+    carol.browser.post(mailed(), {"name": carol.name, "password": PASSWORD})
+    found["first passkey"] = carol.browser.get("/authz/signup/passkey")
+    invitation = accounts.invite_operator(email="dora@example.org", name="Dora Example")
+    found["invitation"] = carol.browser.get(f"/authz/invitations/{invitation}")
+    found["problem"] = carol.browser.get("/authz/password/x")
+    return found
+
+
+def at_login(alice: Person) -> Pages:
+    found = {"login": alice.browser.get("/authz/login")}
+    wrong = {"email": alice.email, "password": "wrong"}
+    found["login refused"] = alice.browser.post("/authz/login", wrong)
+    alice.browser.post("/authz/login", wrong | {"password": PASSWORD})
+    found["login, passkey"] = alice.browser.get("/authz/login/passkey")
+    found["login, passkey refused"] = alice.browser.post("/authz/login/passkey", {"response": "{}"})
+    alice.log_in()
+    return found
+
+
+def account(alice: Person) -> Pages:
+    get, post = alice.browser.get, alice.browser.post
+    found = {"passkeys, one": get("/authz/passkeys"), "add a passkey": get("/authz/passkeys/add")}
+    second = Authenticator(rp_id=alice.key.rp_id, origin=alice.key.origin)
+    made = second.create(block(get("/authz/passkeys/add"))[0]["options"])
+    post("/authz/passkeys/add", {"response": json.dumps(made), "name": "Blue key"})
+    found["passkeys, two"] = get("/authz/passkeys")
+    for name in ("sessions", "approvals", "password", "address/change"):
+        found[name] = get(f"/authz/{name}")
+    found["password refused"] = post("/authz/password", {"current": "wrong", "password": "x", "again": "y"})
+    post("/authz/address")
+    found["address"] = get(mailed())
+    post("/authz/address/change", {"email": "alice@elsewhere.example", "password": PASSWORD})
+    link = mailed()
+    found["new address"] = get(link)
+    post(link)
+    found["address, back"] = get(mailed())
+    found["make codes"] = get("/authz/recovery-codes")
+    found["codes"] = post("/authz/recovery-codes/new")
+    alice.email = alice_email = "alice@elsewhere.example"
+    assert alice.user.email == alice_email
+    return found
+
+
+def consents(alice: Person, flow: Flow, foreign: tuple[str, str]) -> Pages:
+    client = Application.objects.get(client_id=foreign[0])
+    client.consent_text = "We file your leases."
+    client.save()
+    picture = BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(picture, format="PNG")
+    logos.keep_logo(application=client, png=logos.draw_logo(picture.getvalue()))
+    asked = {"client_id": foreign[0], "response_type": "code", "scope": "service", "code_challenge_method": "S256"}
+    asked |= {"code_challenge": Pkce().challenge}
+    found = {"access": alice.browser.get(alice.browser.get("/authz/oauth2/authorize", asked)["Location"])}
+    for name, details in (("sign", None), ("create", CREATION), ("delete", DELETION), ("bind", BINDING)):
+        location = flow.open(alice, Pkce(), details)
+        found[name] = alice.browser.get(location)
+        found[f"{name}, refused"] = alice.browser.post(location, {"password": "wrong", "response": "{}"})
+    return found
+
+
+def recovery(alice: Person) -> Pages:
+    somebody = Person("Alice")
+    somebody.email = alice.email
+    found = {"forgotten": somebody.browser.get("/authz/forgotten")}
+    found["forgotten sent"] = somebody.browser.post("/authz/forgotten", {"email": alice.email})
+    found["new password"] = somebody.browser.get(mailed())
+    code = re.findall(
+        r'<li class="mono">([A-Z2-7-]+)</li>', alice.browser.post("/authz/recovery-codes/new").content.decode()
+    )
+    somebody.browser.post("/authz/login", {"email": alice.email, "password": PASSWORD})
+    found["use a code"] = somebody.browser.get("/authz/login/recovery")
+    found["use a code, refused"] = somebody.browser.post("/authz/login/recovery", {"code": "x"})
+    somebody.browser.post("/authz/login/recovery", {"code": code[0]})
+    found["passkey after a code"] = somebody.browser.get("/authz/login/recovery/passkey")
+    return found
+
+
+def endings(alice: Person, login_code: Any, server: Server) -> Pages:
+    found = {"log out?": alice.browser.get("/authz/oauth2/logout")}
+    home = "https://elsewhere.example/bye"
+    Application.objects.filter(client_id=SIGNAPP[0]).update(
+        frontchannel_logout_uri="http://localhost:1/front", post_logout_redirect_uris=home
+    )
+    code, pkce = login_code(alice)
+    hint = server.redeem(code, pkce, SIGNAPP).json()["id_token"]
+    asked = {"id_token_hint": hint, "post_logout_redirect_uri": home}
+    found["logged out, telling"] = alice.browser.get("/authz/oauth2/logout", asked)
+    found["logged out"] = alice.browser.get("/authz/logged-out")
+    return found
+
+
+@pytest.fixture
+def seen(pages: Pages) -> Pages:
+    """Every template stands for a page of it at least."""
+    used = {template.name for page in pages.values() for template in page.templates}
+    assert {
+        name: page.status_code for name, page in pages.items() if page.status_code >= 300 and page.status_code < 400
+    } == {}
+    assert TEMPLATES - used == set()
+    return pages
+
+
+def test_every_page_is_accessible_and_fits_the_screen(live_server: LiveServer, chromium: Browser, seen: Pages) -> None:
+    faults = []
+    for width, theme in ((320, "light"), (1280, "dark")):
+        faults += inspect(live_server.url, chromium, seen, width=width, theme=theme)
+    assert faults == []
+
+
+def inspect(url: str, chromium: Browser, pages: Pages, *, width: int, theme: Any) -> list[Any]:
+    """What axe and the screen's width find wrong; pictures go where ``PICTURES`` says."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=theme, bypass_csp=True, reduced_motion="reduce"
+    )
+    page, faults = context.new_page(), []
+    # What stands in a frame, or where a page goes on to, is somebody else's.
+    context.route(re.compile(rf"^(?!{re.escape(url)}).*$"), lambda route: route.fulfill(body=""))
+    context.route("**/authz/logout.js", lambda route: route.abort())
+    # Pages that only a form leads to have no address, so each is put where the server's own files can be had.
+    bodies: list[bytes] = []
+    page.route("**/page-under-test", lambda route: route.fulfill(body=bodies[-1], content_type="text/html"))
+    for name, answer in pages.items():
+        bodies.append(answer.content)
+        page.goto(f"{url}/page-under-test")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        page.evaluate(AXE)
+        options = json.dumps({"resultTypes": ["violations"], "runOnly": TAGS, "iframes": False})
+        violations = page.evaluate(f"axe.run(document, {options}).then(found => found.violations)")
+        faults += [(name, theme, each["id"], each["impact"], each["nodes"][0]["target"]) for each in violations]
+        faults += [(name, theme, "too wide", wide)] if wide > 0 else []
+        if folder := os.environ.get("PICTURES"):
+            page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+    context.close()
+    return faults
+
+
+def test_a_logout_is_told_in_a_frame_and_goes_on_to_the_client(
+    live_server: LiveServer, chromium: Browser, alice: Person, login_code: Any, server: Server, settings: Settings
+) -> None:
+    """With the policy of the page in force: the client's frame is loaded, and no other origin's could be."""
+    told, frame, home = [], "https://elsewhere.example/front", "https://elsewhere.example/bye"
+    Application.objects.filter(client_id=SIGNAPP[0]).update(
+        frontchannel_logout_uri=frame, post_logout_redirect_uris=home
+    )
+    code, pkce = login_code(alice)
+    hint = server.redeem(code, pkce, SIGNAPP).json()["id_token"]
+    answer = alice.browser.get("/authz/oauth2/logout", {"id_token_hint": hint, "post_logout_redirect_uri": home})
+    context = chromium.new_context()
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+
+    def take(route: Route) -> None:
+        told.append(route.request.url)
+        route.fulfill(body="bye")
+
+    context.route("https://elsewhere.example/**", take)
+    headers = {"Content-Security-Policy": answer["Content-Security-Policy"]}
+    page.route(
+        "**/page-under-test",
+        lambda route: route.fulfill(body=answer.content, content_type="text/html", headers=headers),
+    )
+    page.goto(f"{live_server.url}/page-under-test")
+    page.wait_for_url(home)
+    context.close()
+    assert [url.partition("?")[0] for url in told] == [frame, home]
+    assert "sid=" in told[0]
+    assert complaints == []
