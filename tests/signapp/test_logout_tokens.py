@@ -136,7 +136,7 @@ def test_a_token_that_came_before_ends_nothing(alice: Person, visitor: Callable[
         {"nonce": "login-nonce"},
         {"nonce": ""},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_claim_that_is_not_right_ends_nothing(alice: Person, changes: Claims) -> None:
     answer = tell(write(claims(**changes)))
