@@ -46,7 +46,7 @@ def complete(
         login_server().verify_issuer(iss or "")
     except LoginNotVerifiedError:
         raise ApprovalNotVerifiedError from None
-    iss = settings.ISSUER
+    iss = settings.ISSUER  # which another provider need not say
     is_document = "document_id" in begun
     if error:
         if is_document:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from scripts.instance import Instance, free_port
+from scripts.walk import open_chromium
 from tests.flows.verdicts import read_root, verify
 from tests.support.pdfs import make_pdf
 from tests.support.provider import Provider, start_provider
@@ -92,6 +93,38 @@ def test_a_user_of_the_provider_signs_a_document(
     reader = verify(result, original=original, root=read_root(federation.instance.base_url), folder=tmp_path)
     assert reader.embedded_signatures[0].sig_object["/Reason"] == "I agree"
     assert federation.audit(credential) == [("signed", "a token of another provider", "external")]
+
+
+@pytest.mark.browser
+def test_chromium_follows_our_forms_to_the_provider_and_back(
+    federation: Federation, credential: str, tmp_path: Path
+) -> None:
+    """The content security policy lets it, which no client but a browser minds."""
+    (tmp_path / "Lease.pdf").write_bytes(make_pdf())
+    base, provider = federation.instance.base_url, federation.provider.issuer
+    with open_chromium() as browser:
+        page = browser.new_page()
+
+        def pass_provider() -> None:
+            page.wait_for_url(f"{provider}/**")
+            page.fill("input[name=login]", "alice")
+            page.fill("input[name=password]", "-")
+            page.locator("button[type=submit]").click()
+            page.locator("input[name=prompt][value=consent]").wait_for(state="attached")
+            page.locator("button[type=submit]").click()
+            page.wait_for_url(f"{base}/**")
+
+        page.goto(f"{base}/login?next=/documents")
+        pass_provider()
+        page.set_input_files("input[type=file]", tmp_path / "Lease.pdf")
+        page.get_by_role("button", name="Upload", exact=True).click()
+        page.get_by_role("button", name="Prepare to sign").click()
+        page.get_by_role("button", name="Continue to approval").click()
+        pass_provider()
+        page.get_by_text("This document is signed").wait_for()
+        page.goto(f"{base}/account")
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{provider}/session/end**")
 
 
 def test_no_page_leads_to_what_authz_alone_has(federation: Federation, alice: FederatedWalker, credential: str) -> None:
