@@ -109,15 +109,16 @@ def complete_login(*, session: SessionBase, state: str, code: str, iss: str, err
 
 
 def _put_in(session: SessionBase, login: Login, id_token: str) -> None:
-    """A fresh session key before the account is in; what another account left in this browser goes with it. Of the ID
-    token only the server's own logout makes use."""
+    """A fresh session key before the account is in; what another account left in this browser goes with it. An
+    ID token is for the logout at another provider, and for nothing else."""
     session.cycle_key()
     if previous := session.get(_SESSION_KEY):
         Login.objects.filter(pk=previous).delete()
     for name in (pending.APPROVAL, pending.IDENTITY, CSRF_SESSION_KEY):
         session.pop(name, None)
     session[_SESSION_KEY] = str(login.pk)
-    session[_ID_TOKEN_KEY] = encrypt_text(id_token)
+    if settings.EXTERNAL_ISSUER:
+        session[_ID_TOKEN_KEY] = encrypt_text(id_token)
 
 
 def _find_login(session: SessionBase) -> Login | None:
@@ -180,7 +181,7 @@ def end_login(*, session: SessionBase) -> str:
     """Ends the login here at once, and its tokens at the authorization server if that answers. Where the browser is to
     be sent for the server's own session to end, or an empty text."""
     login = Login.objects.filter(pk=str(session[_SESSION_KEY])).first() if _SESSION_KEY in session else None
-    id_token = session.get(_ID_TOKEN_KEY, "")
+    sealed = session.get(_ID_TOKEN_KEY)
     if login is not None:
         login.delete()
     session.flush()
@@ -188,7 +189,7 @@ def end_login(*, session: SessionBase) -> str:
         return ""
     try:
         login_server().revoke_token(refresh_token=renewing.read_refresh_token(login))
-        return login_server().logout_address(id_token=decrypt_text(id_token))
+        return login_server().logout_address(id_token=decrypt_text(sealed) if sealed else "")
     except SignappError as error:
         log.warning("an ended login was not ended at its server: %s", error.code)
         return ""
