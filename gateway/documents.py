@@ -65,6 +65,12 @@ def temporary_file() -> IO[bytes]:
     return tempfile.TemporaryFile("w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)
 
 
+def discard(file: IO[bytes]) -> None:
+    """Closes a file whose content is of no use any more: what is left in its buffer may find no room on the disk."""
+    with suppress(OSError):
+        file.close()
+
+
 def measure(file: IO[bytes]) -> tuple[int, str]:
     """Its size, and its SHA-256 in lower-case hexadecimal."""
     file.seek(0)
@@ -134,10 +140,10 @@ def open_document(document: StoredDocument) -> IO[bytes]:
             pyrage.decrypt_io(file, plaintext, [identity])
             plaintext.flush()
     except (StorageFullError, StorageError):
-        plaintext.close()
+        discard(plaintext)
         raise
     except (OSError, pyrage.DecryptError, pyrage.IdentityError):
-        plaintext.close()
+        discard(plaintext)
         raise StorageError from None
     plaintext.seek(0)
     return plaintext

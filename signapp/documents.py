@@ -64,6 +64,22 @@ def temporary_file() -> IO[bytes]:
     return tempfile.TemporaryFile("w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)
 
 
+def discard(file: IO[bytes]) -> None:
+    """Closes a file whose content is of no use any more: what is left in its buffer may find no room on the disk."""
+    with suppress(OSError):
+        file.close()
+
+
+@contextmanager
+def scratch_file() -> Iterator[IO[bytes]]:
+    """A temporary file for as long as the block."""
+    file = temporary_file()
+    try:
+        yield file
+    finally:
+        discard(file)
+
+
 def store_file(plaintext: IO[bytes], *, password: str = "") -> StoredFile:
     """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it.
     Raises `StorageFullError`."""
@@ -126,10 +142,10 @@ def open_file(stored: StoredFile) -> IO[bytes]:
             pyrage.decrypt_io(file, plaintext, [identity])
             plaintext.flush()
     except (StorageFullError, StorageError):
-        plaintext.close()
+        discard(plaintext)
         raise
     except (OSError, pyrage.DecryptError, pyrage.IdentityError):
-        plaintext.close()
+        discard(plaintext)
         raise StorageError from None
     plaintext.seek(0)
     return plaintext

@@ -67,7 +67,7 @@ def _repair(upload: IO[bytes], password: str) -> Repaired:
         if facts.size > settings.MAX_DOCUMENT_BYTES:
             raise DocumentTooLargeError  # noqa: TRY301  (undone like every other failure)
     except BaseException:
-        output.close()
+        documents.discard(output)
         raise
     output.seek(0)
     return Repaired(output, changes, facts.size)

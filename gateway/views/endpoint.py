@@ -134,7 +134,7 @@ def receive_pdf(request: HttpRequest) -> "closing[IO[bytes]]":
         with documents.writing():
             _receive(request, file, int(announced))
     except BaseException:
-        file.close()
+        documents.discard(file)
         raise
     return closing(file)
 

@@ -73,7 +73,7 @@ def keep_upload(
         raise DocumentTooLargeError
     if not repair:
         return _keep(token, upload, password)
-    with documents.temporary_file() as repaired:
+    with documents.scratch_file() as repaired:
         try:
             with documents.writing():
                 changes = gateway.repair(token=token, upload=upload, size=actual, password=password, into=repaired)

@@ -255,7 +255,7 @@ def _follow(account: Account, token: str, document: Document, job: wire.Job) -> 
 def _keep_result(token: str, document: Document, job: wire.Job) -> None:
     """Of several requests that fetch it at once, one keeps it."""
     try:
-        with documents.temporary_file() as result:
+        with documents.scratch_file() as result:
             with documents.writing():
                 gateway.fetch_result(token=token, job=job, into=result)
             stored = documents.store_file(result, password=documents.password_of(document.source))

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from scripts import instance as instance_module
-from tests.flows import faults
+from tests.flows import faults, faulty_worker
 from tests.flows.chain import Chain
 from tests.flows.verdicts import read_root, verify
 from tests.support.gateway_caller import GatewayCaller
@@ -49,11 +49,15 @@ class Killed:
         answer = self.caller.call("POST", "batches", {"jobs": jobs, "policy": "best_effort"})
         self.batch = f"batches/{answer.json()['batch_id']}"
 
-    def prepare(self, points: Sequence[str]) -> None:
+    def prepare(self, points: Sequence[str], again: Sequence[str] = ()) -> None:
         self.arm(points)
         body = {"credential_id": self.caller.credential(), "level": "B-B"}
         assert self.caller.call("POST", f"{self.batch}/prepare", body).is_success
-        self.survive("prepared")
+        self.survive("prepared", again)
+
+    def signatures_are_there(self) -> bool:
+        """Nothing is asked for any more."""
+        return "approved" not in self.caller.call("GET", self.batch).json()["states"]
 
     def approve(self) -> None:
         asked = self.caller.call("POST", f"{self.batch}/authorization", {"state": secrets.token_urlsafe(24)}).json()
@@ -83,6 +87,11 @@ class Killed:
                 return
             assert time.monotonic() < until, (self.told(), list(self.folder.iterdir()))
             time.sleep(0.1)
+
+    def deliveries(self) -> Counter[str]:
+        """How often each message came to a worker."""
+        log = self.folder / faulty_worker.DELIVERIES
+        return Counter(log.read_text().split()) if log.exists() else Counter()
 
     def told(self) -> str:
         try:

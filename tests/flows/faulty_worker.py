@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from celery.signals import celeryd_after_setup
+from celery.signals import celeryd_after_setup, task_prerun
 
 from config.celery import app as app
 from tests.flows.faults import strike
@@ -18,6 +18,16 @@ BEFORE_SETTLING = "before-settling"
 PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING)
 ASKING = (BEFORE_ASKING, AFTER_ASKING)
 FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING, BEFORE_SETTLING)
+DELIVERIES = "deliveries"
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def count(task_id: str = "", task: Any = None, **_signal: Any) -> None:
+    """Which deliveries there were, each a line: a message that comes twice keeps its id."""
+    if task.name in {"gateway.run_job", "gateway.run_batch"}:
+        log = os.open(Path(os.environ["TEST_FAULTS_DIR"]) / DELIVERIES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(log, f"{task_id}\n".encode())
+        os.close(log)
 
 
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery has no types

@@ -37,7 +37,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return heard
 
 
-def test_a_task_delivered_twice_signs_once(alice: User, approved: str, remote: Remote) -> None:
+def test_f8_a_task_delivered_twice_signs_once(alice: User, approved: str, remote: Remote) -> None:
     tasks.run_job(approved)
     tasks.run_job(approved)
     assert remote.calls["signHash"] == 1
