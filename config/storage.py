@@ -5,6 +5,7 @@ A file that is opened with ``wb`` appears whole when it is closed, or not at all
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -73,7 +74,8 @@ class NewFile(_File):
             raise
 
     def _abandon(self) -> None:
-        cast(IO[bytes], self.file).close()
+        with suppress(OSError):  # what is left in the buffer may find no room
+            cast(IO[bytes], self.file).close()
         self._part.unlink(missing_ok=True)
         self._path.unlink(missing_ok=True)
 
