@@ -511,6 +511,8 @@ if "signapp" in ROLES:
     # The policy of the certificates that signers ask for here.
     CERTIFICATE_POLICY = env_str("CERTIFICATE_POLICY", "demonstration")
     SIGNAPP_DOCUMENTS_DIR = VAR_DIR / "signapp-documents"
+    # How many documents one person's library holds.
+    LIBRARY_DOCUMENTS = env_int("LIBRARY_DOCUMENTS", 1000)
     # How long an envelope waits for its signers, a mailed link works, and somebody is silent before a reminder.
     ENVELOPE_EXPIRY_DAYS = env_int("ENVELOPE_EXPIRY_DAYS", 30)
     INVITATION_DAYS = env_int("INVITATION_DAYS", 14)

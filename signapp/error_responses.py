@@ -90,6 +90,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Too many passwords were tried"),
         gettext_lazy("Wait ten minutes, then try again. Nothing was kept."),
     ),
+    "library_full": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("Your library is full"),
+        gettext_lazy("You have as many documents here as one person may. Delete some, then upload this one."),
+    ),
     "encryption_unsupported": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         gettext_lazy("This PDF is encrypted in an unusual way"),

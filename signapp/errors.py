@@ -109,6 +109,13 @@ class TooManyPasswordsError(SignappError):
     sentence = "Too many passwords were tried. Wait ten minutes, then try again."
 
 
+class LibraryFullError(SignappError):
+    """One person has as many documents as they may; nothing of this one was kept."""
+
+    code = "library_full"
+    sentence = "You have as many documents here as one person may. Delete some, then upload this one."
+
+
 class DocumentNotFoundError(SignappError):
     """There is none, or it is somebody else's: the answer is the same."""
 

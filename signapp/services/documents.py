@@ -16,6 +16,7 @@ from signapp.errors import (
     DocumentRefusedError,
     DocumentTooLargeError,
     JobLostError,
+    LibraryFullError,
     ServiceUnavailableError,
     StorageError,
     WrongStateError,
@@ -41,8 +42,11 @@ def add_document(
     anew, and that is the document then.
 
     Raises `DocumentRefusedError` (`DocumentTooLargeError` before anything is sent), `TooManyPasswordsError`,
-    `ServiceUnavailableError`, `StorageFullError`; then nothing of it is kept.
+    `LibraryFullError`, `ServiceUnavailableError`, `StorageFullError`; then nothing of it is kept.
     """
+    own = Document.objects.filter(issuer=account.issuer, subject=account.subject, part=None)
+    if own.count() >= settings.LIBRARY_DOCUMENTS:
+        raise LibraryFullError
     facts, stored = keep_upload(token=token, upload=upload, size=size, password=password, repair=repair)
     try:
         created: Document = Document.objects.create(

@@ -28,6 +28,7 @@ from signapp.views.wording import MOVING, describe_certificate, describe_documen
 _REFUSED = (
     errors.DocumentRefusedError,
     errors.TooManyPasswordsError,
+    errors.LibraryFullError,
     errors.ServiceUnavailableError,
     errors.StorageFullError,
 )

@@ -57,3 +57,16 @@ def test_g8_a_name_is_text_on_pages_and_one_value_in_headers(name: str) -> None:
     assert "Set-Cookie" not in told.headers
     assert told["X-Content-Type-Options"] == "nosniff"
     assert told["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+def test_g6_one_person_fills_no_disk(settings: Settings) -> None:
+    settings.LIBRARY_DOCUMENTS = 2
+    for _ in range(2):
+        document_of("alice")
+    document_of("bob")
+    answer = browser_of("alice").post(
+        "/documents", {"document": io.BytesIO(PDF)}, headers={"Accept": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (409, "library_full")
+    assert Document.objects.count() == 3
+    assert StoredFile.objects.count() == 3
