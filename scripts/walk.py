@@ -185,7 +185,7 @@ class Walk:
         self.open("/documents")
         self.page.set_input_files('input[type="file"]', document)
         self.on_page("upload")
-        self.page.locator('form[enctype] button[type="submit"]').click()
+        self.page.locator('form[enctype] button[type="submit"]:not([name])').click()
         refused = self.page.locator(".field__error:visible")
         expect(refused.or_(self.page.locator("[data-reader]")).first).to_be_visible(timeout=_STEP_MS)
         if refused.count():

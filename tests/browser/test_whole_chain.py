@@ -1,7 +1,9 @@
 """People in Chromium against a whole instance: the way to a signed document, and what turns up beside it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -159,6 +161,17 @@ def test_a_wrong_password_shows_the_page_again_and_the_right_one_signs(alice: Wa
     alice.approve(ALICE)
     alice.await_signed()
     assert alice.page.url == address
+
+
+def test_a_page_that_was_open_too_long_is_shown_again_and_the_new_one_signs(instance: Instance, alice: Walk) -> None:
+    at_consent(alice)
+    with closing(sqlite3.connect(instance.var_dir / "authz.sqlite3", timeout=20)) as database, database:
+        late = "UPDATE authz_consent SET approval_expires = datetime('now') WHERE state = 'pending'"
+        assert database.execute(late).rowcount
+    alice.approve(ALICE)
+    expect(alice.page.get_by_role("alert")).to_contain_text("This page was open too long")
+    alice.approve(ALICE)
+    alice.await_signed()
 
 
 def test_another_persons_passkey_approves_nothing(alice: Walk, bob: Walk, passkey: dict[str, Any]) -> None:
