@@ -92,6 +92,7 @@ GATEWAY_API_URL = f"{GATEWAY_URL}/gateway/v1"
 GATEWAY_RESOURCE = f"{GATEWAY_URL}/gateway"
 LOGIN_REDIRECT_URI = f"{SIGNAPP_URL}/login/callback"
 APPROVAL_REDIRECT_URI = f"{SIGNAPP_URL}/approval/callback"
+GATEWAY_REDIRECT_URI = f"{GATEWAY_URL}/gateway/approval/callback"
 _ROLE_URLS = {"signapp": SIGNAPP_URL, "authz": AUTHZ_URL, "gateway": GATEWAY_URL, "rssp": RSSP_URL}
 ALLOWED_HOSTS = sorted({urlsplit(_ROLE_URLS[role]).hostname or "" for role in ROLES})
 if DEVELOPMENT:
@@ -259,6 +260,9 @@ GATEWAY_CLIENT_ID = env_str("GATEWAY_CLIENT_ID", "paraph-gateway")
 RSSP_CLIENT_ID = env_str("RSSP_CLIENT_ID", "paraph-rssp")
 # auth/login of the CSC API: a service token for a password alone, issued to a client that nobody else can be.
 CSC_LOGIN = env_bool("CSC_LOGIN", default=DEVELOPMENT)
+# Whether the client of the command line (paraph_client) may log people in: a public one, so any program may be it.
+COMMAND_LINE_CLIENT = env_bool("COMMAND_LINE_CLIENT", default=DEVELOPMENT)
+COMMAND_LINE_CLIENT_ID = "paraph-cli"
 CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
 # Whether what is asked of auth/ and oauth2/ below {CSC_BASE_URL}/v1/ and /v2/ reaches authz: by itself, or by the proxy
 # in front.

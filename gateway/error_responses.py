@@ -45,10 +45,14 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
 _RETRY_AFTER_SECONDS = "5"
 
 
+def status_of(error: errors.GatewayError) -> int:
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
 def respond(request: HttpRequest, error: errors.GatewayError) -> JsonResponse:
     """``{"error", "error_description", "request_id"}`` with the error's status."""
-    status = next((status for kind, status in STATUS if isinstance(error, kind)), None)
-    if status is None or status == 500:
+    status = status_of(error)
+    if status == 500:
         log.error("%s", type(error).__name__)
         error, status = errors.GatewayError(), 500
     response = write_error(request, status, error.code, str(error))

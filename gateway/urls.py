@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from gateway.views import archives, batches, credentials, identity, jobs, openapi, passkeys, progress
+from gateway.views import archives, batches, credentials, identity, jobs, openapi, passkeys, progress, returns
 from gateway.views.endpoint import by_method
 
 app_name = "gateway"
 urlpatterns = [
     path("gateway/v1", openapi.page, name="api"),
     path("gateway/v1/openapi.json", openapi.description, name="openapi"),
+    path("gateway/approval/callback", returns.callback, name="approval-callback"),
+    path(".well-known/oauth-protected-resource/gateway", returns.resource_metadata, name="resource-metadata"),
     path("gateway/v1/inspections", jobs.inspections, name="inspections"),
     path("gateway/v1/repairs", jobs.repairs, name="repairs"),
     path("gateway/v1/jobs", jobs.open_job, name="jobs"),

@@ -95,6 +95,14 @@ def parse_password(header: str | None) -> str:
     return password
 
 
+def returns_here(body: dict[str, Any]) -> bool:
+    """Whether the browser is to come back to this role, and so to nobody's ``state`` or ``link``."""
+    wanted = parse_choice(body, "returns_to", ("gateway",)) is not None
+    if wanted and {"state", "link", "links"} & set(body):
+        raise InvalidRequestError("The members state and link are of a caller that the browser comes back to.")
+    return wanted
+
+
 def parse_file_name(content_disposition: str | None) -> str:
     """A harmless name from ``Content-Disposition`` (RFC 6266): ``filename*`` (RFC 8187, UTF-8) before ``filename``.
 

@@ -1,5 +1,7 @@
 """The OAuth provider's five models, swapped for ours. Secrets, codes and tokens are kept as checksums only."""
 
+import re
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import (
@@ -12,6 +14,15 @@ from oauth2_provider.models import (
 
 from authz.models.consents import Consent
 from authz.models.faces import Face
+
+# The addresses, and not the name, which might lead elsewhere (RFC 8252, section 8.3).
+_ON_LOOPBACK = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\]):[1-9][0-9]{0,4}(?P<path>/[A-Za-z0-9/_-]*)")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])/[A-Za-z0-9/_-]*")
+
+
+def is_loopback(uri: str) -> bool:
+    """Whether it is a redirect URI of a program on its user's own machine, at any port."""
+    return _LOOPBACK.fullmatch(uri) is not None
 
 
 class Authentication(models.TextChoices):
@@ -122,8 +133,14 @@ class Application(AbstractApplication):  # type: ignore[misc]  # the provider ca
     may_ask_out_of_band = models.BooleanField(_("may ask users out of band"), default=False, editable=False)
 
     def redirect_uri_allowed(self, uri: str) -> bool:
-        """Only a registered URI, character by character (RFC 9700, section 2.1)."""
-        return uri in self.redirect_uris.split()
+        """Only a registered URI, character by character (RFC 9700, section 2.1); but a public client's on the loopback
+        address, registered without a port, at whatever port its program was given (RFC 8252, section 7.3)."""
+        registered = self.redirect_uris.split()
+        if uri in registered:
+            return True
+        on_port = _ON_LOOPBACK.fullmatch(uri)
+        is_public = self.client_type == self.CLIENT_PUBLIC
+        return is_public and on_port is not None and f"http://{on_port['host']}{on_port['path']}" in registered
 
     @property
     def signed_by(self) -> str:

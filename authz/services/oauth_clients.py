@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from authz.errors import InvalidClientError, InvalidRequestError
 from authz.models import Application, Authentication
+from authz.models.oauth import is_loopback
 from authz.models.prepared import Prepared
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
@@ -56,6 +57,20 @@ def follow_csc_login() -> Application:
     )
 
 
+def _follow_command_line() -> Application:
+    """A program on a person's own machine (RFC 8252): public, at a port of its own on the loopback address, for the
+    account alone; what is signed is approved by way of gateway."""
+    return _follow(
+        settings.COMMAND_LINE_CLIENT_ID,
+        None,
+        name="Paraph on the command line",
+        client_type=Application.CLIENT_PUBLIC,
+        redirect_uris="http://127.0.0.1/callback",
+        allowed_scopes="service",
+        allowed_resources=[settings.GATEWAY_RESOURCE, settings.RSSP_RESOURCE],
+    )
+
+
 def sync_clients() -> list[Application]:
     """Makes this installation's clients what the settings say (docs/protocols.md, section 2); safe at every start."""
     with transaction.atomic():
@@ -75,7 +90,7 @@ def sync_clients() -> list[Application]:
                 settings.GATEWAY_CLIENT_ID,
                 settings.GATEWAY_CLIENT_SECRET,
                 name="Paraph",
-                redirect_uris=settings.APPROVAL_REDIRECT_URI,
+                redirect_uris=f"{settings.APPROVAL_REDIRECT_URI} {settings.GATEWAY_REDIRECT_URI}",
                 allowed_scopes="credential credential-creation credential-deletion passkey-binding",
                 allowed_resources=[settings.RSSP_RESOURCE],
                 resource=settings.GATEWAY_RESOURCE,
@@ -93,6 +108,10 @@ def sync_clients() -> list[Application]:
             ),
             follow_csc_login(),
         ]
+        if settings.COMMAND_LINE_CLIENT:
+            clients.append(_follow_command_line())
+        else:
+            Application.objects.filter(client_id=settings.COMMAND_LINE_CLIENT_ID).delete()
         if settings.OPERATORS_REDIRECT_URIS:
             clients.append(
                 _follow(
@@ -158,7 +177,8 @@ def refuse_bad_redirect_uris(redirect_uris: list[str]) -> None:
     allowed: list[str] = settings.OAUTH2_PROVIDER["ALLOWED_REDIRECT_URI_SCHEMES"]  # type: ignore[assignment]  # a mixed dict
     schemes = tuple(f"{scheme}://" for scheme in allowed)
     for uri in redirect_uris:
-        if not uri.startswith(schemes) or "#" in uri or "*" in uri or not uri.isprintable() or " " in uri:
+        is_odd = "#" in uri or "*" in uri or not uri.isprintable() or " " in uri
+        if is_odd or not (uri.startswith(schemes) or is_loopback(uri)):
             raise InvalidRequestError(f"{uri} is not an absolute address that a browser can be sent to.")
     if not redirect_uris:
         raise InvalidRequestError("A client needs a redirect URI.")

@@ -45,9 +45,14 @@ class PushedRequest:
     expires_in: int
 
 
-def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verifier: str) -> PushedRequest:
-    """Raises `ApprovalRefusedError` or `AuthorizationServerUnavailableError`; `ApprovalNotOfferedError` where no server
-    knows such details."""
+def push_request(
+    *, scope: str, details: list[dict[str, Any]], state: str, verifier: str, redirect_uri: str = ""
+) -> PushedRequest:
+    """``redirect_uri`` is where the browser comes back: signapp's callback unless another one is named.
+
+    Raises `ApprovalRefusedError` or `AuthorizationServerUnavailableError`; `ApprovalNotOfferedError` where no server
+    knows such details.
+    """
     if settings.EXTERNAL_ISSUER:
         raise ApprovalNotOfferedError
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -56,7 +61,7 @@ def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verif
         {
             "response_type": "code",
             "client_id": settings.GATEWAY_CLIENT_ID,
-            "redirect_uri": settings.APPROVAL_REDIRECT_URI,
+            "redirect_uri": redirect_uri or settings.APPROVAL_REDIRECT_URI,
             "scope": scope,
             "state": state,
             "code_challenge": challenge,
@@ -73,7 +78,7 @@ def push_request(*, scope: str, details: list[dict[str, Any]], state: str, verif
     return PushedRequest(f"{settings.ISSUER}/oauth2/authorize?{query}", expires_in)
 
 
-def redeem_code(*, code: str, verifier: str) -> TokenAnswer:
+def redeem_code(*, code: str, verifier: str, redirect_uri: str = "") -> TokenAnswer:
     """Spends the code (RFC 6749, 4.1.3). Raises approval errors; `AuthorizationServerNotReachedError` if it was not
     spent."""
     response = _post(
@@ -81,7 +86,7 @@ def redeem_code(*, code: str, verifier: str) -> TokenAnswer:
         {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": settings.APPROVAL_REDIRECT_URI,
+            "redirect_uri": redirect_uri or settings.APPROVAL_REDIRECT_URI,
             "code_verifier": verifier,
             "resource": settings.RSSP_RESOURCE,
         },

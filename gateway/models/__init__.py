@@ -12,11 +12,13 @@ from gateway.models.jobs import Job
 from gateway.models.passkeys import PasskeyChange
 from gateway.models.passwords import PasswordTry
 from gateway.models.proofs import UsedProof
+from gateway.models.returns import ApprovalReturn
 from gateway.models.rows import ChangingQuerySet, retention_end
 from gateway.models.trust import TrustAnchor, TrustedList
 from gateway.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
+    "ApprovalReturn",
     "Archive",
     "Batch",
     "ChangingQuerySet",

@@ -14,7 +14,7 @@ from gateway.openapi.schemas import (
     LINKS,
     OWN_OPTIONS,
     PASSKEY_CHANGE,
-    PREPARE,
+    RETURNS,
     SEAL,
     STATE,
     Schema,
@@ -77,13 +77,14 @@ CALLS: tuple[Call, ...] = (
     Call(
         *("POST", "/jobs/{job_id}/prepare", "prepare_job", "Fixes certificate, level and digest"),
         {200: ref("Job")},
-        (PREPARE,),
+        (ref("Preparation"),),
         "May be called again until the job is approved. The options are in docs/signatures.md.",
     ),
     Call(
         *("POST", "/jobs/{job_id}/authorization", "authorize_job", "Asks for the signer's approval"),
         {200: ref("Approval")},
-        (opened(STATE, LINK),),
+        ({"oneOf": [opened(STATE, LINK), RETURNS]},),
+        "The browser comes back to the caller, who gives a state, or to this service.",
     ),
     Call(
         *("POST", "/jobs/{job_id}/complete", "complete_job", "Hands over the approval's code"),
@@ -135,12 +136,13 @@ CALLS: tuple[Call, ...] = (
     Call(
         *("POST", "/batches/{batch_id}/prepare", "prepare_batch", "As for a job, for all of them"),
         {202: ref("Batch")},
-        (PREPARE,),
+        (ref("Preparation"),),
     ),
     Call(
         *("POST", "/batches/{batch_id}/authorization", "authorize_batch", "Asks for one approval of all"),
         {200: ref("Approval")},
-        (opened(STATE, LINKS),),
+        ({"oneOf": [opened(STATE, LINKS), RETURNS]},),
+        "As for a job.",
     ),
     Call(
         *("POST", "/batches/{batch_id}/complete", "complete_batch", "Hands over the approval's code"),

@@ -19,11 +19,22 @@ class Member:
 
 @dataclass(frozen=True)
 class Body:
-    """A request's or an answer's; ``status`` of an answer alone, and no ``media_type`` where there is no body."""
+    """A request's or an answer's; ``status`` of an answer alone, no ``media_type`` where there is no body, and the name
+    of a ``shape`` where that has its members."""
 
     media_type: str
     members: tuple[Member, ...]
     status: str = ""
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An object that several calls take or answer."""
+
+    name: str
+    anchor: str
+    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,18 @@ def _read(name: str, operation: dict[str, Any]) -> Operation:
     )
 
 
+def read_shapes() -> list[Shape]:
+    return [Shape(name, f"shape-{name}", tuple(_members(schema))) for name, schema in COMPONENTS.items()]
+
+
 def _bodies(holder: dict[str, Any], status: str = "") -> list[Body]:
-    return [
-        Body(media_type, tuple(_members(content["schema"])), status)
-        for media_type, content in holder.get("content", {}).items()
-    ]
+    return [_body(media_type, content["schema"], status) for media_type, content in holder.get("content", {}).items()]
+
+
+def _body(media_type: str, schema: Schema, status: str) -> Body:
+    if "$ref" in schema:
+        return Body(media_type, (), status, schema["$ref"].rsplit("/", 1)[-1])
+    return Body(media_type, tuple(_members(schema)), status)
 
 
 def _resolve(schema: Schema) -> Schema:
@@ -80,6 +98,8 @@ def _resolve(schema: Schema) -> Schema:
 
 def _members(schema: Schema, prefix: str = "") -> Iterator[Member]:
     schema = _resolve(schema)
+    for choice in schema.get("oneOf", ()):
+        yield from _members(choice, prefix)
     required = schema.get("required", ())
     for name, told in schema.get("properties", {}).items():
         member, path = _resolve(told), f"{prefix}{name}"

@@ -274,6 +274,7 @@ PREPARE = opened(
         "roles": array(string(minLength=1, maxLength=200), "Claimed roles.", maxItems=10),
     },
 )
+COMPONENTS["Preparation"] = PREPARE
 # Of one document in a batch: what may differ.
 OWN_OPTIONS = opened(
     {},
@@ -284,6 +285,9 @@ OWN_OPTIONS = opened(
     },
 )
 STATE = {"state": string("The caller's own, at least 128 random bits.", minLength=22, maxLength=512)}
+RETURNS = opened(
+    {"returns_to": string("The browser comes back to this service; the state says what came of it.", const="gateway")}
+)
 LINK = {"link": string("Where the document can be read again, of the approval callback's origin.", maxLength=2048)}
 LINKS = {
     "links": {

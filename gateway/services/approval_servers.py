@@ -15,7 +15,7 @@ from django.conf import settings
 from gateway.clients import authorization_server, external_provider
 from gateway.clients.authorization_server import PushedRequest
 from gateway.clients.external_provider import Question
-from gateway.errors import ApprovalRefusedError
+from gateway.errors import ApprovalNotOfferedError, ApprovalRefusedError
 from gateway.wire import is_same_approval, with_links
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,14 @@ class Granted:
 
 
 class ApprovalServer(Protocol):
-    def ask(self, *, details: list[dict[str, Any]], state: str, link: str) -> Asked:
+    """``redirect_uri`` is where the browser comes back, signapp's callback where it is empty."""
+
+    def ask(self, *, details: list[dict[str, Any]], state: str, link: str, redirect_uri: str) -> Asked:
         """Raises `ApprovalRefusedError` or `AuthorizationServerUnavailableError`."""
 
-    def redeem(self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str) -> Granted:
+    def redeem(
+        self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str, redirect_uri: str
+    ) -> Granted:
         """Raises approval errors, `ApprovalRefusedError` too for a token that is not for these details and this
         subject; `AuthorizationServerNotReachedError` if the code was not spent."""
 
@@ -55,15 +59,21 @@ class ApprovalServer(Protocol):
 class Authz:
     """The digest is pushed, shown, approved by passkey, and compared in what was granted."""
 
-    def ask(self, *, details: list[dict[str, Any]], state: str, link: str) -> Asked:
+    def ask(self, *, details: list[dict[str, Any]], state: str, link: str, redirect_uri: str) -> Asked:
         verifier = secrets.token_urlsafe(48)
         pushed = authorization_server.push_request(
-            scope="credential", details=with_links(details, [link]), state=state, verifier=verifier
+            scope="credential",
+            details=with_links(details, [link]),
+            state=state,
+            verifier=verifier,
+            redirect_uri=redirect_uri,
         )
         return Asked(pushed, verifier)
 
-    def redeem(self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str) -> Granted:
-        answer = authorization_server.redeem_code(code=code, verifier=secret)
+    def redeem(
+        self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str, redirect_uri: str
+    ) -> Granted:
+        answer = authorization_server.redeem_code(code=code, verifier=secret, redirect_uri=redirect_uri)
         fits = (
             answer.scope.split() == ["credential"]
             and answer.sub == subject
@@ -79,11 +89,15 @@ class ExternalProvider:
     """No digest and no link leave: the provider would show neither. That the token signs this job's digest and nothing
     else is this role's care alone."""
 
-    def ask(self, *, details: list[dict[str, Any]], state: str, link: str) -> Asked:
+    def ask(self, *, details: list[dict[str, Any]], state: str, link: str, redirect_uri: str) -> Asked:
+        if redirect_uri:  # the provider knows one, which is signapp's
+            raise ApprovalNotOfferedError
         question = external_provider.make_question()
         return Asked(external_provider.request_approval(question=question, state=state), question.to_text())
 
-    def redeem(self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str) -> Granted:
+    def redeem(
+        self, *, code: str, secret: str, details: list[dict[str, Any]], subject: str, redirect_uri: str
+    ) -> Granted:
         try:
             question = Question.from_text(secret)
         except (TypeError, json.JSONDecodeError):  # asked of authz, before the settings changed

@@ -36,27 +36,37 @@ def _details(job: Job) -> list[dict[str, Any]]:
     )
 
 
-def request_authorization(*, caller: VerifiedCaller, job_id: uuid.UUID, state: str, link: str = "") -> PushedRequest:
+def request_authorization(
+    *,
+    caller: VerifiedCaller,
+    job_id: uuid.UUID,
+    state: str,
+    link: str = "",
+    redirect_uri: str = "",
+    approval_id: uuid.UUID | None = None,
+) -> PushedRequest:
     """Job becomes `authorizing`. ``state`` is the caller's own, as is ``link``, where the document can be read again;
-    neither is kept.
+    neither is kept. ``redirect_uri`` is where the browser comes back, if not at signapp.
 
     Raises `WrongStateError`, `ApprovalRefusedError`, `AuthorizationServerUnavailableError`.
     """
     job = find_job(caller=caller, job_id=job_id)
     if job.state not in _ASKABLE or job.batch_id is not None:
         raise WrongStateError
-    question = approval_server().ask(details=_details(job), state=state, link=link)
+    question = approval_server().ask(details=_details(job), state=state, link=link, redirect_uri=redirect_uri)
     asked = Job.objects.filter(pk=job.pk, state__in=_ASKABLE, digest=job.digest).change(
         state=Job.State.AUTHORIZING,
-        approval_id=uuid.uuid4(),
+        approval_id=approval_id or uuid.uuid4(),
         approval_secrets=documents.encrypt_text(question.secret),
+        error_code="",
+        error_message="",
     )
     if not asked:
         raise WrongStateError
     return question.request
 
 
-def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: str) -> Job:
+def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: str, redirect_uri: str = "") -> Job:
     """Redeems the code at once and leaves the signing to a worker. Asked again, it answers with the job as it stands.
 
     The PKCE verifier is taken by a conditional UPDATE first: of several calls one redeems. A crash after that
@@ -78,7 +88,11 @@ def complete_job(*, caller: VerifiedCaller, job_id: uuid.UUID, code: str, iss: s
         return find_job(caller=caller, job_id=job_id)
     try:
         granted = approval_server().redeem(
-            code=code, secret=documents.decrypt_text(kept), details=_details(job), subject=job.subject
+            code=code,
+            secret=documents.decrypt_text(kept),
+            details=_details(job),
+            subject=job.subject,
+            redirect_uri=redirect_uri,
         )
     except AuthorizationServerNotReachedError:
         this_approval.filter(approval_secrets="").change(approval_secrets=kept)

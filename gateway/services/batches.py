@@ -196,10 +196,16 @@ def _details(batch: Batch) -> list[dict[str, Any]]:
 
 
 def request_authorization(
-    *, caller: VerifiedCaller, batch_id: uuid.UUID, state: str, links: Mapping[uuid.UUID, str]
+    *,
+    caller: VerifiedCaller,
+    batch_id: uuid.UUID,
+    state: str,
+    links: Mapping[uuid.UUID, str],
+    redirect_uri: str = "",
+    approval_id: uuid.UUID | None = None,
 ) -> PushedRequest:
     """Batch becomes `authorizing`. ``state`` is the caller's own, as are ``links``, where each job's document can be
-    read again: those of all or none. Neither is kept.
+    read again: those of all or none. Neither is kept. ``redirect_uri`` is as of a job.
 
     Raises `WrongStateError`, `ApprovalRefusedError`, `AuthorizationServerUnavailableError`.
     """
@@ -212,18 +218,23 @@ def request_authorization(
         details=with_links(_details(batch), [links.get(job.pk, "") for job in _prepared(batch)]),
         state=state,
         verifier=verifier,
+        redirect_uri=redirect_uri,
     )
     asked = Batch.objects.filter(pk=batch.pk, state__in=_ASKABLE, approval_id=batch.approval_id).change(
         state=_State.AUTHORIZING,
-        approval_id=uuid.uuid4(),
+        approval_id=approval_id or uuid.uuid4(),
         approval_secrets=documents.encrypt_text(verifier),
+        error_code="",
+        error_message="",
     )
     if not asked:
         raise WrongStateError
     return pushed
 
 
-def complete_batch(*, caller: VerifiedCaller, batch_id: uuid.UUID, code: str, iss: str) -> Batch:
+def complete_batch(
+    *, caller: VerifiedCaller, batch_id: uuid.UUID, code: str, iss: str, redirect_uri: str = ""
+) -> Batch:
     """Redeems the code at once and leaves the signing to workers. Asked again, it answers with the batch as it stands.
 
     The PKCE verifier is taken by a conditional UPDATE first, as a job's is. Raises as `complete_job` does.
@@ -240,7 +251,9 @@ def complete_batch(*, caller: VerifiedCaller, batch_id: uuid.UUID, code: str, is
     if not kept or not this_approval.filter(approval_secrets=kept).change(approval_secrets=""):
         return find_batch(caller=caller, batch_id=batch_id)
     try:
-        answer = authorization_server.redeem_code(code=code, verifier=documents.decrypt_text(kept))
+        answer = authorization_server.redeem_code(
+            code=code, verifier=documents.decrypt_text(kept), redirect_uri=redirect_uri
+        )
     except AuthorizationServerNotReachedError:
         this_approval.filter(approval_secrets="").change(approval_secrets=kept)
         raise

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from gateway.errors import ApprovalExpiredError
-from gateway.models import Batch, CredentialRequest, Job, KeptAnswer, PasskeyChange, UsedProof
+from gateway.models import ApprovalReturn, Batch, CredentialRequest, Job, KeptAnswer, PasskeyChange, UsedProof
 from gateway.services.announcing import announce_changes
 from gateway.services.bell import ring, ring_batch
 from gateway.services.jobs import PREPARABLE, purge
@@ -36,6 +36,7 @@ def sweep_jobs() -> int:
     PasskeyChange.objects.filter(expires_at__lte=now).delete()
     forget_old_tries()
     KeptAnswer.objects.filter(expires_at__lte=now).delete()
+    ApprovalReturn.objects.filter(expires_at__lte=now).delete()
     Job.objects.filter(expires_at__lte=now, idempotency_key__isnull=False).update(idempotency_key=None)
     announce_changes()
     forget_old_deliveries()

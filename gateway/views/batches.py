@@ -10,12 +10,12 @@ from django.http.response import HttpResponseBase
 from gateway.errors import InvalidRequestError
 from gateway.models import Batch, Job
 from gateway.pades.levels import LEVELS
-from gateway.services import batches
+from gateway.services import batches, returning
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import canonical, created_once, endpoint, no_content, read_json
 from gateway.views.jobs import job_to_json, signed_to_json
 from gateway.views.options import LONGEST_OPTIONS, parse_options
-from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text
+from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text, returns_here
 
 # An address for each document.
 LONGEST_LINKS = 512 * 1024
@@ -115,6 +115,8 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -
 @endpoint("POST")
 def authorization(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request, limit=LONGEST_LINKS)
+    if returns_here(body):
+        return JsonResponse(asdict(returning.request_batch_authorization(caller=caller, batch_id=batch_id)))
     pushed = batches.request_authorization(
         caller=caller, batch_id=batch_id, state=parse_state(body), links=_parse_links(body)
     )

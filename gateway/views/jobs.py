@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from gateway.models import Job
 from gateway.pades.levels import LEVELS
-from gateway.services import approving, jobs, preparing, repairing, sealing, signing
+from gateway.services import approving, jobs, preparing, repairing, returning, sealing, signing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import endpoint, no_content, read_json, read_key, receive_pdf
 from gateway.views.options import LONGEST_OPTIONS, parse_options
@@ -22,6 +22,7 @@ from gateway.wire import (
     parse_password,
     parse_state,
     parse_text,
+    returns_here,
 )
 
 
@@ -121,6 +122,8 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> 
 @endpoint("POST", of_people=True)
 def authorization(request: HttpRequest, caller: VerifiedCaller, job_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request)
+    if returns_here(body):
+        return JsonResponse(asdict(returning.request_job_authorization(caller=caller, job_id=job_id)))
     link = parse_text(body, "link", limit=2048) if "link" in body else ""
     pushed = approving.request_authorization(caller=caller, job_id=job_id, state=parse_state(body), link=link)
     return JsonResponse(asdict(pushed))

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 
 from gateway.openapi.document import Service, build_document
-from gateway.openapi.reading import read_operations
+from gateway.openapi.reading import read_operations, read_shapes
 from gateway.views.endpoint import only
 
 _HOUR = 3600
@@ -33,6 +33,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
         "issuer": settings.ISSUER,
         "resource": settings.GATEWAY_RESOURCE,
         "operations": read_operations(document),
+        "shapes": read_shapes(),
     }
     return render(request, "gateway/api.html", context)
 

@@ -211,7 +211,7 @@ class Remote:
 
     def _pushed_authorize(self, request: httpx.Request) -> httpx.Response:
         form = self._form(request)
-        assert form["redirect_uri"] == settings.APPROVAL_REDIRECT_URI
+        assert form["redirect_uri"] in {settings.APPROVAL_REDIRECT_URI, settings.GATEWAY_REDIRECT_URI}
         assert form["code_challenge_method"] == "S256"
         assert form["resource"] == settings.RSSP_RESOURCE
         request_uri = f"urn:ietf:params:oauth:request_uri:{uuid.uuid4()}"
@@ -225,7 +225,8 @@ class Remote:
         form = self._form(request)
         approved = self.codes.pop(form["code"], None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode()
-        if approved is None or approved["code_challenge"] != challenge.rstrip("="):
+        fits = approved is not None and form["redirect_uri"] == approved["redirect_uri"]
+        if not fits or approved["code_challenge"] != challenge.rstrip("="):
             return httpx.Response(400, json={"error": "invalid_grant"})
         details = json.loads(approved["authorization_details"])
         if approved["scope"] == "credential-creation":

@@ -101,6 +101,9 @@ def test_the_page_names_every_call_and_needs_no_script_of_its_own() -> None:
     for path, methods in description()["paths"].items():
         for method in methods:
             assert f">{method.upper()} {path}<" in page
+    links, anchors = re.findall('href="#([^"]+)"', page), re.findall(' id="([^"]+)"', page)
+    assert set(links) <= set(anchors)
+    assert len(set(anchors)) == len(anchors)
     assert "<script>" not in page
     assert "style=" not in page
 
