@@ -4,15 +4,17 @@ Every document is signed exactly once, or has failed with a reason; nobody has t
 A few steps of a small batch; `tests.flows.long_batch_kills` is every step of a large one.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from scripts import instance as instance_module
-from tests.flows import faulty_worker
+from tests.flows import faults, faulty_worker
 from tests.flows.batch_kills import Killed
-from tests.flows.chain import Chain
+from tests.flows.chain import Chain, eventually
 from tests.support.gateway_caller import GatewayCaller
 
 pytestmark = pytest.mark.instance
@@ -62,3 +64,33 @@ def test_f5_a_worker_that_dies_with_the_answer_leaves_unknown_outcomes_and_asks_
     killed.survive("ended")
     assert killed.account(made) == {"outcome_unknown": 2}
     assert killed.chain.signatures_made() - made == 2
+
+
+# --- The broker -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("killed", ENDS[1:], indirect=True)
+def test_f6_f7_messages_that_are_lost_or_come_twice_change_nothing(killed: Killed) -> None:
+    made, broker = killed.chain.signatures_made(), redis.Redis.from_url(killed.chain.instance.settings["REDIS_URL"])
+    killed.open(2)
+    killed.prepare([])
+    killed.stop_worker()
+    killed.approve()
+    # F6: the broker forgets what it was told while nobody listened.
+    assert broker.llen("celery") >= 1
+    broker.flushdb()
+    # F7: it takes a message for lost whose worker is only slow, and gives it to another, as it is.
+    faults.arm(killed.folder, faulty_worker.BEFORE_ASKING, "wait")
+    killed.start_worker()
+    try:
+        eventually(lambda: not faults.is_armed(killed.folder, faulty_worker.BEFORE_ASKING))
+        unacknowledged = [json.loads(each)[0] for each in broker.hvals("unacked")]
+        assert unacknowledged
+        broker.rpush("celery", *(json.dumps(message) for message in unacknowledged))
+        eventually(lambda: max(killed.deliveries().values()) > 1)
+        assert killed.chain.signatures_made() == made
+    finally:
+        faults.let_go(killed.folder)
+    killed.survive("ended")
+    assert killed.account(made) == {"signed": 2}
+    assert killed.deaths == 0
