@@ -11,8 +11,10 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from gateway.errors import ApprovalNotOfferedError
 from gateway.models import ApprovalReturn, Batch, Job
 from gateway.services import batch_work, sweeping
+from gateway.services.approval_servers import ExternalProvider
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
 
@@ -183,3 +185,9 @@ def test_it_says_where_tokens_come_from() -> None:
     assert told["resource"] == settings.GATEWAY_RESOURCE
     assert told["authorization_servers"] == [settings.ISSUER]
     assert Client().post("/.well-known/oauth-protected-resource/gateway").status_code == 405
+
+
+def test_another_providers_browser_does_not_come_back_here(remote: Remote) -> None:
+    with pytest.raises(ApprovalNotOfferedError):
+        ExternalProvider().ask(details=[], state="s" * 43, link="", redirect_uri=settings.GATEWAY_REDIRECT_URI)
+    assert not remote.calls
