@@ -1,12 +1,13 @@
 """``make soak``: the long form of the tests that race, kill, fuzz and sign, and docs/soak.md with what came of them.
 
-``SOAK_PARTS`` (races kills batches fuzzing mutants collection timing) says which, in that order; the report keeps what
-it has of the others.
+``SOAK_PARTS`` (races kills batches fuzzing mutants collection sizes timing) says which, in that order; the report
+keeps what it has of the others.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
 ``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``SOAK_BATCH`` (200) documents are signed by one
 approval while ``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests are made up;
 ``MUTANTS`` (10000) how many changed PDFs are uploaded, of ``MUTANTS_SEED`` (1); ``COLLECTION`` (all) which real PDFs
-are signed; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go to pytest.
+are signed; ``SIGNERS`` (51) how many sign one file, ``LARGE_PAGES`` (2000) and ``LARGE_MEGABYTES`` (100) how large a
+document is prepared; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go to pytest.
 """
 
 import datetime as dt
@@ -31,6 +32,10 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "fuzzing": (["tests/rssp/test_openapi.py", "tests/gateway/test_openapi.py"], {"FUZZ_CASES": "5000"}),
     "mutants": (["tests/gateway/test_fuzzed_documents.py"], {"MUTANTS": "10000", "MUTANTS_SEED": "1"}),
     "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
+    "sizes": (
+        ["tests/gateway/test_hostile_uploads.py", "-k", "g16"],
+        {"SIGNERS": "51", "LARGE_PAGES": "2000", "LARGE_MEGABYTES": "100"},
+    ),
     "timing": (["tests/authz/test_equal_times.py", "tests/rssp/test_equal_times.py"], {"TIMING_SAMPLES": "200"}),
 }
 _INTRODUCTION = """# What the long tests found
