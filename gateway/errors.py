@@ -138,6 +138,11 @@ class FieldNameTakenError(OptionError):
     sentence = "There is a field of this name already, signed or of another kind."
 
 
+class FieldNotFillableError(OptionError):
+    code = "field_not_fillable"
+    sentence = "There is no field of this name on a page that takes such a value."
+
+
 class FieldConstrainedError(OptionError):
     code = "field_constrained"
     sentence = "The field that was to be signed sets conditions that this signature does not meet."
@@ -171,6 +176,7 @@ class FontMissingError(OptionError):
 OPTION_ERRORS = (
     FieldLockedError,
     FieldNameTakenError,
+    FieldNotFillableError,
     FieldConstrainedError,
     CertificationNotFirstError,
     PageOutOfRangeError,

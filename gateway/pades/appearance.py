@@ -19,6 +19,7 @@ from pyhanko.stamp import BaseStamp, BaseStampStyle
 from gateway.errors import FontMissingError, ImageUnreadableError
 from gateway.pades.lettering import SIZE, Lettering, Run
 from gateway.pades.options import Appearance
+from gateway.pades.pages import upright
 
 _MOST_PIXELS = 16_000_000
 _LARGEST_SIDE = 1500
@@ -26,16 +27,6 @@ _LARGEST_TEXT = 14.0
 _LEADING = 1.25
 _GAP = 4.0
 _FORMATS = ("PNG", "JPEG")
-
-
-def _matrix(turned: int, width: float, height: float) -> tuple[float, ...]:
-    """Turns what is drawn against the page, so that it stands upright on the page as shown."""
-    return {
-        0: (1, 0, 0, 1, 0, 0),
-        90: (0, 1, -1, 0, height, 0),
-        180: (-1, 0, 0, -1, width, height),
-        270: (0, -1, 1, 0, 0, width),
-    }[turned]
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,8 @@ class AppearanceStyle(BaseStampStyle):
     turned: int = 0
     unit: float = 1.0
     font_folders: Sequence[str] = ()
+    largest_text: float = _LARGEST_TEXT
+    lettering: Lettering | None = None  # one for several appearances
 
     def create_stamp(
         self, writer: BasePdfFileWriter, box: layout.BoxConstraints, text_params: dict[str, Any]
@@ -65,7 +58,7 @@ class SignatureAppearance(BaseStamp):
     def as_form_xobject(self) -> generic.StreamObject:
         form: generic.StreamObject = super().as_form_xobject()
         if self._style.turned:
-            matrix = _matrix(self._style.turned, self._width, self._height)
+            matrix = upright(self._style.turned, self._width, self._height)
             numbers = [generic.FloatObject(each) for each in matrix]  # type: ignore[no-untyped-call]  # pyHanko's
             form[pdf_name("/Matrix")] = generic.ArrayObject(numbers)
         return form
@@ -97,12 +90,13 @@ class SignatureAppearance(BaseStamp):
         return b"q %.3f 0 0 %.3f %.3f %.3f cm /Picture Do Q" % (w, h, x, y)
 
     def _lines(self, left: float, width: float) -> bytes:
-        lettering = Lettering(self._to, self._style.font_folders, self._style.shows.text)
-        lines = [lettering.set_line(line) for line in self._style.shows.text.splitlines() if line.strip()]
+        text = self._style.shows.text
+        lettering = self._style.lettering or Lettering(self._to, self._style.font_folders, text)
+        lines = [lettering.set_line(line) for line in text.splitlines() if line.strip()]
         widest = max((sum(run.width for run in line) for line in lines), default=0.0)
         if not widest:
             raise FontMissingError
-        size = min(_LARGEST_TEXT, self._height / (_LEADING * len(lines)), SIZE * width / widest)
+        size = min(self._style.largest_text, self._height / (_LEADING * len(lines)), SIZE * width / widest)
         top = (self._height + size * _LEADING * len(lines)) / 2
         drawn = [
             self._line(line, left, top - size * (_LEADING * index + 1), size / SIZE) for index, line in enumerate(lines)

@@ -5,6 +5,7 @@ here.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -74,17 +75,22 @@ def find_empty_field(handler: PdfHandler, name: str) -> IndirectObject | None:
             if value is not None:
                 raise FieldNameTakenError
             return reference  # type: ignore[no-any-return]
-    if any(_stands_in_the_way(each, name) for each in _all_names(handler)):
+    if any(stands_in_the_way(each, name) for each in field_names(handler)):
         raise FieldNameTakenError
     return None
 
 
-def _stands_in_the_way(there: str, name: str) -> bool:
+def stands_in_the_way(there: str, name: str) -> bool:
     """A name of several parts would lie below a field that is there, or the other way round."""
     return there == name or name.startswith(f"{there}.") or there.startswith(f"{name}.")
 
 
-def _all_names(handler: PdfHandler) -> Iterator[str]:
+def field_names(handler: PdfHandler) -> set[str]:
+    return {name for name, _ in all_fields(handler)}
+
+
+def all_fields(handler: PdfHandler) -> Iterator[tuple[str, IndirectObject]]:
+    """Full names, and where the fields are."""
     form = entry(handler.root, "/AcroForm")
     waiting = [(field, "", 0) for field in entry(form, "/Fields", ())] if form is not None else []
     while waiting:
@@ -94,7 +100,7 @@ def _all_names(handler: PdfHandler) -> Iterator[str]:
         name = above if part is None else f"{above}.{part}" if above else str(part)
         kids = [kid for kid in entry(field, "/Kids", ()) if "/T" in kid.get_object()]
         if part is not None and not kids:
-            yield name
+            yield name, reference
         if depth < _DEEPEST_FORM:
             waiting += [(kid, name, depth + 1) for kid in kids]
 
@@ -103,11 +109,13 @@ def add_empty_field(writer: IncrementalPdfFileWriter, new: NewField, pages: int)
     """Raises `FieldNameTakenError`, `PageOutOfRangeError`, `BoxOffPageError`."""
     if find_empty_field(writer, new.name) is not None:
         raise FieldNameTakenError
-    box = place_of(writer, new.place, pages)
-    append_signature_field(
-        writer,
-        SigFieldSpec(new.name, on_page=new.place.page - 1, box=box, empty_field_appearance=True),  # type: ignore[arg-type]
-    )
+    lock = FieldMDPSpec(FieldMDPAction.INCLUDE, list(new.lock)) if new.lock else None
+    spec = SigFieldSpec(new.name, on_page=0, field_mdp_spec=lock)
+    if new.place is not None:
+        box = place_of(writer, new.place, pages)
+        # It stands empty until its turn comes, and a frame would be taken for part of the document.
+        spec = replace(spec, on_page=new.place.page - 1, box=box)  # type: ignore[arg-type]
+    append_signature_field(writer, spec)
 
 
 def lock_of(lock: FieldLock | None) -> FieldMDPSpec | None:

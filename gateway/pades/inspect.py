@@ -23,6 +23,7 @@ from gateway.errors import (
 )
 from gateway.pades.encryption import Encryption
 from gateway.pades.fields import refuse_if_all_locked
+from gateway.pades.pages import measure_pages
 from gateway.pades.reading import entry, open_document
 from gateway.pades.values import InspectedDocument
 from gateway.pades.writing import SigningWriter
@@ -50,6 +51,7 @@ def inspect_document(stream: IO[bytes], *, max_pages: int, password: str = "") -
         signatures=signatures,
         encryption=encryption.cipher,
         password_required=encryption.password_required,
+        page_sizes=measure_pages(reader),
     )
 
 

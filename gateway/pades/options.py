@@ -16,10 +16,28 @@ class Place:
 
 @dataclass(frozen=True)
 class NewField:
-    """An empty signature field for somebody who signs later."""
+    """An empty field for somebody who fills or signs it, now or later.
+
+    ``kind`` is ``signature``, ``text`` or ``checkbox``; ``label`` is what it is called (ISO 32000-1, 12.7.3.1: TU). A
+    signature field alone may be nowhere to be seen, and may say which fields nobody changes once it is signed.
+    """
 
     name: str
-    place: Place
+    place: Place | None
+    kind: str = "signature"
+    label: str = ""
+    lock: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FieldValue:
+    """What the signer puts into a field before signing: text, a picture that stands for it, a tick, or
+    nothing: then it stays empty."""
+
+    name: str
+    text: str = ""
+    image: bytes = field(default=b"", repr=False)
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,7 @@ class SignatureOptions:
     certify: int | None = None
     lock: FieldLock | None = None
     new_fields: tuple[NewField, ...] = ()
+    values: tuple[FieldValue, ...] = ()
     reason: str = ""
     location: str = ""
     contact: str = ""
@@ -73,6 +92,8 @@ class SignatureOptions:
         value = asdict(self)
         if self.appearance is not None:
             value["appearance"]["image"] = base64.b64encode(self.appearance.image).decode()
+        for each in value["values"]:
+            each["image"] = base64.b64encode(each["image"]).decode()
         if self.policy is not None:
             value["policy"]["digest"] = self.policy.digest.hex()
         return value
@@ -88,11 +109,19 @@ class SignatureOptions:
                 "place": _place(place) if place else None,
                 "appearance": appearance or None,
                 "lock": FieldLock(lock["action"], tuple(lock["fields"])) if lock else None,
-                "new_fields": tuple(NewField(each["name"], _place(each["place"])) for each in value["new_fields"]),
+                "new_fields": tuple(_new_field(each) for each in value["new_fields"]),
+                "values": tuple(
+                    FieldValue(**{**each, "image": base64.b64decode(each["image"])}) for each in value["values"]
+                ),
                 "policy": SignaturePolicy(**{**policy, "digest": bytes.fromhex(policy["digest"])}) if policy else None,
                 "roles": tuple(value["roles"]),
             }
         )
+
+
+def _new_field(value: dict[str, Any]) -> NewField:
+    place = _place(value["place"]) if value["place"] else None
+    return NewField(**{**value, "place": place, "lock": tuple(value["lock"])})
 
 
 def _place(value: dict[str, Any]) -> Place:

@@ -1,6 +1,8 @@
 """A page as it is shown and as its coordinates count: turned, cropped, scaled (ISO 32000-1, 7.7.3.3 and 8.3.2.3). Runs
 in the child process."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +64,41 @@ class Page:
         }[self.turned]
 
 
+def walk_pages(handler: PdfHandler) -> Iterator[DictionaryObject]:
+    """The pages in their order. The tree was inspected: it holds no loop."""
+    waiting = [handler.root["/Pages"]]
+    while waiting:
+        node = waiting.pop()
+        kids = entry(node, "/Kids")
+        if kids is None:
+            yield node
+        else:
+            waiting += [kids[index] for index in reversed(range(len(kids)))]
+
+
+def measure_pages(handler: PdfHandler) -> list[tuple[float, float, int]]:
+    """Width and height of the pages as shown, in 1/72 inch, and how many of that size follow one another. A page that
+    cannot be measured has none: nothing is placed on it."""
+    found: list[tuple[float, float, int]] = []
+    for page in walk_pages(handler):
+        width, height = _measure(page)
+        if found and found[-1][:2] == (width, height):
+            found[-1] = (width, height, found[-1][2] + 1)
+        else:
+            found.append((width, height, 1))
+    return found
+
+
+def _measure(page: DictionaryObject) -> tuple[float, float]:
+    try:
+        width, height = (round(side, 2) for side in describe(page).size)
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001  (a malformed box raises anything)
+        return (0.0, 0.0)
+    return (width, height) if math.isfinite(width) and math.isfinite(height) else (0.0, 0.0)
+
+
 def read_page(handler: PdfHandler, number: int, count: int) -> Page:
     """Page ``number`` of ``count``, from 1. Raises `PageOutOfRangeError`."""
     if not 1 <= number <= count:
@@ -79,6 +116,17 @@ def describe(page: DictionaryObject) -> Page:
     turned = int(_inherited(page, "/Rotate") or 0) % 360
     unit = float(entry(page, "/UserUnit", 1))
     return Page(shown, turned if turned % 90 == 0 else 0, unit if unit > 0 else 1.0)
+
+
+def upright(turned: int, width: float, height: float) -> tuple[float, ...]:
+    """The matrix that turns what is drawn, ``width`` by ``height``, against the page, so that it stands upright on the
+    page as shown."""
+    return {
+        0: (1, 0, 0, 1, 0, 0),
+        90: (0, 1, -1, 0, height, 0),
+        180: (-1, 0, 0, -1, width, height),
+        270: (0, -1, 1, 0, 0, width),
+    }[turned]
 
 
 def place_of(handler: PdfHandler, place: Place, count: int) -> Box:

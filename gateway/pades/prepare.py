@@ -6,11 +6,10 @@ ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certi
 
 import asyncio
 import os
-from collections.abc import Iterator
 from typing import IO
 
 from asn1crypto.x509 import Certificate
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
+from pyhanko.pdf_utils.generic import IndirectObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.general import SigningError
@@ -23,11 +22,12 @@ from gateway.pades.attributes import build_signed_attributes
 from gateway.pades.cms import build_signed_data, external_signer
 from gateway.pades.encryption import Encryption
 from gateway.pades.fields import add_empty_field, find_empty_field, lock_of, refuse_if_locked, widgets_of
+from gateway.pades.forms import Widget, add_form_fields, find_widgets
 from gateway.pades.levels import reaches
 from gateway.pades.options import Place
-from gateway.pades.pages import Page, describe, place_of, read_page
+from gateway.pades.pages import Page, place_of, read_page
 from gateway.pades.raster import Area, compare_pages
-from gateway.pades.reading import entry, open_document, read_document
+from gateway.pades.reading import open_document, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.pades.writing import SigningWriter
@@ -93,15 +93,21 @@ def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest,
     adds_fields = existing is None or bool(options.new_fields)
     if not (encryption.may_add_field if adds_fields else encryption.may_fill_field):
         raise SigningNotPermittedError
-    areas = []
     for new in options.new_fields:
-        add_empty_field(writer, new, request.pages)
-        areas.append(_area_at(writer, new.place, request.pages))
+        if new.kind == "signature":
+            add_empty_field(writer, new, request.pages)
+    add_form_fields(writer, [new for new in options.new_fields if new.kind != "signature"], request.pages)
+    areas = [_area_at(writer, new.place, request.pages) for new in options.new_fields if new.place]
+    if options.values:
+        from gateway.pades.filling import fill_fields
+
+        areas += [_area_of(widget) for widget in fill_fields(writer, options.values, request.font_folders)]
+    existing = find_empty_field(writer, request.field_name)
     if existing is not None:
         if options.lock is not None:
             # What is locked when a field is signed was for its maker to say.
             raise FieldConstrainedError
-        return [*areas, *_areas_of(writer, existing, request.pages)]
+        return [*areas, *(_area_of(widget) for widget in _shown(writer, existing))]
     return [*areas, *([_area_at(writer, options.place, request.pages)] if options.place else [])]
 
 
@@ -111,32 +117,14 @@ def _area_at(writer: IncrementalPdfFileWriter, place: Place, pages: int) -> Area
     return Area(place.page, (left, bottom, right, top))
 
 
-def _areas_of(writer: IncrementalPdfFileWriter, field: IndirectObject, pages: int) -> list[Area]:
-    areas = []
-    for number, page, widget in _shown(writer, field, pages):
-        left, bottom, right, top = (float(each) for each in widget["/Rect"])
-        box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
-        a, b, c, d = (value / page.unit for value in page.to_shown(box))
-        areas.append(Area(number, (a, b, c, d)))
-    return areas
+def _area_of(widget: Widget) -> Area:
+    a, b, c, d = (value / widget.page.unit for value in widget.page.to_shown(widget.box))
+    return Area(widget.number, (a, b, c, d))
 
 
-def _shown(
-    writer: IncrementalPdfFileWriter, field: IndirectObject, pages: int
-) -> Iterator[tuple[int, Page, DictionaryObject]]:
-    """The pages that show a field, their numbers from 1, and its widget there."""
-    widgets = {each.idnum: each for each in widgets_of(field)}
-    for number in range(1, pages + 1):
-        reference, _ = writer.find_page_for_modification(number - 1)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
-        page = reference.get_object()
-        annotations = entry(page, "/Annots", ArrayObject())
-        for index in range(len(annotations)):
-            item = annotations.raw_get(index)
-            if not isinstance(item, IndirectObject) or item.idnum not in widgets:
-                continue
-            widget = item.get_object()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
-            if "/Rect" in widget:
-                yield number, describe(page), widget
+def _shown(writer: IncrementalPdfFileWriter, field: IndirectObject) -> list[Widget]:
+    shown = find_widgets(writer)
+    return [shown[each.idnum] for each in widgets_of(field) if each.idnum in shown]
 
 
 def _new_field(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> SigFieldSpec | None:
@@ -160,7 +148,7 @@ def _style(writer: IncrementalPdfFileWriter, request: SignatureRequest) -> BaseS
     shown = Page((0, 0, 1, 1), 0, 1.0)
     existing = find_empty_field(writer, request.field_name)
     if existing is not None:
-        shown = next((page for _, page, _ in _shown(writer, existing, request.pages)), shown)
+        shown = next((widget.page for widget in _shown(writer, existing)), shown)
     elif options.place is not None:
         shown = read_page(writer, options.place.page, request.pages)
     return AppearanceStyle(

@@ -1,6 +1,7 @@
 """What travels between the process that parses a PDF and the one that asked: small, frozen, JSON-shaped."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,8 @@ from gateway.pades.options import SignatureOptions
 @dataclass(frozen=True)
 class InspectedDocument:
     """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already
-    there; ``encryption`` is a cipher as in ``AES-256``, empty if there is none."""
+    there; ``encryption`` is a cipher as in ``AES-256``, empty if there is none; ``page_sizes`` is what
+    `pages.measure_pages` says."""
 
     pages: int
     size: int
@@ -18,6 +20,7 @@ class InspectedDocument:
     signatures: int
     encryption: str = ""
     password_required: bool = False
+    page_sizes: Sequence[Sequence[float]] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,15 @@
 
 from typing import IO, Any
 
-from pyhanko.pdf_utils.generic import BooleanObject, pdf_name
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    BooleanObject,
+    DictionaryObject,
+    FloatObject,
+    NumberObject,
+    TextStringObject,
+    pdf_name,
+)
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -28,3 +36,19 @@ class SigningWriter(IncrementalPdfFileWriter):
             yes = BooleanObject(value=True)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
             self.root["/AcroForm"][pdf_name("/NeedAppearances")] = yes
         super()._prep_dom_for_writing()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+
+
+def to_pdf(value: Any) -> Any:
+    """Python's values as PDF's; text that begins with a slash is a name, and what is PDF's already stays."""
+    if type(value) is dict:
+        named = {pdf_name(name): to_pdf(each) for name, each in value.items()}
+        return DictionaryObject(named)  # type: ignore[no-untyped-call]  # pyHanko's are not annotated
+    if type(value) in {list, tuple}:
+        return ArrayObject(to_pdf(each) for each in value)
+    if type(value) is int:
+        return NumberObject(value)  # type: ignore[no-untyped-call]
+    if type(value) is float:
+        return FloatObject(round(value, 3))  # type: ignore[no-untyped-call]
+    if type(value) is str:
+        return pdf_name(value) if value.startswith("/") else TextStringObject(value)
+    return value

@@ -9,16 +9,17 @@ from typing import Any
 from gateway.errors import InvalidRequestError
 from gateway.pades.algorithms import HASHES
 from gateway.pades.attributes import COMMITMENTS
-from gateway.pades.options import Appearance, FieldLock, NewField, Place, SignatureOptions, SignaturePolicy
-from gateway.wire import parse_choice, parse_text
+from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions, SignaturePolicy
+from gateway.wire import parse_choice, parse_flag, parse_text
 
-# An image in base64, and the rest.
-LONGEST_OPTIONS = 800 * 1024
+# A few images in base64, and the rest.
+LONGEST_OPTIONS = 2048 * 1024
 _LONGEST_IMAGE = 512 * 1024
 _LONGEST_TEXT = 500
-_MOST_FIELDS = 100
+_MOST_FIELDS = 300
 _MOST_ROLES = 10
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*)){1,30}")
+_KINDS = ("signature", "text", "checkbox")
 _LOCKS = {"all": "All", "include": "Include", "exclude": "Exclude"}
 
 
@@ -37,6 +38,7 @@ def parse_options(body: dict[str, Any]) -> SignatureOptions:
         certify=_certify(body),
         lock=_lock(_object(body, "lock")),
         new_fields=tuple(_new_field(each) for each in _list(body, "new_fields", _MOST_FIELDS)),
+        values=tuple(_value(each) for each in _list(body, "values", _MOST_FIELDS)),
         reason=reason,
         location=parse_text(body, "location", limit=200, required=False),
         contact=parse_text(body, "contact", limit=200, required=False),
@@ -130,7 +132,29 @@ def _lock(value: dict[str, Any] | None) -> FieldLock | None:
 def _new_field(value: Any) -> NewField:
     if not isinstance(value, dict):
         raise InvalidRequestError("The member new_fields must be a list of objects.")
-    return NewField(_field_name(value, "name", required=True), _place(value))
+    name = _field_name(value, "name", required=True)
+    kind = parse_choice(value, "kind", _KINDS) or "signature"
+    if kind != "signature":
+        if "." in name or "lock" in value:
+            raise InvalidRequestError("A field that is filled has a name of one part, and locks nothing.")
+        return NewField(name, _place(value), kind, parse_text(value, "label", limit=200, required=False))
+    lock = tuple(_field_name({"lock": each}, "lock", required=True) for each in _list(value, "lock", _MOST_FIELDS))
+    place = _place(value) if "box" in value or "page" in value else None
+    return NewField(name, place, lock=lock)
+
+
+def _value(value: Any) -> FieldValue:
+    """Text, a picture (with text, for who cannot see it), or a tick."""
+    if not isinstance(value, dict):
+        raise InvalidRequestError("The member values must be a list of objects.")
+    text = value.get("text", "")
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
+        raise InvalidRequestError(f"The member text must be a string of at most {_LONGEST_TEXT} characters.")
+    lines = [parse_text({"text": line}, "text", limit=_LONGEST_TEXT, required=False) for line in text.split("\n")]
+    image = _base64(value, "image", _LONGEST_IMAGE) if "image" in value else b""
+    if ("text" in value or "image" in value) == ("checked" in value):
+        raise InvalidRequestError("A field is filled with text, with an image, or is checked or not.")
+    return FieldValue(_field_name(value, "field", required=True), "\n".join(lines), image, parse_flag(value, "checked"))
 
 
 def _policy(value: dict[str, Any] | None) -> SignaturePolicy | None:

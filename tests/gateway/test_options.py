@@ -353,7 +353,10 @@ MEMBERS: list[dict[str, Any]] = [
     *({"commitment": value} for value in ("proof", 1)),
     {"commitment": "approval", "reason": "I agree"},
     *({"roles": value} for value in ("Tenant", [1], [""], ["x"] * 11)),
-    *({"new_fields": value} for value in ({}, ["a"], [{"name": ""}], [{"name": "a"}], [{"name": "a", "box": [1]}])),
+    *(
+        {"new_fields": value}
+        for value in ({}, ["a"], [{"name": ""}], [{"name": "a", "page": 1}], [{"name": "a", "box": [1]}])
+    ),
 ]
 
 
