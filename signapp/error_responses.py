@@ -331,6 +331,86 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("This address is in the envelope already"),
         gettext_lazy("This address is in the envelope already. One person needs to be named only once."),
     ),
+    "field_off_page": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("A field does not lie on its page"),
+        gettext_lazy("A field lies outside its page, or is too small to be used. Move it, and it is saved."),
+    ),
+    "field_of_nobody": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("A field is for nobody"),
+        gettext_lazy("A field is for somebody who does not sign this envelope. Load the page again."),
+    ),
+    "too_many_fields": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("No more fields fit into this document"),
+        gettext_lazy("This document has as many fields as it can have. Remove some, or divide the document."),
+    ),
+    "signed_before": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("This document is signed already"),
+        gettext_lazy(
+            "It was signed before it came here, and a field that is added now would make that signature look broken. "
+            "It can be signed without fields."
+        ),
+    ),
+    "too_many_templates": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("There is no room for another template"),
+        gettext_lazy("You have as many templates as one account can have. Delete one that you do not need."),
+    ),
+    "field_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no such field"),
+        gettext_lazy("It is somebody else’s, or the page is old. Load it again; nothing was signed or changed."),
+    ),
+    "value_missing": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("Something is not filled in yet"),
+        gettext_lazy("A field that is required is empty. Fill it in, then go on. Nothing was signed."),
+    ),
+    "picture_unreadable": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("This picture cannot be used"),
+        gettext_lazy("This picture cannot be read. Choose a PNG or JPEG."),
+    ),
+    "picture_empty": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("There is nothing to be seen"),
+        gettext_lazy("There is nothing to be seen in this picture. Draw, type or choose it again."),
+    ),
+    "picture_too_large": (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        gettext_lazy("This picture is too large"),
+        gettext_lazy("This picture is larger than 2 MB or 16 million pixels. Make it smaller, and choose it again."),
+    ),
+    "field_not_fillable": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("A field does not take what was filled in"),
+        gettext_lazy("Nothing was signed. Go back to the fields, and fill them in again."),
+    ),
+    "field_locked": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("A field was locked by an earlier signature"),
+        gettext_lazy("So it cannot be filled in any more, and nothing was signed. Ask the sender for a new envelope."),
+    ),
+    "font_missing": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("A character cannot be written"),
+        gettext_lazy(
+            "No font here has all characters of what you filled in. Write it with others. Nothing was signed."
+        ),
+    ),
+    "image_unreadable": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("Your signature’s picture cannot be used"),
+        gettext_lazy("Nothing was signed. Make its appearance anew in your account, and try again."),
+    ),
+    "page_changed": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("Signing would change what a page shows"),
+        gettext_lazy("So nothing was signed. Ask for a copy that was saved anew by the program that made it."),
+    ),
     "envelope_sent": (
         HTTPStatus.CONFLICT,
         gettext_lazy("The envelope is sent"),

@@ -82,6 +82,12 @@ REFUSALS: dict[str, str] = {
     "hostile_pdf": "This PDF takes far more time or memory to read than its size explains. It was not accepted.",
     "too_many_pages": "This PDF has more pages than can be signed here.",
     "document_too_large": "This file is larger than can be signed here.",
+    # Said when it is prepared, of what was filled in.
+    "field_not_fillable": "A field does not take what was filled in. Nothing was signed.",
+    "field_locked": "A field was locked by an earlier signature, so it cannot be filled in any more.",
+    "font_missing": "No font here has all characters of what was filled in. Nothing was signed.",
+    "image_unreadable": "The picture of your signature cannot be used. Nothing was signed.",
+    "page_changed": "Signing would change what a page of this PDF shows. Nothing was signed.",
 }
 
 
@@ -309,6 +315,77 @@ class DownloadTooLargeError(SignappError):
 class RemindedLatelyError(SignappError):
     code = "reminded_lately"
     sentence = "They were written to within the last hour."
+
+
+class FieldError(SignappError):
+    """Fields that cannot be placed so. ``index`` is the one of the list that is refused, where it is one."""
+
+    code = "field_refused"
+    sentence = "This field cannot be placed."
+
+    def __init__(self, index: int | None = None) -> None:
+        super().__init__()
+        self.index = index
+
+
+class FieldOffPageError(FieldError):
+    code = "field_off_page"
+    sentence = "A field lies outside its page, or is too small."
+
+
+class FieldOfNobodyError(FieldError):
+    """For somebody who is not in the envelope, or who signs nothing there."""
+
+    code = "field_of_nobody"
+    sentence = "A field is for somebody who does not sign this envelope."
+
+
+class TooManyFieldsError(FieldError):
+    code = "too_many_fields"
+    sentence = "This document has as many fields as it can have."
+
+
+class DocumentSignedBeforeError(FieldError):
+    """Fields that are added after a signature would make it look broken."""
+
+    code = "signed_before"
+    sentence = "This document was signed before it came here, so no fields can be added to it."
+
+
+class TooManyTemplatesError(SignappError):
+    code = "too_many_templates"
+    sentence = "There are as many templates as one account can have."
+
+
+class FieldNotFoundError(SignappError):
+    """A value for a field that there is not, or that is somebody else's: the answer is the same."""
+
+    code = "field_not_found"
+    sentence = "There is no such field of yours."
+
+
+class ValueMissingError(SignappError):
+    """A required field is empty."""
+
+    code = "value_missing"
+    sentence = "Something that is required is not filled in yet. Nothing was signed."
+
+
+class PictureError(SignappError):
+    """A picture of a signature that cannot be used; the former one is kept."""
+
+    code = "picture_unreadable"
+    sentence = "This picture cannot be read. Choose a PNG or JPEG."
+
+
+class PictureEmptyError(PictureError):
+    code = "picture_empty"
+    sentence = "There is nothing to be seen in this picture."
+
+
+class PictureTooLargeError(PictureError):
+    code = "picture_too_large"
+    sentence = "This picture is too large."
 
 
 class InvitationError(SignappError):

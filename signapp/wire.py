@@ -15,6 +15,8 @@ from urllib.parse import quote, urlsplit
 
 MAX_SECONDS = 24 * 60 * 60
 MIN_DIGEST = 32
+# ISO 32000-2, Annex C: 14,400 units, each of at most 75,000 points.
+MAX_SIDE = 14_400 * 75_000 + 1
 _NAME_LIMIT = 120
 _DEFAULT_NAME = "document.pdf"
 
@@ -125,6 +127,7 @@ class Facts:
     signatures: int
     encryption: str = ""
     repairs: tuple[str, ...] = ()
+    page_sizes: tuple[tuple[float, float, int], ...] = ()
 
 
 def parse_facts(body: dict[str, Any]) -> Facts:
@@ -134,6 +137,7 @@ def parse_facts(body: dict[str, Any]) -> Facts:
         sha256=_text(body, "sha256"),
         signatures=_number(body, "signatures"),
         encryption=(_text(body, "encryption") if body.get("encryption") is not None else "")[:16],
+        page_sizes=_page_sizes(body.get("page_sizes")),
     )
 
 
@@ -146,6 +150,17 @@ def parse_repairs(header: str) -> tuple[str, ...]:
 def write_password(password: str) -> dict[str, str]:
     """The header that goes with a PDF that takes one: a byte sequence (RFC 8941, 3.3.5)."""
     return {"Document-Password": f":{base64.b64encode(password.encode()).decode()}:"} if password else {}
+
+
+def _page_sizes(value: Any) -> tuple[tuple[float, float, int], ...]:
+    """Runs of pages of one size: width, height, how many."""
+    try:
+        found = tuple((float(width), float(height), int(count)) for width, height, count in value)
+    except (TypeError, ValueError):
+        raise AnswerError("page_sizes") from None
+    if not all(0 <= side < MAX_SIDE and count > 0 for width, height, count in found for side in (width, height)):
+        raise AnswerError("page_sizes")
+    return found
 
 
 @dataclass(frozen=True)

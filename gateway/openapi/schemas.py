@@ -88,6 +88,10 @@ _INSPECTION = closed(
         "signatures": integer("How many there are already.", minimum=0),
         "encryption": nullable(string("The cipher, such as AES-256.")),
         "password_required": boolean("Whether it is read with a password alone."),
+        "page_sizes": array(
+            array({"type": "number"}, minItems=3, maxItems=3),
+            "Pages as a reader sees them: width, height in 1/72 inch (0 if not to be measured), how many in a row.",
+        ),
     }
 )
 _SIGNED = closed(
@@ -256,6 +260,25 @@ _POLICY = opened(
     {"hash": string(enum=list(HASHES)), "uri": string(maxLength=500)},
     "The signature policy.",
 )
+_NEW_FIELD = opened(
+    {"name": _NAME},
+    {
+        "page": _PAGE,
+        "box": _BOX,
+        "kind": string(enum=["signature", "text", "checkbox"]),
+        "label": string(maxLength=200),
+        "lock": array(_NAME, "Fields that nobody changes once this one is signed.", maxItems=300),
+    },
+    "A signature field needs no place.",
+)
+_VALUE = opened(
+    {"field": _NAME},
+    {
+        "text": string(maxLength=500),
+        "image": string("PNG or JPEG, in place of the text", contentEncoding="base64"),
+        "checked": boolean(),
+    },
+)
 PREPARE = opened(
     {"credential_id": string("One of the caller's.", minLength=1, maxLength=255)},
     {
@@ -265,7 +288,8 @@ PREPARE = opened(
         "appearance": _APPEARANCE,
         "certify": integer("DocMDP", enum=[1, 2, 3]),
         "lock": _LOCK,
-        "new_fields": array(opened({"name": _NAME, "box": _BOX}, {"page": _PAGE}), "For later signers.", maxItems=100),
+        "new_fields": array(_NEW_FIELD, "Empty ones, for this signer or later ones.", maxItems=300),
+        "values": array(_VALUE, "What is filled in before this signature.", maxItems=300),
         "reason": string(maxLength=200),
         "location": string(maxLength=200),
         "contact": string(maxLength=200),

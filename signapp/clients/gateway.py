@@ -101,8 +101,11 @@ def read_job(*, token: str, job_id: uuid.UUID) -> Job:
     return _parsed(parse_job, _send("GET", f"jobs/{job_id}", token))
 
 
-def prepare_job(*, token: str, job_id: uuid.UUID, credential_id: str, reason: str) -> Job:
-    body = {"credential_id": credential_id, **({"reason": reason} if reason else {})}
+def prepare_job(
+    *, token: str, job_id: uuid.UUID, credential_id: str, reason: str, options: dict[str, Any] | None = None
+) -> Job:
+    """``options`` are members of docs/signatures.md: fields, their values, what is seen."""
+    body = {"credential_id": credential_id, **({"reason": reason} if reason else {}), **(options or {})}
     return _parsed(parse_job, _send("POST", f"jobs/{job_id}/prepare", token, json=body))
 
 

@@ -2,6 +2,7 @@
 
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
+from signapp.models.fields import Field, Look
 from signapp.models.filing import Binned
 from signapp.models.logins import Login, UsedLogoutToken
 from signapp.models.sessions import Session
@@ -12,8 +13,10 @@ __all__ = [
     "Envelope",
     "EnvelopeDocument",
     "Event",
+    "Field",
     "Invitation",
     "Login",
+    "Look",
     "Notice",
     "Recipient",
     "Session",

@@ -18,9 +18,11 @@ MOST_GROUPS = 20
 
 
 class Envelope(models.Model):
-    """What one person sends. Its documents and people are fixed once it is sent."""
+    """What one person sends. Its documents and people are fixed once it is sent. A template is one that never is: its
+    recipients are roles, without addresses."""
 
     class State(models.TextChoices):
+        TEMPLATE = "template", _("template")
         DRAFT = "draft", _("draft")
         SENT = "sent", _("under way")
         COMPLETED = "completed", _("completed")
@@ -71,6 +73,7 @@ class EnvelopeDocument(models.Model):
     signatures = models.PositiveIntegerField(default=0)
     encryption = models.CharField(max_length=16, default="", blank=True)
     repairs = models.CharField(max_length=120, default="", blank=True)
+    page_sizes = models.JSONField(default=list)  # runs of (width, height, how many), as shown, in 1/72 inch
     original = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
     current = models.ForeignKey(StoredFile, models.SET_NULL, null=True, related_name="+")
     holder = models.ForeignKey("signapp.Document", models.SET_NULL, null=True, related_name="+")

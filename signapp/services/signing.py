@@ -31,7 +31,7 @@ from signapp.errors import (
 from signapp.models import Document, StoredFile
 from signapp.services import pending
 from signapp.services.documents import drop_job, find_document
-from signapp.services.envelopes import turns
+from signapp.services.envelopes import filling, turns
 from signapp.services.logins import Account
 
 log = logging.getLogger(__name__)
@@ -70,15 +70,17 @@ def prepare_signature(
     """Has the gateway prepare the document for this certificate; again, if it was prepared before.
 
     Raises `WrongStateError` once it is being signed or signed, `CertificateNotUsableError`, `DocumentRefusedError`,
-    `ServiceUnavailableError`.
+    `ServiceUnavailableError`; `ValueMissingError` where something is to be filled in.
     """
     document = find_document(account=account, document_id=document_id)
     if document.state not in _PREPARABLE:
         raise WrongStateError
+    filling.refuse_incomplete(document)
     turns.take(document)
     document = find_document(account=account, document_id=document_id)
+    options = filling.write_options(account=account, document=document)
     certificates = {item.credential_id: item.common_name for item in gateway.list_credentials(token=token)}
-    job = _prepare(token, document, credential_id, reason)
+    job = _prepare(token, document, {"credential_id": credential_id, "reason": reason, "options": options})
     fingerprint = _fingerprint(document, job, credential_id)
     changed = Document.objects.filter(pk=document.pk, job_id=job.job_id, state__in=_PREPARABLE).change(
         state=_State.PREPARED,
@@ -104,18 +106,18 @@ def _fingerprint(document: Document, job: wire.Job, credential_id: str) -> str:
     return wire.write_fingerprint(job.digest)
 
 
-def _prepare(token: str, document: Document, credential_id: str, reason: str) -> wire.Job:
+def _prepare(token: str, document: Document, asked: dict[str, Any]) -> wire.Job:
     """In the job that is there, if it can still be used; else in a new one."""
     if document.job_id is not None and document.state in _APPROVABLE:
         try:
-            return gateway.prepare_job(token=token, job_id=document.job_id, credential_id=credential_id, reason=reason)
+            return gateway.prepare_job(token=token, job_id=document.job_id, **asked)
         except JobLostError:
             log.info("job %s is gone; the document is sent again", document.job_id)
         except WrongStateError:
             if gateway.read_job(token=token, job_id=document.job_id).state not in {"failed", "expired"}:
                 raise
     job = _open_job(token, document)
-    return gateway.prepare_job(token=token, job_id=job.job_id, credential_id=credential_id, reason=reason)
+    return gateway.prepare_job(token=token, job_id=job.job_id, **asked)
 
 
 def _open_job(token: str, document: Document) -> wire.Job:

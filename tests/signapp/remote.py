@@ -21,6 +21,8 @@ from config.transport import refuse_open_transaction
 
 KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, private=True)
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "one"}, private=True)
+# Three pages: two upright, then one that lies.
+PAGE_SIZES = [[595.0, 842.0, 2], [842.0, 595.0, 1]]
 
 
 @dataclass
@@ -152,7 +154,7 @@ class Remote:
         return {"pages": 3, "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
 
     def _inspections(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={**self._pdf(request), "signatures": 0})
+        return httpx.Response(200, json={**self._pdf(request), "signatures": 0, "page_sizes": PAGE_SIZES})
 
     def _jobs(self, request: httpx.Request) -> httpx.Response:
         key = request.headers["idempotency-key"]
@@ -195,7 +197,8 @@ class Remote:
         if job is None:
             return self._show(None)
         digest = base64.b64encode(hashlib.sha256(job["job_id"].encode()).digest()).decode()
-        job |= {"state": "prepared", "digest": digest, "credential_id": json.loads(request.content)["credential_id"]}
+        asked = json.loads(request.content)
+        job |= {"state": "prepared", "digest": digest, "credential_id": asked["credential_id"], "options": asked}
         return self._show(job)
 
     def _authorization(self, request: httpx.Request) -> httpx.Response:

@@ -72,7 +72,9 @@ def test_a_refused_document_leaves_nothing(alice: Person, remote: Remote, code: 
         (httpx.Response(200, text="<html>"), errors.ServiceUnavailableError),
         (httpx.Response(401, json={"error": "invalid_token"}), errors.LoginRequiredError),
         (
-            httpx.Response(200, json={"pages": 1, "size": len(PDF), "sha256": "0" * 64, "signatures": 0}),
+            httpx.Response(
+                200, json={"pages": 1, "size": len(PDF), "sha256": "0" * 64, "signatures": 0, "page_sizes": []}
+            ),
             errors.ServiceUnavailableError,
         ),
     ],

@@ -22,8 +22,8 @@ def visible_envelopes(account: Account) -> ChangingQuerySet:
         envelope=OuterRef("pk"), issuer=account.issuer, subject=account.subject, state__in=SEES
     )
     sent = Q(issuer=account.issuer, subject=account.subject)
-    found: ChangingQuerySet = Envelope.objects.filter(sent | Exists(mine)).exclude(in_bin(account, is_final=True))
-    return found
+    found: ChangingQuerySet = Envelope.objects.filter(sent | Exists(mine))
+    return found.exclude(state=Envelope.State.TEMPLATE).exclude(in_bin(account, is_final=True))
 
 
 def in_bin(account: Account, *, is_final: bool) -> Exists:

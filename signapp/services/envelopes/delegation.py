@@ -54,6 +54,7 @@ def _require_idle(envelope: Envelope, recipient: Recipient) -> None:
 def _hand_over(envelope: Envelope, recipient: Recipient, name: str, email: str) -> None:
     now = timezone.now()
     recipient.turns.all().delete()
+    recipient.fields.update(value="")
     recipient.invitations.filter(revoked_at=None).update(revoked_at=now)
     is_sender = email.casefold() == envelope.sender_email.casefold()
     recipient.name, recipient.email = name, email

@@ -60,6 +60,7 @@ def add_document(
                 signatures=facts.signatures,
                 encryption=facts.encryption,
                 repairs=",".join(facts.repairs),
+                page_sizes=facts.page_sizes,
                 original=stored,
                 current=stored,
             )
