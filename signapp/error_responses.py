@@ -331,6 +331,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("This address is in the envelope already"),
         gettext_lazy("This address is in the envelope already. One person needs to be named only once."),
     ),
+    "field_refused": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("These fields cannot be kept"),
+        gettext_lazy("What arrived are no fields. Load the page again, and place them anew."),
+    ),
     "field_off_page": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         gettext_lazy("A field does not lie on its page"),
