@@ -318,7 +318,7 @@ class RemindedLatelyError(SignappError):
 
 
 class FieldError(SignappError):
-    """Fields that cannot be placed so, or are none. ``index`` is the one of the list that is refused, where it is one."""
+    """Fields that cannot be placed so, or are none. ``index`` is the one of the list that is refused, if it is one."""
 
     code = "field_refused"
     sentence = "This field cannot be placed."

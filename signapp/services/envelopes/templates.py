@@ -37,7 +37,7 @@ def list_templates(*, account: Account) -> Sequence[Envelope]:
 
 def find_template(*, account: Account, template_id: uuid.UUID) -> Envelope:
     """Raises `EnvelopeNotFoundError`."""
-    found = Envelope.objects.filter(pk=template_id, state=Envelope.State.TEMPLATE).first()
+    found: Envelope | None = Envelope.objects.filter(pk=template_id, state=Envelope.State.TEMPLATE).first()
     if found is None or not is_sender(account, found):
         raise EnvelopeNotFoundError
     return found
