@@ -64,7 +64,8 @@ def test_f5_a_large_batch_is_killed_at_every_step(long: Killed, tmp_path: Path) 
 
 
 def kill_while_signatures_are_asked_for(long: Killed, web: Path, point: str) -> None:
-    """Each call of signHash is for 50 documents: two die with a worker, one with the signing service."""
+    """Each call of signHash is for 50 documents, and two threads ask at once: all may be lost, none is asked for
+    twice."""
     began, made, deaths = time.monotonic(), long.chain.signatures_made(), long.deaths
     long.open(DOCUMENTS)
     long.prepare([])
@@ -74,7 +75,7 @@ def kill_while_signatures_are_asked_for(long: Killed, web: Path, point: str) -> 
     long.survive("ended")
     ends = long.account(made)
     assert not faults.is_armed(web, point)
-    assert 0 < ends["outcome_unknown"] <= 150
+    assert ends["outcome_unknown"] > 0
     report(
         f"{DOCUMENTS} documents, {long.deaths - deaths} workers killed before and after asking for signatures, a web"
         f" process {point}: {dict(ends)}, {long.chain.signatures_made() - made} C_Sign, at most one over a digest,"
