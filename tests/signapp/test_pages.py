@@ -28,7 +28,7 @@ from signapp.wire import Certificate, CertificateRequest
 pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
 OPEN = {
     *("home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"),
-    *("invitation", "renew_invitation"),
+    *("invitation", "renew_invitation", "backchannel_logout"),
 }
 POST_ONLY = {
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
