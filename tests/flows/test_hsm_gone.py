@@ -30,14 +30,15 @@ def lost_token(chain: Chain) -> Iterator[None]:
 def test_sign_hash_answers_503_and_the_same_approval_signs_afterwards(chain: Chain, alice: Signer) -> None:
     lease = digest_of(secrets.token_hex(8))
     token = alice.ask(lease)
-    before = chain.sign_calls()
+    before, listed = chain.sign_calls(), alice.client.list_credentials(alice.service_token)
+    assert set(alice.credentials) <= set(listed)
     with lost_token(chain):
         for _ in range(3):
             answer = alice.sign(token, lease)
             assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
             assert int(answer.headers["Retry-After"]) > 0
         assert alice.client.call("info", {}, None).status_code == 200
-        assert alice.client.list_credentials(alice.service_token) == list(alice.credentials)
+        assert alice.client.list_credentials(alice.service_token) == listed
         # The restore epoch is the token's to tell: without it nothing is entered, and so nothing is spent.
         assert chain.ledger([lease]) == []
     assert chain.sign_calls() == before
