@@ -96,7 +96,7 @@ def test_actions_are_those_that_are_named_and_none_signs() -> None:
         ),
         SealGrant: ("take_back", "give_again"),
         Certificate: ("revoke", "suspend", "resume"),
-        CertificateRequest: ("approve", "refuse", "end", "issue", "export", "import_"),
+        CertificateRequest: ("approve", "refuse", "end", "withdraw", "issue", "export", "import_"),
     }
     assert {inline.model for made in registered.values() for inline in made.inlines} == {
         AuthenticationObject,
