@@ -17,12 +17,14 @@ from rssp.models import (
     Certificate,
     CertificateRequest,
     Credential,
+    IdentityProof,
     KeyEncryptionKey,
     PasskeyBinding,
     RequestAttribute,
     RequestDecision,
     SealGrant,
     SigningKey,
+    StandingEnd,
     Timestamp,
 )
 from tests.authz.conftest import Person
@@ -100,9 +102,11 @@ def test_actions_are_those_that_are_named_and_none_signs() -> None:
     }
     assert {inline.model for made in registered.values() for inline in made.inlines} == {
         AuthenticationObject,
+        IdentityProof,
         PasskeyBinding,
         RequestAttribute,
         RequestDecision,
+        StandingEnd,
     }
 
 
