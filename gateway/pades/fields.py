@@ -114,7 +114,7 @@ def add_empty_field(writer: IncrementalPdfFileWriter, new: NewField, pages: int)
     if new.place is not None:
         box = place_of(writer, new.place, pages)
         # It stands empty until its turn comes, and a frame would be taken for part of the document.
-        spec = replace(spec, on_page=new.place.page - 1, box=box)  # type: ignore[arg-type]
+        spec = replace(spec, on_page=new.place.page - 1, box=box)  # type: ignore[arg-type]  # pyHanko says int
     append_signature_field(writer, spec)
 
 
