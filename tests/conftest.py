@@ -1,5 +1,6 @@
 """What every test may use: the servers that make test starts. Fast tests run first; in CI nothing may be skipped."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -18,6 +19,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             (_SLOW.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in _SLOW), default=0
         )
     )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: no collection of garbage need walk it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _fail_if_skipped(report: Any) -> Any:

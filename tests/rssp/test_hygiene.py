@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,6 +93,22 @@ def send(version: int, method: str, body: bytes, authorization: str | None, **op
     return browser.generic(http, path, body, content_type, headers=headers | options.pop("headers", {}), **options)
 
 
+def send_in_time(send_it: Callable[[], Any], name: str) -> Any:
+    """The answer, which costs no more than any body may.
+
+    A dear one is sent again: what a body costs, it costs each time; a full collection of this process's garbage, or one
+    of its other threads, comes once.
+    """
+    costs = []
+    for _attempt in range(3):
+        started = time.process_time()
+        answer = send_it()
+        costs.append(time.process_time() - started)
+        if costs[-1] < CSC_BODY_SECONDS:
+            return answer
+    pytest.fail(f"{name}: {costs} seconds")
+
+
 def read_error(answer: Any, *statuses: int) -> dict[str, Any]:
     """What every answer that is no success must be (CSC API v2, 10.1)."""
     assert answer.status_code in statuses, (answer.status_code, answer.content[:300])
@@ -112,9 +129,7 @@ def test_a_body_that_is_not_one_strict_object_is_refused_at_once(
 ) -> None:
     header = authorize(version, method)
     for name, body in ODD_BODIES.items():
-        started = time.process_time()
-        answer = send(version, method, body, header)
-        assert time.process_time() - started < CSC_BODY_SECONDS, name
+        answer = send_in_time(partial(send, version, method, body, header), name)
         too_long = method.startswith("auth/") and len(body) > LONGEST_AUTH_BODY
         assert read_error(answer, 413 if too_long else 400)["error"] == "invalid_request", name
 
@@ -134,9 +149,9 @@ def test_an_over_long_body_is_refused_unread(authorize: Authorize, version: int,
     long = b'{"a": "' + b"a" * (LONGEST_BODY + 1) + b'"}'
     header = authorize(version, method)
     for body, announced in ((long, len(long)), (b"{}", 100 * 1024 * 1024), (b"{}", 10**30)):
-        started = time.process_time()
-        answer = send(version, method, body, header, CONTENT_LENGTH=str(announced))
-        assert time.process_time() - started < CSC_BODY_SECONDS
+        answer = send_in_time(
+            partial(send, version, method, body, header, CONTENT_LENGTH=str(announced)), str(announced)
+        )
         read_error(answer, 413, 400 if announced > len(body) else 413)
 
 
