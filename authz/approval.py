@@ -29,6 +29,7 @@ def build_signing_approval(
     on_behalf_of: str = "",
     sub: str,
     credential_id: str,
+    signature_qualifier: str = "",
     num_signatures: int,
     hash_algorithm_oid: str,
     document_digests: Sequence[tuple[str, bytes, str]],
@@ -38,18 +39,21 @@ def build_signing_approval(
 ) -> bytes:
     """The approval of signatures. ``document_digests`` are (hash type in lower case, digest, label), in order.
 
-    With ``on_behalf_of`` it is one that was asked for out of band, which is another kind.
+    With ``on_behalf_of`` it is one that was asked for out of band, and with ``signature_qualifier`` one whose
+    credential the user chose: each is another kind, and nobody asks for both at once.
     """
-    kind = _text("credential-on-behalf") if on_behalf_of else _text("credential")
+    chosen = "credential-by-qualifier" if signature_qualifier else "credential"
+    kind = "credential-on-behalf" if on_behalf_of else chosen
     asking = _text(client_id) + (_text(on_behalf_of) if on_behalf_of else b"")
     digests = b"".join(_text(hash_type) + _part(digest) + _text(label) for hash_type, digest, label in document_digests)
     return (
         _text(VERSION)
-        + kind
+        + _text(kind)
         + _part(nonce)
         + asking
         + _text(sub)
         + _text(credential_id)
+        + (_text(signature_qualifier) if signature_qualifier else b"")
         + _number(num_signatures)
         + _text(hash_algorithm_oid)
         + _number(len(document_digests))

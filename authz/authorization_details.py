@@ -47,7 +47,10 @@ class DocumentDigest:
 @dataclass(frozen=True)
 class CredentialAuthorization:
     """Signatures with one credential: as many as there are digests. ``on_behalf_of`` is the client_id of the CSC client
-    for which the signing service asks out of band, else empty."""
+    for which the signing service asks out of band, else empty.
+
+    With ``signature_qualifier`` the client left the credential to its user: ``credential_id`` is empty until it is
+    chosen."""
 
     type: str
     credential_id: str
@@ -56,6 +59,7 @@ class CredentialAuthorization:
     credential_label: str = ""
     locations: tuple[str, ...] = ()
     on_behalf_of: str = ""
+    signature_qualifier: str = ""
     # Where each document can be read again at the client, or empty; shown, and not part of what is approved.
     document_links: tuple[str, ...] = ()
 
@@ -67,6 +71,15 @@ class CredentialAuthorization:
     @property
     def num_signatures(self) -> int:
         return len(self.document_digests)
+
+    @property
+    def needs_choice(self) -> bool:
+        """Whether its user has to choose a credential before there is anything to approve."""
+        return not self.credential_id
+
+    def with_credential(self, *, credential_id: str, label: str) -> "CredentialAuthorization":
+        """Empty ones take the choice back."""
+        return replace(self, credential_id=credential_id, credential_label=label)
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,8 @@ def parse_authorization_details(text: str, *, is_out_of_band: bool = False) -> A
     if any(isinstance(entry, dict) and "passkey" in entry for entry in (value if isinstance(value, list) else [])):
         raise InvalidAuthorizationDetailsError("The passkey is its user's choice, not the client's.")
     details = read_authorization_details(value)
+    if isinstance(details, CredentialAuthorization) and details.signature_qualifier:
+        _refuse_named_credential(details, is_out_of_band=is_out_of_band)
     if is_out_of_band and isinstance(details, CredentialAuthorization) and details.document_links:
         raise InvalidAuthorizationDetailsError("documentLinks lead back to a page of the client's: there is none here.")
     if is_out_of_band != (isinstance(details, CredentialAuthorization) and details.on_behalf_of != ""):
@@ -202,14 +217,15 @@ def parse_credential_parameters(parameters: Mapping[str, str]) -> CredentialAuth
     """The form that CSC's plain parameters of scope ``credential`` stand for (v2 ``hashes``, v1 ``hash``)."""
     if "hashes" in parameters and "hash" in parameters:
         raise InvalidAuthorizationDetailsError("Give hashes or hash, not both.")
-    _refuse_qualifier(parameters)
+    if "signatureQualifier" in parameters and "credentialID" in parameters:
+        raise InvalidAuthorizationDetailsError("Give credentialID or signatureQualifier, not both.")
     encoded = parameters.get("hashes", parameters.get("hash", ""))
     digests = [_decode_either_alphabet(item) for item in encoded.split(",")] if encoded else []
     oid = parameters.get("hashAlgorithmOID") or _oid_by_length(digests)
     label = _label(parameters.get("description", ""))
     return _credential(
         kind=CREDENTIAL_TYPES[0],
-        credential_id=_identifier(parameters.get("credentialID"), "credentialID"),
+        credential=_which(parameters),
         oid=oid,
         digests=[DocumentDigest("dtbsr", digest, label) for digest in digests],
         count=_count_parameter(parameters.get("numSignatures")),
@@ -241,7 +257,8 @@ def write_authorization_details(details: AuthorizationDetails) -> list[dict[str,
         return [_write_binding(details)]
     entry = {
         "type": details.type,
-        "credentialID": details.credential_id,
+        **({"credentialID": details.credential_id} if details.credential_id else {}),
+        **({"signatureQualifier": details.signature_qualifier} if details.signature_qualifier else {}),
         "numSignatures": details.num_signatures,
         "hashAlgorithmOID": details.hash_algorithm_oid,
         "documentDigests": [
@@ -277,16 +294,25 @@ def _refuse_constant(name: str) -> Any:
 
 def _known(entry: dict[str, Any], *names: str) -> None:
     """RFC 9396, section 5: unknown members make the whole request invalid."""
-    _refuse_qualifier(entry)
     unknown = sorted(set(entry) - set(names))
     if unknown:
         raise InvalidAuthorizationDetailsError("authorization_details holds a member that this server does not know.")
 
 
-def _refuse_qualifier(asked: Mapping[str, Any]) -> None:
-    """An approval commits to one credential, which the client knows and shows (docs/decisions/0012)."""
-    if "signatureQualifier" in asked:
-        raise InvalidAuthorizationDetailsError("signatureQualifier chooses no credential here; give credentialID.")
+def _refuse_named_credential(details: CredentialAuthorization, *, is_out_of_band: bool) -> None:
+    """Which one it becomes is the user's choice, and its label the signing service's word; out of band the signing
+    service asks, which knows them all."""
+    if is_out_of_band or details.credential_id or details.credential_label:
+        raise InvalidAuthorizationDetailsError("Give credentialID or signatureQualifier, not both.")
+
+
+def _which(asked: Mapping[str, Any]) -> tuple[str, str]:
+    """The credential and the qualifier. The second may stand alone, and then its user chooses among the credentials
+    that it names; both are there once that was done."""
+    if "signatureQualifier" not in asked:
+        return _identifier(asked.get("credentialID"), "credentialID"), ""
+    qualifier = _identifier(asked["signatureQualifier"], "signatureQualifier")
+    return _identifier(asked["credentialID"], "credentialID") if "credentialID" in asked else "", qualifier
 
 
 def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
@@ -294,6 +320,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         entry,
         "type",
         "credentialID",
+        "signatureQualifier",
         "numSignatures",
         "hashAlgorithmOID",
         "documentDigests",
@@ -312,7 +339,7 @@ def _read_credential(entry: dict[str, Any]) -> CredentialAuthorization:
         raise InvalidAuthorizationDetailsError("numSignatures must be a whole number.")
     read = _credential(
         kind=entry["type"],
-        credential_id=_identifier(entry.get("credentialID"), "credentialID"),
+        credential=_which(entry),
         oid=entry.get("hashAlgorithmOID"),
         digests=[_read_digest(item) for item in digests],
         count=count,
@@ -338,7 +365,7 @@ def _read_links(value: Any, count: int) -> tuple[str, ...]:
 def _credential(
     *,
     kind: str,
-    credential_id: str,
+    credential: tuple[str, str],
     oid: Any,
     digests: list[DocumentDigest],
     count: int | None,
@@ -354,7 +381,10 @@ def _credential(
         raise InvalidAuthorizationDetailsError("A digest's length does not fit hashAlgorithmOID.")
     if count is not None and count != len(digests):
         raise InvalidAuthorizationDetailsError("numSignatures must be the number of digests.")
-    return CredentialAuthorization(kind, credential_id, oid, tuple(digests), credential_label, locations)
+    credential_id, qualifier = credential
+    return CredentialAuthorization(
+        kind, credential_id, oid, tuple(digests), credential_label, locations, signature_qualifier=qualifier
+    )
 
 
 def _read_digest(item: Any) -> DocumentDigest:

@@ -45,6 +45,8 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.LastPasskeyError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.AddressTakenError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.OutboundError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
+    errors.SigningServiceUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+    errors.TooManyPreparedError: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
     errors.ThrottledError: (HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable"),
 }
 

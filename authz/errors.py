@@ -137,6 +137,14 @@ class OutboundError(AuthzError):
     """An address that a client registered may not be called, or was not reached."""
 
 
+class SigningServiceUnavailableError(AuthzError):
+    """The signing service could not be asked which credentials there are; nothing was done."""
+
+
+class TooManyPreparedError(AuthzError):
+    """As many certificates as one person may have wait for an approval; they end within the hour."""
+
+
 class ThrottledError(AuthzError):
     """Too many tries; the right answer will work again later."""
 

@@ -225,7 +225,11 @@ def _are_details_granted(request: Any, grant: Grant) -> bool:
         )
     except InvalidAuthorizationDetailsError:
         return False
-    granted = [{name: value for name, value in entry.items() if name != "subject"} for entry in _details(grant)]
+    added = {"subject"}
+    if any("signatureQualifier" in entry for entry in asked):
+        # The user's choice; `parse_authorization_details` knows it from nobody.
+        added |= {"credentialID", "credentialLabel"}
+    granted = [{name: value for name, value in entry.items() if name not in added} for entry in _details(grant)]
     return asked == granted
 
 

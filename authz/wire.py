@@ -310,3 +310,62 @@ def parse_bearer(authorization: str | None) -> str | None:
     scheme, _, token = (authorization or "").partition(" ")
     token = token.strip(" ")
     return token if scheme.lower() == "bearer" and _is_token(token) else None
+
+
+@dataclass(frozen=True)
+class OfferedCredential:
+    """A credential as its owner chooses it. ``hash_algorithm_oids`` are those that its key is for, or None for any;
+    ``is_short_lived``: a certificate is made for each signature."""
+
+    credential_id: str
+    label: str
+    subject: str
+    valid_to: str
+    signature_qualifier: str
+    is_usable: bool
+    most_signatures: int
+    hash_algorithm_oids: frozenset[str] | None
+    is_short_lived: bool
+
+
+# What ECDSA keys are offered with, each for one hash (RFC 5758); an RSA key's algorithms leave it open.
+_HASH_OF_ECDSA = {
+    "1.2.840.10045.4.3.2": "2.16.840.1.101.3.4.2.1",
+    "1.2.840.10045.4.3.3": "2.16.840.1.101.3.4.2.2",
+    "1.2.840.10045.4.3.4": "2.16.840.1.101.3.4.2.3",
+}
+
+
+def parse_credentials(body: Any) -> list[OfferedCredential]:
+    """From the answer of ``credentials/list``; what cannot be read, or is opened otherwise than here, is left out."""
+    infos = body.get("credentialInfos") if isinstance(body, dict) else None
+    found = (parse_credential(info) for info in (infos if isinstance(infos, list) else []))
+    return [credential for credential in found if credential is not None]
+
+
+def parse_credential(info: Any) -> OfferedCredential | None:
+    """From ``credentials/info`` with its identifier; None for one that no approval of this server's opens."""
+    try:
+        if info["auth"]["mode"] != "oauth2code" or info.get("SCAL") != "2":
+            return None
+        cert, key = info["cert"], info["key"]
+        hashes = [_HASH_OF_ECDSA.get(oid) for oid in key["algo"]]
+        return OfferedCredential(
+            credential_id=_string(info["credentialID"]),
+            label=_string(info.get("description", "")),
+            subject=_string(cert.get("subjectDN", "")),
+            valid_to=_string(cert.get("validTo", "")),
+            signature_qualifier=_string(info.get("signatureQualifier", "")),
+            is_usable=key["status"] == "enabled",
+            most_signatures=int(info["multisign"]),
+            hash_algorithm_oids=None if None in hashes else frozenset(filter(None, hashes)),
+            is_short_lived=isinstance(info.get("shortLived"), dict),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    return value

@@ -88,6 +88,11 @@ EXTERNAL_ORIGINS = env_list("EXTERNAL_ORIGINS") or (
 IDENTITY_ISSUER = env_str("IDENTITY_ISSUER", "")
 CSC_BASE_URL = f"{RSSP_URL}/csc"
 RSSP_RESOURCE = f"{RSSP_URL}/csc"
+# What signatures with a profile's credentials are called where a client names that in a credential's place (CSC API,
+# 8.4.2). It is the operator's word; the demonstration's says that it is one.
+SIGNATURE_QUALIFIERS: dict[str, str] = dict(
+    item.partition("=")[::2] for item in env_list("SIGNATURE_QUALIFIERS", "demonstration=paraph_demonstration")
+)
 GATEWAY_API_URL = f"{GATEWAY_URL}/gateway/v1"
 GATEWAY_RESOURCE = f"{GATEWAY_URL}/gateway"
 LOGIN_REDIRECT_URI = f"{SIGNAPP_URL}/login/callback"
@@ -264,6 +269,8 @@ CSC_LOGIN = env_bool("CSC_LOGIN", default=DEVELOPMENT)
 COMMAND_LINE_CLIENT = env_bool("COMMAND_LINE_CLIENT", default=DEVELOPMENT)
 COMMAND_LINE_CLIENT_ID = "paraph-cli"
 CSC_LOGIN_CLIENT_ID = "paraph-csc-login"
+# authz's own, by which it asks rssp for a person's credentials while that person chooses.
+CHOOSING_CLIENT_ID = "paraph-choosing"
 # Whether what is asked of auth/ and oauth2/ below {CSC_BASE_URL}/v1/ and /v2/ reaches authz: by itself, or by the proxy
 # in front.
 CSC_AUTH = env_bool("CSC_AUTH", default={"authz", "rssp"} <= set(ROLES))

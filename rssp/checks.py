@@ -223,6 +223,21 @@ _LIMITS = (
 
 
 @register(Tags.security)
+def check_qualifiers(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E036``: SIGNATURE_QUALIFIERS names profiles that are not offered, or nothing that a client could ask
+    for."""
+    named, offered = settings.SIGNATURE_QUALIFIERS, settings.RSSP_CERTIFICATE_POLICIES
+    # The demonstration's own stands there by default, offered or not.
+    if all(
+        (profile in offered or profile == "demonstration") and re.fullmatch(r"[A-Za-z0-9_.-]{1,255}", qualifier)
+        for profile, qualifier in named.items()
+    ):
+        return []
+    hint = "profile=qualifier, separated by commas, of profiles in RSSP_CERTIFICATE_POLICIES."
+    return [Error("SIGNATURE_QUALIFIERS is malformed or names no such profile.", hint=hint, id="rssp.E036")]
+
+
+@register(Tags.security)
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
     """``rssp.E035``: limits that are no number a minute."""
     wrong = [name for name in _LIMITS if getattr(settings, name) < 0]

@@ -250,9 +250,11 @@ def _parse_scopes(
             raise InvalidScopeError("The scope does not go with authorization_details.")
         if details is not None:
             _refuse_other_locations(details)
+            _refuse_unknown_qualifier(details, InvalidAuthorizationDetailsError)
         scopes = [implied]
     elif asked == ["credential"]:
         details = parse_credential_parameters(values)
+        _refuse_unknown_qualifier(details, InvalidRequestError)
         scopes = asked
     elif APPROVAL_SCOPES & set(asked):
         raise InvalidScopeError("This scope stands alone and needs its authorization_details or parameters.")
@@ -271,6 +273,13 @@ def _refuse_other_locations(details: AuthorizationDetails) -> None:
         known = (settings.RSSP_RESOURCE, f"{settings.RSSP_RESOURCE}/")
         if not all(place == known[0] or place.startswith(known[1]) for place in details.locations):
             raise InvalidAuthorizationDetailsError("locations may name the signing service alone.")
+
+
+def _refuse_unknown_qualifier(details: AuthorizationDetails, refusal: type[AuthzError]) -> None:
+    """CSC API, 8.4.2: which kinds of signature there are is rssp's operator's word."""
+    asked = details.signature_qualifier if isinstance(details, CredentialAuthorization) else ""
+    if asked and asked not in settings.SIGNATURE_QUALIFIERS.values():
+        raise refusal("Invalid parameter signatureQualifier")
 
 
 def _scope_of(details: AuthorizationDetails) -> str:

@@ -26,6 +26,7 @@ from authz.approval import (
 )
 from authz.authorization_details import (
     AuthorizationDetails,
+    CredentialAuthorization,
     CredentialCreation,
     CredentialDeletion,
     PasskeyBinding,
@@ -151,6 +152,8 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
     details = read_authorization_details(consent.details)
     if len(held) < (2 if isinstance(details, PasskeyBinding) else 1):
         raise RequestGoneError("This account has no passkey to approve with.")
+    if isinstance(details, CredentialAuthorization) and details.needs_choice:
+        raise RequestGoneError("No credential was chosen.")
     if isinstance(details, CredentialCreation):
         details = details.with_subject(common_name=user.name, email=user.email, email_verified=user.is_email_verified)
     consent.details = write_authorization_details(details)
@@ -226,6 +229,7 @@ def _challenge(consent: Consent, user: User, passkey: Passkey, *, meant: Passkey
     else:
         approval = build_signing_approval(
             credential_id=details.credential_id,
+            signature_qualifier=details.signature_qualifier,
             num_signatures=details.num_signatures,
             hash_algorithm_oid=details.hash_algorithm_oid,
             document_digests=[(item.hash_type, item.digest, item.label) for item in details.document_digests],

@@ -57,6 +57,19 @@ def follow_csc_login() -> Application:
     )
 
 
+def follow_choosing() -> Application:
+    """The client by which this server asks which credentials a person may choose from (`services.choosing`)."""
+    return _follow(
+        settings.CHOOSING_CLIENT_ID,
+        None,
+        name="The choice of a certificate",
+        redirect_uris="",
+        authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+        allowed_scopes="service",
+        allowed_resources=[settings.RSSP_RESOURCE],
+    )
+
+
 def _follow_command_line() -> Application:
     """A program on a person's own machine (RFC 8252): public, at a port of its own on the loopback address, for the
     account alone; what is signed is approved by way of gateway."""
@@ -107,6 +120,7 @@ def sync_clients() -> list[Application]:
                 may_ask_out_of_band=True,
             ),
             follow_csc_login(),
+            follow_choosing(),
         ]
         if settings.COMMAND_LINE_CLIENT:
             clients.append(_follow_command_line())

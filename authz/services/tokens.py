@@ -117,11 +117,17 @@ def issue_under_grant(
         "scope": grant.scope,
     }
     if consent and consent.details is not None:
-        members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)}
+        members |= {"authorization_details": consent.details, "sub": str(grant.user.sub)} | _chosen(consent)
     if refresh_token and "service" in grant.scope.split():
         _create_refresh_token(grant, refresh_token, token)
         members["refresh_token"] = refresh_token
     return members
+
+
+def _chosen(consent: Consent) -> dict[str, str]:
+    """CSC API, 8.4.4: which credential it became, where the client named a signature qualifier."""
+    (entry,) = consent.details or [{}]
+    return {"credentialID": entry["credentialID"]} if "signatureQualifier" in entry else {}
 
 
 def _take_code(grant: Grant) -> None:

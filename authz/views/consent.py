@@ -12,7 +12,7 @@ from authz.decorators import no_store
 from authz.errors import RequestGoneError, StaleApprovalError, ThrottledError, WrongFactorError
 from authz.forms import ApprovalForm
 from authz.models import Consent
-from authz.services import consents
+from authz.services import choosing, consents
 from authz.services.logins import Login, read_sid
 from authz.views.approval_page import approval_page
 from authz.views.authorize import ClientRedirect
@@ -24,6 +24,7 @@ from authz.views.browser import (
     read_login,
     visitor,
 )
+from authz.views.choosing import CHOOSE, CHOOSE_AGAIN, choice_page, choose
 from authz.views.pages import render_page
 from authz.views.problems import explain, request_gone
 
@@ -57,6 +58,8 @@ def _log_in(pending: Consent) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
+    if _needs_choice(pending):
+        return choice_page(request, pending, login)
     if pending.kind != Consent.Kind.SERVICE:
         return approval_page(request, pending, login)
     if pending.application.skip_authorization:
@@ -71,6 +74,10 @@ def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpRespons
         return ClientRedirect(consents.decline_consent(consent=pending, address=client_address(request)))
     if pending.kind == Consent.Kind.SERVICE:
         return _allow(request, pending, login)
+    if request.POST.get("answer") in {CHOOSE, CHOOSE_AGAIN}:
+        return choose(request, pending, login)
+    if _needs_choice(pending):
+        return choice_page(request, pending, login)
     form = ApprovalForm(request.POST)
     if not form.is_valid():
         return approval_page(request, pending, login, _("Enter your password, then approve with your passkey."))
@@ -88,6 +95,11 @@ def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpRespons
     except (WrongFactorError, StaleApprovalError, ThrottledError) as error:
         return approval_page(request, pending, login, explain(error), error)
     return ClientRedirect(location)
+
+
+def _needs_choice(pending: Consent) -> bool:
+    asked = choosing.read_qualified(consent=pending)
+    return asked is not None and asked.needs_choice
 
 
 def _allow(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:

@@ -26,6 +26,12 @@ def explain(error: errors.AuthzError) -> str:
             return _("This is your only passkey. Add another one before you remove it.")
         case errors.AddressTakenError():
             return _("There is an account with this e-mail address already. Log in instead.")
+        case errors.SigningServiceUnavailableError():
+            return _("The signing service cannot be reached just now. Nothing was signed; try again in a minute.")
+        case errors.TooManyPreparedError():
+            return _(
+                "Too many certificates wait for your approval. They end within an hour; choose another one or wait."
+            )
     return str(error)
 
 

@@ -8,6 +8,8 @@ BINDING = "passkey-binding"
 BINDING_ACTIONS = ("bind", "unbind")
 # What the challenge calls an approval that this service asked for out of band, for one of its own clients.
 ON_BEHALF = "credential-on-behalf"
+# And one whose credential its user chose, because the client named a signature qualifier alone.
+BY_QUALIFIER = "credential-by-qualifier"
 SIGNING_TYPES = (SIGNING, "https://cloudsignatureconsortium.org/2025/credential")
 HASH_TYPES = ("dtbsr", "sdr")
 NONCE_BYTES = 32
@@ -38,7 +40,8 @@ class ApprovedDigest:
 @dataclass(frozen=True)
 class SigningApproval:
     """Signatures with one credential, as the authorization server tells it. ``on_behalf_of`` is the client for which
-    this service asked out of band, and empty where a client asked by itself."""
+    this service asked out of band, and empty where a client asked by itself; ``signature_qualifier`` is what the client
+    named in the place of a credential, else empty."""
 
     nonce: bytes
     client_id: str
@@ -51,6 +54,7 @@ class SigningApproval:
     passkey_id: bytes
     assertion: Assertion
     on_behalf_of: str = ""
+    signature_qualifier: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from rssp.activation.approvals import (
     BINDING,
+    BY_QUALIFIER,
     CREATION,
     DELETION,
     ON_BEHALF,
@@ -29,16 +30,18 @@ def _u64(value: int) -> bytes:
 
 
 def write_signing_approval(given: SigningApproval, rp_id: str, origin: str) -> bytes:
+    kind = ON_BEHALF if given.on_behalf_of else BY_QUALIFIER if given.signature_qualifier else SIGNING
     digests = (_string(item.hash_type) + _part(item.digest) + _string(item.label) for item in given.digests)
     return b"".join(
         (
             _string(VERSION),
-            _string(ON_BEHALF if given.on_behalf_of else SIGNING),
+            _string(kind),
             _part(given.nonce),
             _string(given.client_id),
             *([_string(given.on_behalf_of)] if given.on_behalf_of else []),
             _string(given.subject),
             _string(given.credential_id),
+            *([_string(given.signature_qualifier)] if given.signature_qualifier else []),
             _u64(given.num_signatures),
             _string(given.hash_algorithm_oid),
             _u64(len(given.digests)),

@@ -39,6 +39,7 @@ def parse_signing_approval(*, client_id: str, subject: str, details: Any, approv
             hash_algorithm_oid=_text(detail["hashAlgorithmOID"]),
             digests=digests,
             on_behalf_of=_text(detail.get("onBehalfOf", "")),
+            signature_qualifier=_text(detail.get("signatureQualifier", "")),
             **_parse_evidence(approval, SIGNING),
         )
     except (KeyError, TypeError, ValueError, AttributeError):

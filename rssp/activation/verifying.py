@@ -33,14 +33,17 @@ def verify_activation(
     expected_origin: str,
     now: int,
     expected_on_behalf_of: str = "",
+    expected_qualifier: str = "",
 ) -> VerifiedActivation:
     """Whether the passkey bound to this credential approved exactly this.
 
     ``expected_public_key`` is the passkey's COSE key from our own binding, ``expected_on_behalf_of`` the client for
-    which this service asked out of band (empty: it did not ask). Raises `ActivationRefusedError` or
-    `ActivationExpiredError`.
+    which this service asked out of band (empty: it did not ask), ``expected_qualifier`` what its credential is called
+    where a client named that in the credential's place. Raises `ActivationRefusedError` or `ActivationExpiredError`.
     """
     refuse_unless(given.on_behalf_of == expected_on_behalf_of, "approved for another client")
+    refuse_unless(given.signature_qualifier in ("", expected_qualifier), "approved for another kind of signature")
+    refuse_unless(not (given.on_behalf_of and given.signature_qualifier), "asked for in two ways at once")
     refuse_unless(given.credential_id == expected_credential_id, "approved for another credential")
     refuse_unless(given.subject == expected_subject, "approved by another user")
     refuse_unless(given.passkey_id == expected_passkey_id, "approved with another passkey")

@@ -152,7 +152,8 @@ def credential_extras(version: Version) -> dict[str, Schema]:
     if version == 2:
         validity = closed({"validitySeconds": integer("How long each certificate is good for.", minimum=1)})
         short = validity | {"description": "Our own: a certificate is made for each signature."}
-        return extras | {"shortLived": short}
+        qualifier = string("The kind of signature that the operator says it makes (CSC API, 8.4.2).")
+        return extras | {"shortLived": short, "signatureQualifier": qualifier}
     presence = string(enum=["true", "false", "optional"])
     shared = {"format": string(enum=["A", "N"]), "label": string(), "description": string()}
     return extras | {

@@ -78,6 +78,7 @@ def verify_signing_token(*, token: VerifiedToken, credential: Credential, on_beh
         expected_origin=settings.APPROVAL_ORIGIN,
         now=int(time.time()),
         expected_on_behalf_of=on_behalf_of,
+        expected_qualifier=settings.SIGNATURE_QUALIFIERS.get(credential.certificate_policy, ""),
     )
     if len(verified.digests) > credential.multisign:
         raise ActivationRefusedError("the approval holds more digests than the credential's multisign")

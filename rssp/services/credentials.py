@@ -5,6 +5,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+from django.conf import settings
 from django.utils import timezone
 
 from rssp.algorithms import KEY_ALGORITHMS, sign_algos
@@ -100,6 +101,7 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
         curve_oid=key.curve_oid,
         certificate_status=certificate_status(credential.certificate, timezone.now()),
         certificate_policy=credential.certificate_policy,
+        signature_qualifier=settings.SIGNATURE_QUALIFIERS.get(credential.certificate_policy, ""),
         chain=tuple(chain),
         issuer=certificate.issuer.rfc4514_string(),
         subject=certificate.subject.rfc4514_string(),

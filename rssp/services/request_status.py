@@ -66,6 +66,7 @@ def describe_standing(*, request: CertificateRequest) -> StandingDescription:
         credential_id=request.credential_id,
         description=name_of(request=request),
         certificate_policy=policy,
+        signature_qualifier=settings.SIGNATURE_QUALIFIERS.get(policy, ""),
         sign_algos=sign_algos(key.name),
         bits=key.bits,
         curve_oid=key.curve_oid,

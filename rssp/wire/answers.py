@@ -30,6 +30,7 @@ class CredentialDescription:
     scal: str
     auth_mode: str
     multisign: int
+    signature_qualifier: str = ""  # CSC API v2, 11.5; empty where an operator named none
 
 
 def write_credential(found: CredentialDescription, members: Members, version: Version) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def write_credential(found: CredentialDescription, members: Members, version: Ve
         answer["authMode"] = found.auth_mode
     else:
         answer["auth"] = {"mode": found.auth_mode, "objects": []}
+        answer |= _write_qualifier(found)
     return answer | {
         "SCAL": found.scal,
         "multisign": found.multisign,
@@ -104,6 +106,7 @@ class StandingDescription:
     validity: timedelta
     since: datetime
     expires: datetime
+    signature_qualifier: str = ""
 
 
 def write_standing(found: StandingDescription) -> dict[str, Any]:
@@ -122,12 +125,17 @@ def write_standing(found: StandingDescription) -> dict[str, Any]:
             "validTo": write_time(found.expires),
         },
         "auth": {"mode": "oauth2code", "objects": []},
+        **_write_qualifier(found),
         "SCAL": "2",
         "multisign": 1,
         "lang": "en",
         "certificatePolicy": found.certificate_policy,
         "shortLived": {"validitySeconds": int(found.validity.total_seconds())},
     }
+
+
+def _write_qualifier(found: CredentialDescription | StandingDescription) -> dict[str, Any]:
+    return {"signatureQualifier": found.signature_qualifier} if found.signature_qualifier else {}
 
 
 def _write_request_state(found: RequestDescription) -> dict[str, Any]:

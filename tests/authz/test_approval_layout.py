@@ -29,6 +29,7 @@ def build(case: dict[str, Any], **changes: Any) -> bytes:
         return build_signing_approval(
             on_behalf_of=case.get("on_behalf_of", ""),
             credential_id=case["credential_id"],
+            signature_qualifier=case.get("signature_qualifier", ""),
             num_signatures=case["num_signatures"],
             hash_algorithm_oid=case["hash_algorithm_oid"],
             document_digests=[
@@ -79,10 +80,17 @@ def test_a_change_of_any_member_changes_the_challenge(case: dict[str, Any]) -> N
 
 
 def test_an_approval_for_a_client_is_another_kind_than_one_that_a_client_asked_for() -> None:
-    case = CASES[-1]
+    [case] = [case for case in CASES if case.get("on_behalf_of")]
     parts = {"on_behalf_of": "", "client_id": case["client_id"] + case["on_behalf_of"]}
     assert build(case, **parts) != build(case)
     assert build(case, on_behalf_of="") != build(case)
+
+
+def test_an_approval_by_qualifier_is_another_kind_than_one_of_a_credential() -> None:
+    [case] = [case for case in CASES if case.get("signature_qualifier")]
+    parts = {"signature_qualifier": "", "credential_id": case["credential_id"] + case["signature_qualifier"]}
+    assert build(case, **parts) != build(case)
+    assert build(case, signature_qualifier="") != build(case)
 
 
 def test_moving_characters_between_neighbours_changes_the_bytes() -> None:

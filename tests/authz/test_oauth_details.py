@@ -176,22 +176,6 @@ def test_what_a_client_calls_its_documents_is_told_as_it_was_asked(alice: Person
     assert flow.token(alice, details)["authorization_details"] == expected
 
 
-def test_a_signature_qualifier_is_refused_by_name(foreign: tuple[str, str]) -> None:
-    parameters = {
-        "response_type": "code",
-        "client_id": foreign[0],
-        "scope": "credential",
-        "signatureQualifier": "eu_eidas_aes",
-        "numSignatures": "1",
-        "hashes": "A" * 43,
-        "code_challenge": Pkce().challenge,
-        "code_challenge_method": "S256",
-    }
-    told = query(Client().get("/authz/oauth2/authorize", parameters)["Location"])
-    assert told["error"] == "invalid_authorization_details"
-    assert "signatureQualifier" in told["error_description"]
-
-
 def test_an_account_is_asked_for_by_authorization_details_too(
     alice: Person, server: Server, login_code: LoginCode
 ) -> None:

@@ -37,7 +37,7 @@ from tests.support.gateway_caller import GatewayCaller
 from tests.support.instance import start_instance
 from tests.support.pdfs import make_pdf
 from tests.support.provider import Provider, start_provider
-from tests.support.walk import Walker, _hidden
+from tests.support.walk import Walker, _hidden, digest_of
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("short-lived")]
 
@@ -63,6 +63,7 @@ def identified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chain
             RSSP_CERTIFICATE_POLICIES="demonstration,short-lived",
             CERTIFICATE_POLICY="short-lived",
             PREPARED_CREDENTIALS="3",
+            SIGNATURE_QUALIFIERS="short-lived=paraph_short_lived",
         )
         instance = stack.enter_context(start_instance(folder / "var", settings=settings, port=port))
         yield Chain(instance, folder), provider
@@ -218,6 +219,28 @@ def test_what_it_promises_is_in_the_document(short_lived: Chain, alice: Walker) 
     ends = datetime.fromisoformat(job["signed"]["lasts_until"])
     assert ends - datetime.now(UTC) > YEARS
     assert validate_with_time(signed, root, datetime.now(UTC) + YEARS)[0] == AdESPassed.OK
+
+
+def test_a_client_that_asks_for_the_kind_alone_gets_a_certificate_of_its_own(short_lived: Chain, alice: Walker) -> None:
+    """The signer chooses what stands; what is made of it is approved, told to the client, and signs once."""
+    client, digest = short_lived.client("Elsewhere"), digest_of(secrets.token_hex(8))
+    service = client.log_in(alice)
+    [standing] = client.list_credentials(service)
+    [detail] = client.details("", digest)["authorization_details"]
+    detail = {"signatureQualifier": "paraph_short_lived"} | detail
+    del detail["credentialID"]
+    told = client.redeem(client.authorize(alice, choose=standing, authorization_details=[detail])).json()
+    made = told["credentialID"]
+    assert made not in {standing, ""}
+    assert client.list_credentials(service) == [standing]
+    described = client.call("credentials/info", {"credentialID": made, "certInfo": True}, told["access_token"]).json()
+    assert described["signatureQualifier"] == "paraph_short_lived"
+    before = short_lived.signatures_made()
+    assert client.sign(told["access_token"], standing, [digest]).status_code == httpx.codes.BAD_REQUEST
+    assert client.sign(told["access_token"], made, [digest]).status_code == httpx.codes.OK
+    assert client.sign(told["access_token"], made, [digest]).status_code == httpx.codes.BAD_REQUEST
+    assert short_lived.signatures_made() == before + 1
+    assert left(short_lived) == []
 
 
 def test_no_more_wait_than_may(short_lived: Chain, alice: Walker) -> None:

@@ -72,6 +72,8 @@ def members_of(case: dict[str, Any]) -> dict[str, Any]:
     members = case | {"version": "paraph-approval/1", "nonce": unb64(case["nonce"])}
     if case.get("on_behalf_of"):
         members["kind"] = "credential-on-behalf"
+    if case.get("signature_qualifier"):
+        members["kind"] = "credential-by-qualifier"
     if "passkey_public_key" in case:
         members["passkey_public_key"] = unb64(case["passkey_public_key"])
     for name in {"bound_id", "bound_public_key"} & set(case):
@@ -106,6 +108,7 @@ Approval = SigningApproval | CreationApproval | DeletionApproval | BindingApprov
 SHAPES: dict[str, type[Approval]] = {
     "credential": SigningApproval,
     "credential-on-behalf": SigningApproval,
+    "credential-by-qualifier": SigningApproval,
     "credential-creation": CreationApproval,
     "credential-deletion": DeletionApproval,
     "passkey-binding": BindingApproval,
@@ -125,6 +128,7 @@ def approved(kind: str) -> dict[str, Any]:
         "on_behalf_of": "elsewhere",
         "sub": "alice",
         "credential_id": "credential-1",
+        "signature_qualifier": "paraph_demonstration",
         "num_signatures": 3,
         "hash_algorithm_oid": "2.16.840.1.101.3.4.2.1",
         "document_digests": [("dtbsr", b"\1" * 32, "Lease"), ("dtbsr", b"\1" * 32, "Lease"), ("sdr", b"\2" * 32, "")],
@@ -179,7 +183,8 @@ def verify(given: Approval) -> Any:
         return verify_deletion(given=given, **expected)
     if isinstance(given, BindingApproval):
         return verify_binding_approval(given=given, **expected)
-    return verify_activation(given=given, expected_on_behalf_of=given.on_behalf_of, **expected)
+    expected |= {"expected_on_behalf_of": given.on_behalf_of, "expected_qualifier": given.signature_qualifier}
+    return verify_activation(given=given, **expected)
 
 
 def other_digests(digests: list[Any]) -> Iterator[list[Any]]:
@@ -296,6 +301,8 @@ def test_no_member_of_an_approval_is_outside_the_table(kind: str) -> None:
     """A field that the code reads and the challenge leaves out would be the authorization server's to choose."""
     beside = {"assertion", "passkey_id"}  # the evidence itself, and which binding to look it up by
     beside |= {"email_verified"} if kind == "credential-creation" else set()  # authz's word, said to be that
-    beside |= {"on_behalf_of"} if kind == "credential" else set()  # empty: that is what makes the kind
+    # Empty: that is what makes the kind.
+    beside |= {"on_behalf_of"} if kind in {"credential", "credential-by-qualifier"} else set()
+    beside |= {"signature_qualifier"} if kind in {"credential", "credential-on-behalf"} else set()
     named = {NAMES.get(name, name) for name, _ in TABLES[kind]} - OWN
     assert {field.name for field in fields(SHAPES[kind])} - beside == named

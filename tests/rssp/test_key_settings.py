@@ -10,7 +10,7 @@ from rssp.algorithms import KEY_ALGORITHMS
 
 def said() -> set[str | None]:
     ids = {message.id for message in run_checks()}
-    return ids & {f"rssp.{kind}{number}" for kind in "EW" for number in ("040", "041", "042")}
+    return ids & {f"rssp.{kind}{number}" for kind in "EW" for number in ("036", "040", "041", "042")}
 
 
 def test_the_default_settings_are_sensible() -> None:
@@ -32,6 +32,11 @@ def test_the_default_settings_are_sensible() -> None:
         ("KEY_CACHE_SECONDS", 60, set()),
         ("KEY_CACHE_SECONDS", 61, {"rssp.W042"}),
         ("KEY_CACHE_SECONDS", -1, {"rssp.E042"}),
+        ("SIGNATURE_QUALIFIERS", {}, set()),
+        ("SIGNATURE_QUALIFIERS", {"demonstration": "za_ecta_oes"}, set()),
+        ("SIGNATURE_QUALIFIERS", {"unknown": "eu_eidas_aes"}, {"rssp.E036"}),
+        ("SIGNATURE_QUALIFIERS", {"demonstration": ""}, {"rssp.E036"}),
+        ("SIGNATURE_QUALIFIERS", {"demonstration": "a b"}, {"rssp.E036"}),
         ("KEY_CACHE_KEYS", 1, set()),
         ("KEY_CACHE_KEYS", 0, {"rssp.E042"}),
     ],

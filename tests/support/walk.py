@@ -201,8 +201,11 @@ class CscClient:
     redirect_uri: str
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
 
-    def authorize(self, signer: Walker, *, consent: str = "approve", **parameters: Any) -> dict[str, str]:
-        """Sends the signer's browser through the authorization; the parameters of the token request that follows."""
+    def authorize(
+        self, signer: Walker, *, consent: str = "approve", choose: str = "", **parameters: Any
+    ) -> dict[str, str]:
+        """Sends the signer's browser through the authorization; the parameters of the token request that follows.
+        ``choose`` is the credential that the signer takes, where there is a choice."""
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         asked = {
             "response_type": "code",
@@ -214,6 +217,8 @@ class CscClient:
             **{name: json.dumps(value) if isinstance(value, list) else value for name, value in parameters.items()},
         }
         page = signer.open(str(httpx.URL(f"{self.issuer}/oauth2/authorize", params=asked)))
+        if choose:
+            page = signer.send(page, answer="choose", credential=choose)
         answered = (
             signer.approve(page, until=self.redirect_uri)
             if consent == "approve"
