@@ -472,6 +472,11 @@ if "gateway" in ROLES:
     ).split(",")
     GATEWAY_DOCUMENTS_DIR = VAR_DIR / "gateway-documents"
     JOB_RETENTION = timedelta(days=env_int("JOB_RETENTION_DAYS", 7))
+    # What one caller, a person or a client that acts alone, may keep: jobs that are not signed, archives, and bytes of
+    # both together, signed jobs too.
+    CALLER_JOBS = env_int("CALLER_JOBS", 2000)
+    CALLER_ARCHIVES = env_int("CALLER_ARCHIVES", 10_000)
+    CALLER_BYTES = env_int("CALLER_BYTES", 20_000_000_000)
     # The level of a signature whose caller asks for none (EN 319 142-1, 6): B-B, B-T, B-LT or B-LTA.
     SIGNATURE_LEVEL = env_str("SIGNATURE_LEVEL", "B-LT")
     TIMESTAMP_URL = env_str("TIMESTAMP_URL", f"{RSSP_URL}/pki/tsa")

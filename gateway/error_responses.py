@@ -25,6 +25,7 @@ STATUS: tuple[tuple[type[errors.GatewayError], int], ...] = (
     (errors.DocumentBusyError, 409),
     (errors.CredentialNotUsableError, 409),
     (errors.TooManyPreparedError, 429),
+    (errors.TooManyDocumentsError, 429),
     (errors.TooManyFollowersError, 429),
     (errors.ApprovalExpiredError, 410),
     (errors.ApprovalError, 403),

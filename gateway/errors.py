@@ -299,6 +299,13 @@ class TooManyPreparedError(GatewayError):
     sentence = "Too many signatures wait for your approval. Approve or leave them, and try again later."
 
 
+class TooManyDocumentsError(GatewayError):
+    """Of one caller, who decides which of them go."""
+
+    code = "too_many_documents"
+    sentence = "So many of your documents are here that no more are taken. Sign or delete some, then try again."
+
+
 class TooManyFollowersError(GatewayError):
     """Each that follows a batch takes a thread."""
 

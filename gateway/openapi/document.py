@@ -18,7 +18,8 @@ _REFUSALS = {
     410: "The approval came too late",
     413: "The document is larger than can be signed here",
     422: "The document cannot be signed as it is or as it was asked for",
-    429: "Too many wait for an approval, or too many passwords were tried; try again after the given seconds",
+    429: "Too many wait for an approval, too many documents are the caller's, or too many passwords were tried; "
+    "try again after the given seconds",
     500: "An error that has no name, or an outcome that is not known",
     503: "Another service does not answer now; try again after the given seconds",
     507: "There is no room for the document now",

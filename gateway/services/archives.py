@@ -22,6 +22,7 @@ from gateway.services.announcing import first_announcement
 from gateway.services.callers import VerifiedCaller
 from gateway.services.evidence import gather_evidence
 from gateway.services.jobs import open_result
+from gateway.services.limiting import check_room_for_archive
 from gateway.services.trust import list_trust
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,13 @@ def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str, pa
     """Makes a signed document B-LTA and keeps it, with the password that opens it. Its chains must end where the
     caller's own credentials' do, or in an anchor.
 
-    Raises document errors, `NotSignedError`, `BrokenSignatureError`, `TooManyPasswordsError`, children of `LevelError`.
+    Raises `TooManyDocumentsError`, document errors, `NotSignedError`, `BrokenSignatureError`, `TooManyPasswordsError`,
+    children of `LevelError`.
     """
+    size, sha256 = documents.measure(upload)
+    check_room_for_archive(caller=caller, size=size)
     credentials = rssp.list_credentials(token=caller.token, seal_owner=caller.seal_owner).credentials
     roots = list(dict.fromkeys(credential.chain[-1] for credential in credentials if credential.chain))
-    size, sha256 = documents.measure(upload)
     with passwords.password_try(caller=caller, password=password):
         signatures, verified = _extend(upload, roots, size, sha256, password)
     stored = documents.store_document(upload, password=password)

@@ -1,6 +1,7 @@
 """Opening, finding, handing out and deleting jobs. Everything takes the caller first: another user's job does not
 exist."""
 
+import os
 import uuid
 from dataclasses import dataclass, field
 from typing import IO
@@ -15,6 +16,7 @@ from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
 from gateway.services.announcing import first_announcement
 from gateway.services.callers import VerifiedCaller
+from gateway.services.limiting import check_room_for_job
 from gateway.services.passwords import password_try
 
 PREPARABLE = (Job.State.OPEN, Job.State.PREPARED, Job.State.AUTHORIZING)
@@ -43,10 +45,14 @@ def open_job(
     """Inspects and keeps the document, with the password that opens it. The same key and document answer with the job
     that exists, as it stands.
 
-    Raises document errors, `TooManyPasswordsError`; `KeyReusedError` if the key was used for another document.
+    Raises `TooManyDocumentsError`, document errors, `TooManyPasswordsError`; `KeyReusedError` if the key was used for
+    another document.
     """
+    existing = _find_by_key(caller, idempotency_key) if idempotency_key else None
+    if existing is None:
+        check_room_for_job(caller=caller, size=upload.seek(0, os.SEEK_END))
     facts = inspect_document(caller=caller, upload=upload, password=password)
-    if idempotency_key and (existing := _find_by_key(caller, idempotency_key)):
+    if existing is not None:
         return _same_document(existing, facts)
     stored = documents.store_document(upload, password=password if facts.encryption else "")
     try:

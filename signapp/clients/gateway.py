@@ -47,6 +47,7 @@ _ERRORS: dict[str, type[errors.SignappError]] = {
     "approval_refused": errors.ApprovalRefusedError,
     "credential_not_usable": errors.CertificateNotUsableError,
     "too_many_prepared": errors.TooManyPreparedError,
+    "too_many_documents": errors.StorageFullError,
     "too_many_passwords": errors.TooManyPasswordsError,
     "identity_refused": errors.IdentityRefusedError,
     "authorization_server_unavailable": errors.AuthorizationServerUnavailableError,
