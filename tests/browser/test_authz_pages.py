@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.core import mail
 from PIL import Image
@@ -20,6 +21,7 @@ from pytest_django.live_server_helper import LiveServer
 from authz import tasks
 from authz.models import Application
 from authz.services import accounts, logos
+from tests.authz import signing_service
 from tests.authz.conftest import (
     BINDING,
     CREATION,
@@ -39,6 +41,8 @@ from tests.authz.conftest import (
     login_code,
     server,
 )
+from tests.authz.signing_service import SigningService, credential
+from tests.authz.test_qualifiers import qualified
 from tests.support.authenticator import Authenticator
 
 __all__ = ["alice", "clients", "credential_request", "flow", "foreign", "login_code", "server"]
@@ -75,11 +79,14 @@ def pages(
     """Each page by a name, as the server answered it to somebody."""
     monkeypatch.setattr(tasks.send_sign_up_link, "delay", tasks.send_sign_up_link)
     monkeypatch.setattr(tasks.send_password_link, "delay", tasks.send_password_link)
+    settings.CLIENT_TRANSPORT = "tests.authz.signing_service.transport_for"
+    monkeypatch.setattr(signing_service, "current", SigningService())
     return {
         **strangers(settings),
         **at_login(alice),
         **account(alice),
         **consents(alice, flow, foreign),
+        **choices(alice, flow),
         **recovery(alice),
         **endings(alice, login_code, server),
     }
@@ -157,6 +164,21 @@ def consents(alice: Person, flow: Flow, foreign: tuple[str, str]) -> Pages:
         location = flow.open(alice, Pkce(), details)
         found[name] = alice.browser.get(location)
         found[f"{name}, refused"] = alice.browser.post(location, {"password": "wrong", "response": "{}"})
+    return found
+
+
+def choices(alice: Person, flow: Flow) -> Pages:
+    location, service = flow.open(alice, Pkce(), qualified("Lease.pdf", "Annex.pdf")), signing_service.current
+    found = {"choose, none": alice.browser.get(location)}
+    lasting = credential("one", description="Alice Example, ECDSA P-256, demonstration")
+    found["choose, gone"] = alice.browser.post(location, {"answer": "choose", "credential": "gone"})
+    service.credentials = [lasting, credential("two", description="", shortLived={}, multisign=2)]
+    found["choose"] = alice.browser.get(location)
+    alice.browser.post(location, {"answer": "choose", "credential": "one"})
+    found["chosen"] = alice.browser.get(location)
+    alice.browser.post(location, {"answer": "choose-again"})
+    service.failure = httpx.ConnectError("away")
+    found["choose, away"] = alice.browser.get(location)
     return found
 
 
