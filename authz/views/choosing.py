@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -31,6 +32,7 @@ def choice_page(request: HttpRequest, pending: Consent, login: Login, error: Aut
         "details": choosing.read_qualified(consent=pending),
         "choices": None if offered is None else [_describe(item) for item in offered],
         "message": explain(error) if error else "",
+        "account_url": f"{settings.SIGNAPP_URL}/account",
     }
     status = classify(error)[0] if error else HTTPStatus.OK
     return render_page(request, "authz/choose_credential.html", context, status=status)
