@@ -2,8 +2,10 @@
 time."""
 
 import uuid
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
 from gateway import documents
 from gateway.services import announcing, archives, batch_work, signing, sweeping, webhooks
@@ -21,6 +23,12 @@ def run_batch(batch_id: str) -> None:
     """Some steps of one batch, as its rows say."""
     batch_work.run_batch(batch_id=uuid.UUID(batch_id))
     announcing.announce_changes()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def hand_back(**_signal: Any) -> None:
+    """A worker that is asked to end does not finish a thousand documents first."""
+    batch_work.hand_back()
 
 
 @shared_task(name="gateway.deliver_webhooks")  # type: ignore[untyped-decorator]  # Celery has no types

@@ -10,6 +10,7 @@
 
 import base64
 import logging
+import threading
 import time
 import uuid
 from datetime import timedelta
@@ -45,13 +46,19 @@ _CHUNK = 50
 _MOST_ATTEMPTS_TO_PREPARE = 4
 _MOST_SECONDS_BETWEEN_ATTEMPTS = 30
 _State = Batch.State
+_ending = threading.Event()
+
+
+def hand_back() -> None:
+    """This process is to end: each batch that it works on is left to others after the step that it is at."""
+    _ending.set()
 
 
 def run_batch(*, batch_id: uuid.UUID) -> None:
     """Does what the rows say is to be done now, for a while."""
     ends = time.monotonic() + _SECONDS
     while (batch := _read(batch_id)) is not None and _step(batch):
-        if time.monotonic() > ends:
+        if time.monotonic() > ends or _ending.is_set():
             ring_batch(batch_id)
             return
 

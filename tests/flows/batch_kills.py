@@ -13,7 +13,7 @@ import httpx
 
 from scripts import instance as instance_module
 from tests.flows import faults, faulty_worker
-from tests.flows.chain import Chain
+from tests.flows.chain import Chain, eventually
 from tests.flows.verdicts import read_root, verify
 from tests.support.gateway_caller import GatewayCaller
 from tests.support.pdfs import make_pdf
@@ -34,14 +34,23 @@ class Killed:
     batch: str = ""
     deaths: int = 0
 
-    def start_worker(self, command: str = _FAULTY) -> None:
-        settings = {"PROCESS": "worker", "TEST_FAULTS_DIR": str(self.folder)}
+    def start_worker(self, command: str = _FAULTY, **settings: str) -> None:
+        settings = {"PROCESS": "worker", "TEST_FAULTS_DIR": str(self.folder), **settings}
         self.chain.instance._spawn("worker", command, **settings)
 
     def stop_worker(self) -> None:
         worker = self.chain.instance.processes["worker"]
         worker.terminate()
         worker.wait()
+
+    def stop_worker_in_the_middle(self, point: str) -> None:
+        """As an operator's new version does: it is asked to end while it does something, and may end that. Raises
+        `TimeoutExpired` if it is not gone within the grace that processes are given."""
+        eventually(lambda: not faults.is_armed(self.folder, point), seconds=60)
+        worker = self.chain.instance.processes["worker"]
+        worker.terminate()
+        faults.let_go(self.folder)
+        worker.wait(timeout=instance_module._END_SECONDS)
 
     def open(self, count: int) -> None:
         self.documents = [make_pdf(text=f"Lease {number} {secrets.token_hex(4)}") for number in range(count)]
@@ -70,6 +79,14 @@ class Killed:
     def arm(self, points: Sequence[str]) -> None:
         for point in points:
             faults.arm(self.folder, point)
+
+    def arm_to_wait(self, point: str) -> None:
+        """Whoever comes there waits until let go."""
+        faults.arm(self.folder, point, "wait")
+
+    def states(self) -> Counter[str]:
+        """How many documents are how far."""
+        return Counter(self.caller.call("GET", self.batch).json()["states"])
 
     def survive(self, state: str, again: Sequence[str] = ()) -> None:
         """Starts another worker for each that dies, until the batch is so far; ``again`` are armed one by one then."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from celery.signals import celeryd_after_setup, task_prerun
+from django.conf import settings
 
 from config.celery import app as app
 from tests.flows.faults import strike
@@ -19,6 +20,17 @@ PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING)
 ASKING = (BEFORE_ASKING, AFTER_ASKING)
 FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING, BEFORE_SETTLING)
 DELIVERIES = "deliveries"
+# Seconds after which Redis takes the message of a busy worker for lost, looked at five times a second.
+PATIENCE = "TEST_BROKER_PATIENCE"
+
+if PATIENCE in os.environ:
+    _patience = {"visibility_timeout": float(os.environ[PATIENCE])}
+    app.conf.broker_transport_options = {
+        **getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}),
+        **_patience,
+        "unacked_restore_interval": 0.2,
+        "unacked_restore_throttle": 1,
+    }
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # Celery has no types

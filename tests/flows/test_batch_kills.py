@@ -4,8 +4,11 @@ Every document is signed exactly once, or has failed with a reason; nobody has t
 A few steps of a small batch; `tests.flows.long_batch_kills` is every step of a large one.
 """
 
-import json
+import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,7 +69,7 @@ def test_f5_a_worker_that_dies_with_the_answer_leaves_unknown_outcomes_and_asks_
     assert killed.chain.signatures_made() - made == 2
 
 
-# --- The broker -----------------------------------------------------------------------------------------------
+# --- The broker, and an orderly end ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("killed", ENDS[1:], indirect=True)
@@ -79,14 +82,11 @@ def test_f6_f7_messages_that_are_lost_or_come_twice_change_nothing(killed: Kille
     # F6: the broker forgets what it was told while nobody listened.
     assert broker.llen("celery") >= 1
     broker.flushdb()
-    # F7: it takes a message for lost whose worker is only slow, and gives it to another, as it is.
+    # F7: its patience is shorter than the work, so it takes the message for lost and gives it out again.
     faults.arm(killed.folder, faulty_worker.BEFORE_ASKING, "wait")
-    killed.start_worker()
+    killed.start_worker(**{faulty_worker.PATIENCE: "1"})
     try:
         eventually(lambda: not faults.is_armed(killed.folder, faulty_worker.BEFORE_ASKING))
-        unacknowledged = [json.loads(each)[0] for each in broker.hvals("unacked")]
-        assert unacknowledged
-        broker.rpush("celery", *(json.dumps(message) for message in unacknowledged))
         eventually(lambda: max(killed.deliveries().values()) > 1)
         assert killed.chain.signatures_made() == made
     finally:
@@ -94,3 +94,42 @@ def test_f6_f7_messages_that_are_lost_or_come_twice_change_nothing(killed: Kille
     killed.survive("ended")
     assert killed.account(made) == {"signed": 2}
     assert killed.deaths == 0
+
+
+@pytest.mark.parametrize("killed", ENDS[1:], indirect=True)
+def test_f16_an_orderly_end_in_the_middle_loses_nothing_and_shows_no_error(killed: Killed) -> None:
+    made, web = killed.chain.signatures_made(), killed.chain.instance.processes["web"]
+    killed.open(20)
+    body = {"credential_id": killed.caller.credential(), "level": "B-B"}
+    with ThreadPoolExecutor(1) as threads:
+        told = threads.submit(follow, killed)
+        killed.arm_to_wait(faulty_worker.AFTER_PREPARING)
+        killed.caller.call("POST", f"{killed.batch}/prepare", body)
+        web.send_signal(signal.SIGHUP)  # new web processes for the old ones
+        killed.stop_worker_in_the_middle(faulty_worker.AFTER_PREPARING)
+        assert killed.states()["open"] > 0  # it handed back
+        killed.start_worker()
+        killed.survive("prepared")
+        killed.approve()
+        killed.arm_to_wait(faulty_worker.AFTER_FINISHING)
+        killed.stop_worker_in_the_middle(faulty_worker.AFTER_FINISHING)
+        assert killed.states()["signing"] > 0
+        killed.start_worker()
+        killed.survive("ended")
+        statuses = told.result(timeout=60)
+    assert killed.account(made) == {"signed": 20}
+    assert killed.deaths == 0
+    assert set(statuses) == {200}
+
+
+def follow(killed: Killed) -> Counter[int]:
+    """Asks as a page does until all is done, over connections that are not kept: a kept one may be closed under its
+    client. Answers with how often there was which status."""
+    statuses: Counter[int] = Counter()
+    state = ""
+    while state != "ended":
+        answer = killed.caller.call("GET", killed.batch, Connection="close")
+        statuses[answer.status_code] += 1
+        state = answer.json()["state"]
+        time.sleep(0.05)
+    return statuses
