@@ -1,7 +1,9 @@
-"""Log lines: one line an event, with the request's id; whatever a stranger typed cannot start a new line."""
+"""Log lines: one line an event, with the request's id; whatever a stranger typed cannot start a new line. What else
+stands there, the course of an exception, is indented."""
 
 import logging
 from contextvars import ContextVar
+from typing import Any
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -14,5 +16,11 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name is logging's)
         record.request_id = request_id.get()
-        line = super().formatMessage(record)
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+        return _escape(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (the name is logging's)
+        return "\n".join(f"    {_escape(line)}" for line in super().formatException(ei).split("\n"))
+
+
+def _escape(line: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -123,11 +123,11 @@ def test_f16_an_orderly_end_in_the_middle_loses_nothing_and_shows_no_error(kille
 
 
 def follow(killed: Killed) -> Counter[int]:
-    """Asks as a page does until all is done, over connections that are not kept: a kept one may be closed under its
-    client. Answers with how often there was which status."""
+    """Asks as a page does until all is done, or for long enough, over connections that are not kept: a kept one may be
+    closed under its client. Answers with how often there was which status."""
     statuses: Counter[int] = Counter()
-    state = ""
-    while state != "ended":
+    state, until = "", time.monotonic() + 120
+    while state != "ended" and time.monotonic() < until:
         answer = killed.caller.call("GET", killed.batch, Connection="close")
         statuses[answer.status_code] += 1
         state = answer.json()["state"]
