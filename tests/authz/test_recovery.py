@@ -43,6 +43,17 @@ def after_password(person: Person) -> None:
     assert first["Location"] == "/authz/login/passkey"
 
 
+def mailed_of(person: Person) -> list[str]:
+    """What the messages say has happened, once the owner's address is one that is written to."""
+    addresses.trust_address(user=person.user)
+    mail.outbox.clear()
+    events.tell_of_events()
+    assert all(message.to == [person.email] for message in mail.outbox)
+    labels = [str(label) for label in Kind.labels]
+    bodies = [str(message.body) for message in mail.outbox]
+    return [max((label for label in labels if label in body), key=len) for body in bodies]
+
+
 def other_key(person: Person) -> Authenticator:
     return Authenticator(rp_id=person.key.rp_id, origin=person.key.origin)
 
@@ -83,6 +94,7 @@ def test_a_code_and_the_password_lead_to_a_new_passkey_and_end_everything_else(a
     assert alice.browser.get("/authz/passkeys").status_code == 302
     assert recovery_codes.count_left(user=alice.user) == 7
     assert {"code-used", "passkey-added"} <= set(kinds(alice.user))
+    assert {"Recovery code used", "Passkey added"} <= set(mailed_of(alice))
     # Used up: neither it nor the same page again.
     again = Person("Alice")
     after_password(again)
@@ -365,6 +377,12 @@ def test_the_owner_is_mailed_once_and_only_at_a_verified_address(alice: Person) 
     assert "Logged in on a new device" in str(mail.outbox[0].body)
 
 
+@pytest.mark.parametrize("kind", events.MAILED)
+def test_whatever_changes_who_gets_in_is_mailed(alice: Person, kind: Any) -> None:
+    events.record_event(user=alice.user, kind=kind, visitor=HERE)
+    assert mailed_of(alice) == [str(kind.label)]
+
+
 def test_a_second_device_is_new_once_and_listed(alice: Person) -> None:
     alice.log_in()
     alice.browser.post("/authz/logout")
@@ -373,6 +391,7 @@ def test_a_second_device_is_new_once_and_listed(alice: Person) -> None:
     phone.key = alice.key
     phone.log_in()
     assert sorted(kinds(alice.user)) == ["login", "login", "new-device"]
+    assert mailed_of(alice) == ["Logged in on a new device"]
     page = alice.browser.get("/authz/sessions").content.decode()
     assert "Logged in on a new device" in page
     assert "What happened to your account" in page
