@@ -39,6 +39,7 @@ TABLE: dict[type[errors.AuthzError], tuple[HTTPStatus, str]] = {
     errors.ConsentRequiredError: (HTTPStatus.BAD_REQUEST, "consent_required"),
     errors.UntrustedRequestError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.RequestGoneError: (HTTPStatus.BAD_REQUEST, "invalid_request_uri"),
+    errors.AddressNotConfirmedError: (HTTPStatus.FORBIDDEN, "access_denied"),
     errors.StaleApprovalError: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     errors.WrongFactorError: (HTTPStatus.BAD_REQUEST, "access_denied"),
     errors.PasskeyRefusedError: (HTTPStatus.BAD_REQUEST, "invalid_request"),

@@ -113,6 +113,10 @@ class RequestGoneError(AuthzError):
     """The pushed or pending request was used, has expired or belongs to another browser: begin again at the client."""
 
 
+class AddressNotConfirmedError(AuthzError):
+    """The certificate will say whose the e-mail address is, which the account's holder has to confirm first."""
+
+
 class StaleApprovalError(AuthzError):
     """The page's challenge was used or replaced or has expired: the page must be shown again."""
 

@@ -290,6 +290,13 @@ if {"gateway", "authz"} & set(ROLES):
     GATEWAY_CLIENT_SECRET = env_secret("GATEWAY_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
 if {"rssp", "authz"} & set(ROLES):
     RSSP_CLIENT_SECRET = env_secret("RSSP_CLIENT_SECRET", development=_DEVELOPMENT_SECRETS)
+    # How rssp decides requests for certificates, by policy: automatic, verified-email, approval or claims. What is not
+    # named needs an operator's approval, and so does every policy whose certificates hold verified names. authz has
+    # whom it concerns confirm the address before they approve.
+    REGISTRATION = {
+        "demonstration": "verified-email",
+        **dict(item.partition("=")[::2] for item in env_list("REGISTRATION")),
+    }
 WEBAUTHN_RP_ID = env_str("WEBAUTHN_RP_ID", urlsplit(AUTHZ_URL).hostname)
 WEBAUTHN_ORIGIN = AUTHZ_URL
 LOGIN_URL = f"{ISSUER}/login"
@@ -390,12 +397,6 @@ if "rssp" in ROLES:
     RSSP_APPROVAL_WAIT_SECONDS = env_int("RSSP_APPROVAL_WAIT_SECONDS", 60)
     RSSP_APPROVAL_WAITS = env_int("RSSP_APPROVAL_WAITS", 4)
     RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
-    # How requests for certificates are decided, by policy: automatic, verified-email or approval. What is not named
-    # needs an operator's approval, and so does every policy whose certificates hold verified names.
-    REGISTRATION = {
-        "demonstration": "automatic",
-        **dict(item.partition("=")[::2] for item in env_list("REGISTRATION")),
-    }
     # An OpenID provider that says who asks for a certificate (docs/registration.md), whose client rssp is; which of its
     # claims are which attributes, and what acr is close enough a look.
     IDENTITY_CLIENT_ID = env_str("IDENTITY_CLIENT_ID", "")

@@ -47,9 +47,9 @@ class Pictures:
             page.screenshot(path=path, animations="disabled", full_page=whole)
 
 
-def sign_in_browser(chromium: Browser, base_url: str, document: Path, pictures: Pictures) -> bytes:
+def sign_in_browser(chromium: Browser, instance: Instance, document: Path, pictures: Pictures) -> bytes:
     """The signed document. Raises `WalkError` or `DemoError`."""
-    alice = Walk(chromium, base_url)
+    alice = Walk(chromium, instance.base_url, mail=instance.var_dir / "mail")
     alice.on_page = lambda name: pictures.take(alice.page, name)
     alice.sign_up(ALICE)
     alice.get_certificate(ALICE)
@@ -124,7 +124,7 @@ def demonstrate(document: Path, folder: Path) -> None:
         copy = Path(place, document.name)
         copy.write_bytes(original)
         with open_chromium() as chromium:
-            signed.write_bytes(sign_in_browser(chromium, instance.base_url, copy, pictures))
+            signed.write_bytes(sign_in_browser(chromium, instance, copy, pictures))
         print("    the document's page and the approval page show one fingerprint")
         print(f"    {pictures.count} pages, and the browser complained about none", flush=True)
         with urllib.request.urlopen(f"http://localhost:{instance.port}/pki/root.pem", timeout=10) as answer:

@@ -11,10 +11,13 @@ Everything that a page complains about on the way (a script's error, something t
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +100,21 @@ def _ignore(_name: str) -> None:
     return None
 
 
+def _mailed_link(person: Person, mail: Path) -> str:
+    """The last one to confirm the address by. Raises `WalkError`."""
+    messages = [message_from_bytes(path.read_bytes(), policy=default) for path in sorted(mail.iterdir())]
+    plain = [each.get_body(("plain",)) for each in messages if each["To"] == person.email]
+    texts = [str(part.get_content()) for part in plain if part is not None]
+    links = [found[0] for text in texts if (found := re.search(r"http\S+/authz/address/\S+", text))]
+    if not links:
+        raise WalkError(f"No link was mailed to {person.email}.")
+    return links[-1]
+
+
 class Walk:
     """A browser of its own for one person, with one passkey device. With ``autofill`` passkeys are offered in fields,
-    and so used as soon as a page does."""
+    and so used as soon as a page does. ``mail`` is where the instance leaves its messages; who is given it confirms the
+    address when asked to."""
 
     def __init__(
         self,
@@ -108,9 +123,11 @@ class Walk:
         *,
         on_page: Callable[[str], None] = _ignore,
         autofill: bool = False,
+        mail: Path | None = None,
         **context: Any,
     ) -> None:
         self.base_url = base_url
+        self.mail = mail
         self.context = chromium.new_context(**{"viewport": DESKTOP, **context})
         if not autofill:
             self.context.add_init_script(_NO_AUTOFILL)
@@ -173,12 +190,26 @@ class Walk:
         self.await_heading("Get your certificate")
         self.on_page("certificate")
         self.press("Continue to approval")
+        if self.mail is not None:
+            self.confirm_address(person, self.mail)
         self.await_heading("You are about to create a signing certificate")
         self.on_page("certificate-consent")
         self.approve(person)
         self.await_heading("Documents")
         expect(self.page.get_by_text("Your certificate is ready.")).to_be_visible()
         self.on_page("certificate-ready")
+
+    def confirm_address(self, person: Person, mail: Path) -> None:
+        """By the link that was mailed, from the page that asks for it and back to it. Raises `WalkError`."""
+        self.await_heading("Confirm your address first")
+        self.on_page("address-first")
+        asked = self.page.url
+        self.page.goto(_mailed_link(person, mail))
+        self.await_heading("Confirm your address")
+        self.on_page("address")
+        self.press("Confirm the address")
+        self.await_heading("Passkeys")
+        self.page.goto(asked)
 
     def upload(self, document: Path) -> None:
         """To the reader, with every page shown."""

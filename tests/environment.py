@@ -15,6 +15,8 @@ os.environ["VAR_DIR"] = str(_var)
 os.environ.pop("ROLES", None)
 # A level that needs nobody else, for all tests that are about something else.
 os.environ["SIGNATURE_LEVEL"] = "B-B"
+# And people whose address nobody asks about.
+os.environ["REGISTRATION"] = "demonstration=automatic"
 
 
 @pytest.fixture(scope="session")

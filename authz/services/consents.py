@@ -34,7 +34,7 @@ from authz.authorization_details import (
     write_authorization_details,
     write_service_access,
 )
-from authz.errors import RequestGoneError, StaleApprovalError, WrongFactorError
+from authz.errors import AddressNotConfirmedError, RequestGoneError, StaleApprovalError, WrongFactorError
 from authz.factors.interface import VerifiedAssertion
 from authz.models import Consent, Passkey, User
 from authz.services import passkeys, throttling
@@ -146,7 +146,8 @@ def bind_consent(*, consent: Consent, user: User) -> None:
 
 
 def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
-    """A new nonce and the passkey prompts whose challenges commit to all that the page shows."""
+    """A new nonce and the passkey prompts whose challenges commit to all that the page shows. Raises
+    `RequestGoneError`, or `AddressNotConfirmedError` for a certificate that is made of a verified address alone."""
     bind_consent(consent=consent, user=user)
     held = list(user.passkeys.all())
     details = read_authorization_details(consent.details)
@@ -155,6 +156,8 @@ def prepare_approval(*, consent: Consent, user: User) -> ApprovalPage:
     if isinstance(details, CredentialAuthorization) and details.needs_choice:
         raise RequestGoneError("No credential was chosen.")
     if isinstance(details, CredentialCreation):
+        if settings.REGISTRATION.get(details.certificate_policy) == "verified-email" and not user.is_email_verified:
+            raise AddressNotConfirmedError("Confirm the account's e-mail address first.")
         details = details.with_subject(common_name=user.name, email=user.email, email_verified=user.is_email_verified)
     consent.details = write_authorization_details(details)
     consent.nonce = passkeys.create_challenge()[:NONCE_BYTES]

@@ -1,18 +1,26 @@
 """The consent page: what is asked, and the answer with both factors."""
 
+from http import HTTPStatus
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from authz.decorators import no_store
-from authz.errors import RequestGoneError, StaleApprovalError, ThrottledError, WrongFactorError
+from authz.errors import (
+    AddressNotConfirmedError,
+    RequestGoneError,
+    StaleApprovalError,
+    ThrottledError,
+    WrongFactorError,
+)
 from authz.forms import ApprovalForm
 from authz.models import Consent
-from authz.services import choosing, consents
+from authz.services import addresses, choosing, consents
 from authz.services.logins import Login, read_sid
 from authz.views.approval_page import approval_page
 from authz.views.authorize import ClientRedirect
@@ -42,6 +50,8 @@ def consent(request: HttpRequest, consent_id: UUID) -> HttpResponse:
             # The other roles' admin opens to password and passkey, as this one's does.
             return HttpResponseRedirect(login_url(reverse("authz:consent", args=[pending.pk]), confirm=True))
         response = _answer(request, pending, login) if request.method == "POST" else _ask(request, pending, login)
+    except AddressNotConfirmedError:
+        response = _confirm_first(request, pending, login)
     except RequestGoneError as error:
         return request_gone(request, error)
     # The form is answered by a redirect to the client, which the policy has to know (CSP3, form-action).
@@ -66,6 +76,20 @@ def _ask(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
         return _allow(request, pending, login)
     consents.bind_consent(consent=pending, user=login.user)
     return render_page(request, "authz/access.html", {"consent": pending, "scopes": pending.request["scopes"]})
+
+
+def _confirm_first(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
+    """The request waits while its user opens the link that was mailed, which ``answer=link`` sends once more."""
+    message, status = "", HTTPStatus.OK
+    if request.method == "POST" and request.POST.get("answer") == "link":
+        try:
+            addresses.send_link(user=login.user)
+            messages.success(request, _("A new link is on its way to you."))
+            return HttpResponseRedirect(reverse("authz:consent", args=[pending.pk]))
+        except ThrottledError as error:
+            message, status = explain(error), HTTPStatus.TOO_MANY_REQUESTS
+    context = {"client": pending.application, "consent": pending, "user": login.user, "message": message}
+    return render_page(request, "authz/confirm_first.html", context, status=status)
 
 
 def _answer(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:

@@ -175,3 +175,39 @@ def test_of_parallel_uses_of_a_link_one_counts(alice: Person) -> None:
         return True
 
     assert sum(race(6, use)) == 1
+
+
+# --- A certificate that is made of a verified address alone ----------------------------------------------------
+
+
+@pytest.fixture
+def of_addresses(settings: Any) -> None:
+    settings.REGISTRATION = {"demonstration": "verified-email"}
+
+
+@pytest.mark.usefixtures("of_addresses")
+def test_who_has_not_confirmed_the_address_does_so_before_approving(alice: Person, flow: Flow) -> None:
+    alice.log_in()
+    location = flow.open(alice, Pkce(), CREATION)
+    page = alice.browser.get(location)
+    assert "Confirm your address first" in page.text
+    assert "passkey-options" not in page.text
+    assert "form-action" in page["Content-Security-Policy"]
+    assert alice.browser.post(location, {"answer": "link"})["Location"] == location
+    [message] = mail.outbox
+    alice.browser.post(link_in(message))
+    assert "You are about to create a signing certificate" in alice.browser.get(location).text
+
+
+@pytest.mark.usefixtures("of_addresses")
+def test_an_approval_without_a_confirmed_address_is_none(alice: Person, flow: Flow) -> None:
+    alice.log_in()
+    location = flow.open(alice, Pkce(), CREATION)
+    sent = alice.browser.post(location, {"password": PASSWORD, "reference": "x", "response": "{}"})
+    assert sent.status_code in {200, 422}
+    assert "Confirm your address first" in sent.text
+    assert "code=" not in sent.headers.get("Location", "")
+    for _ in range(throttling.ADDRESS_LINKS.attempts):
+        alice.browser.post(location, {"answer": "link"})
+    assert alice.browser.post(location, {"answer": "link"}).status_code == 429
+    assert query(alice.browser.post(location, {"answer": "decline"})["Location"])["error"] == "access_denied"

@@ -28,7 +28,8 @@ OPERATOR = Person("Demo Operator", "operator@example.org", "two lamps beside the
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with start_instance(tmp_path_factory.mktemp("chain")) as started:
+    as_it_comes = {"REGISTRATION": ""}
+    with start_instance(tmp_path_factory.mktemp("chain"), settings=as_it_comes) as started:
         yield started
 
 
@@ -40,11 +41,11 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def newcomer(instance: Instance, chromium: Browser) -> Iterator[Callable[..., Walk]]:
-    """A browser that nobody used before, for each call."""
+    """A browser that nobody used before, for each call, and the mail."""
     walks = []
 
     def open_browser(**how: Any) -> Walk:
-        walks.append(Walk(chromium, instance.base_url, **how))
+        walks.append(Walk(chromium, instance.base_url, mail=instance.var_dir / "mail", **how))
         return walks[-1]
 
     yield open_browser
@@ -136,7 +137,7 @@ def test_from_the_landing_page_to_a_file_that_foreign_programs_accept(
     for path in ("/documents", "/account", "/authz/passkeys", "/authz/sessions"):
         carol.open(path)
         inspection(path)
-    assert len(inspection.seen) == 17
+    assert len(inspection.seen) == 19
     assert inspection.faults == []
     assert carol.complaints == []
 

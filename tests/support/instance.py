@@ -12,8 +12,9 @@ from pathlib import Path
 from config.roles import ALL_ROLES
 from scripts.instance import Instance, free_port
 
-# A pool of keys costs each instance some seconds of processor time; who tests it asks for one.
-_THRIFT = {"KEY_POOL": ""}
+# A pool of keys costs each instance some seconds of processor time, and a link in a mail each of its people another;
+# who tests them asks for them.
+_THRIFT = {"KEY_POOL": "", "REGISTRATION": "demonstration=automatic"}
 _SHARED_SECRETS = ("SIGNAPP_CLIENT_SECRET", "GATEWAY_CLIENT_SECRET", "RSSP_CLIENT_SECRET", "OPERATORS_CLIENT_SECRET")
 
 
