@@ -15,6 +15,7 @@ from pathlib import Path
 from asn1crypto import pem, x509
 from playwright.sync_api import Browser, Error, Page
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
@@ -76,10 +77,9 @@ def verify(original: bytes, signed: Path, root: bytes) -> Iterator[str]:
     _ask("qpdf", "--check", str(signed))
     yield "qpdf --check finds the file sound"
     said = _ask("pdfsig", "-nocert", str(signed))
-    for words in ("Signature is Valid.", "Total document signed"):
-        if words not in said:
-            raise DemoError(f"pdfsig does not say {words!r}:\n{said}")
-    yield "pdfsig finds the signature valid and the total document signed"
+    if "Signature is Valid." not in said:
+        raise DemoError(f"pdfsig does not find the signature valid:\n{said}")
+    yield "pdfsig finds the signature valid"
     yield from _verify_with_pyhanko(signed, root)
 
 
@@ -103,6 +103,9 @@ def _verify_with_pyhanko(signed: Path, root: bytes) -> Iterator[str]:
         status = validate_pdf_signature(found[-1], ValidationContext(trust_roots=[trusted]))
         if not status.bottom_line:
             raise DemoError(f"pyHanko does not accept the signature: {status.summary()}")
+        if status.modification_level is None or status.modification_level > ModificationLevel.LTA_UPDATES:
+            raise DemoError(f"The document was changed after it was signed: {status.summary()}")
+        yield "what follows the signature, if anything, is data to validate it by"
     signer = status.signing_cert.subject.human_friendly
     yield f"pyHanko accepts it under this instance's root: {signer}"
 

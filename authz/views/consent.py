@@ -49,9 +49,7 @@ def consent(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         if pending.application.client_id == settings.OPERATORS_CLIENT_ID and "pwd" not in login.amr:
             # The other roles' admin opens to password and passkey, as this one's does.
             return HttpResponseRedirect(login_url(reverse("authz:consent", args=[pending.pk]), confirm=True))
-        response = _answer(request, pending, login) if request.method == "POST" else _ask(request, pending, login)
-    except AddressNotConfirmedError:
-        response = _confirm_first(request, pending, login)
+        response = _respond(request, pending, login)
     except RequestGoneError as error:
         return request_gone(request, error)
     # The form is answered by a redirect to the client, which the policy has to know (CSP3, form-action).
@@ -65,6 +63,13 @@ def _log_in(pending: Consent) -> HttpResponse:
     if "create" in pending.request["prompt"]:
         return HttpResponseRedirect(login_url(here).replace(reverse("authz:login"), reverse("authz:signup"), 1))
     return HttpResponseRedirect(login_url(here))
+
+
+def _respond(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:
+    try:
+        return _answer(request, pending, login) if request.method == "POST" else _ask(request, pending, login)
+    except AddressNotConfirmedError:
+        return _confirm_first(request, pending, login)
 
 
 def _ask(request: HttpRequest, pending: Consent, login: Login) -> HttpResponse:

@@ -28,7 +28,7 @@ OPERATOR = Person("Demo Operator", "operator@example.org", "two lamps beside the
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    as_it_comes = {"REGISTRATION": ""}
+    as_it_comes = {"REGISTRATION": "", "SIGNATURE_LEVEL": "B-LT"}
     with start_instance(tmp_path_factory.mktemp("chain"), settings=as_it_comes) as started:
         yield started
 
@@ -133,7 +133,7 @@ def test_from_the_landing_page_to_a_file_that_foreign_programs_accept(
     signed.write_bytes(carol.download())
     root = carol.context.request.get(f"{instance.base_url}/pki/root.pem").body()
     with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread, and pyHanko wants one of its own
-        assert len(apart.submit(lambda: list(verify(SAMPLE.read_bytes(), signed, root))).result()) == 5
+        assert len(apart.submit(lambda: list(verify(SAMPLE.read_bytes(), signed, root))).result()) == 6
     for path in ("/documents", "/account", "/authz/passkeys", "/authz/sessions"):
         carol.open(path)
         inspection(path)
