@@ -16,7 +16,7 @@ class Archive(models.Model):
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
-    document = models.OneToOneField(StoredDocument, models.PROTECT, related_name="+")
+    document = models.OneToOneField(StoredDocument, models.DO_NOTHING, related_name="+")
     # What its chains end in, beside the anchors of the settings and of operators: base64 DER.
     roots = models.JSONField(default=list)
     signatures = models.PositiveIntegerField()

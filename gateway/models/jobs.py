@@ -40,9 +40,10 @@ class Job(models.Model):
     document_pages = models.PositiveIntegerField()
     document_size = models.BigIntegerField()
     document_sha256 = models.CharField(max_length=64)
-    original = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
-    prepared = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
-    signed = models.OneToOneField(StoredDocument, models.SET_NULL, null=True, related_name="+")
+    # Let go of before it is deleted; the database refuses otherwise.
+    original = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
+    prepared = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
+    signed = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
 
     # What prepare decided; all of it is set together.
     credential_id = models.CharField(max_length=255, null=True)

@@ -101,6 +101,15 @@ def parse_algorithm(*, certificate: bytes, sign_algo: str) -> Algorithm:
     return choose_algorithm(certificate=certificate, offered=[sign_algo])
 
 
+def longest_value(*, certificate: bytes) -> int:
+    """Bytes of the longest signature value that the certificate's key makes: of an elliptic curve two numbers in DER,
+    of RSA one as long as the modulus."""
+    key = load_der_x509_certificate(certificate).public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return 2 * ((key.key_size + 7) // 8 + 4) + 4
+    return (getattr(key, "key_size", 8 * 1024) + 7) // 8
+
+
 def verify_signature_value(*, certificate: bytes, algorithm: Algorithm, signed: bytes, value: bytes) -> None:
     """Raises `InvalidSignatureError` unless ``value`` is the certificate's key's signature over ``signed``.
 

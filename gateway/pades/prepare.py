@@ -4,9 +4,9 @@ ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certi
 (the claimed time stands in ``/M``).
 """
 
-import asyncio
 import os
-from typing import IO
+from collections.abc import Coroutine
+from typing import IO, Any
 
 from asn1crypto.x509 import Certificate
 from pyhanko.pdf_utils.generic import IndirectObject
@@ -17,7 +17,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.stamp import BaseStampStyle
 
 from gateway.errors import CertificationNotFirstError, FieldConstrainedError, SigningNotPermittedError
-from gateway.pades.algorithms import HASHES, Algorithm, parse_algorithm
+from gateway.pades.algorithms import HASHES, Algorithm, longest_value, parse_algorithm
 from gateway.pades.attributes import build_signed_attributes
 from gateway.pades.cms import build_signed_data, external_signer
 from gateway.pades.encryption import Encryption
@@ -32,15 +32,25 @@ from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.pades.writing import SigningWriter
 
-# Of an RSA key of 8192 bits; a time-stamp's wrapping beside it.
-_LONGEST_VALUE, _WRAPPING = 1024, 64
+# Of a time-stamp beside the signature.
+_WRAPPING = 64
 
 
 def prepare_document(
     stream: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
 ) -> PreparedSignature:
     """Writes the original followed by the update to ``output``; answers with the attributes to be signed."""
-    return asyncio.run(_prepare(stream, output, request, password))
+    return _run(_prepare(stream, output, request, password))
+
+
+def _run(steps: Coroutine[Any, Any, PreparedSignature]) -> PreparedSignature:
+    """Nothing in it waits for anything, and an event loop costs a new process more than the signature."""
+    try:
+        steps.send(None)
+    except StopIteration as end:
+        result: PreparedSignature = end.value
+        return result
+    raise AssertionError("preparing a document waits for something")
 
 
 async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureRequest, password: str) -> PreparedSignature:
@@ -164,9 +174,8 @@ def _reserved(request: SignatureRequest, algorithm: Algorithm) -> int:
         certificate=request.chain[0],
         options=request.options,
     )
-    longest = build_signed_data(
-        chain=request.chain, algorithm=algorithm, attributes=attributes, value=bytes(_LONGEST_VALUE)
-    )
+    value = bytes(longest_value(certificate=request.chain[0]))
+    longest = build_signed_data(chain=request.chain, algorithm=algorithm, attributes=attributes, value=value)
     stamp = LONGEST_TOKEN + _WRAPPING if reaches(request.level, "B-T") else 0
     return 2 * (len(longest) + stamp)
 

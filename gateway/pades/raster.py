@@ -106,10 +106,12 @@ def _compare(
     old, new = (_draw(document, index) for document in (before, after))
     if old is None and new is None:
         return
-    if old is None or new is None or old[0].size != new[0].size:
+    if old is None or new is None or old.size != new.size:
         raise PageChangedError
-    difference = ImageChops.difference(old[0], new[0])
-    drawing, scale = ImageDraw.Draw(difference), old[1]
+    if old.pixels == new.pixels:
+        return
+    difference = ImageChops.difference(old.to_image(), new.to_image())
+    drawing, scale = ImageDraw.Draw(difference), old.scale
     for left, bottom, right, top in boxes:
         x, y = left * scale - _EDGE, difference.height - top * scale - _EDGE
         far = (right * scale + _EDGE, difference.height - bottom * scale + _EDGE)
@@ -118,13 +120,27 @@ def _compare(
         raise PageChangedError
 
 
-def _draw(document: pypdfium2.PdfDocument, index: int) -> tuple[Image.Image, float] | None:
-    """The page in grey, and pixels for each 1/72 inch."""
+@dataclass(frozen=True)
+class _Drawing:
+    """A page in grey: a byte for each pixel, line after line; ``scale`` are pixels for each 1/72 inch."""
+
+    size: tuple[int, int]
+    stride: int
+    pixels: bytes
+    scale: float
+
+    def to_image(self) -> Image.Image:
+        return Image.frombuffer("L", self.size, self.pixels, "raw", "L", self.stride, 1)
+
+
+def _draw(document: pypdfium2.PdfDocument, index: int) -> _Drawing | None:
     try:
         page = document[index]
         scale = min(1.0, _LONGEST_SIDE / max(*page.get_size(), 1.0))
-        image = page.render(scale=scale, grayscale=True).to_pil()
+        bitmap = page.render(scale=scale, grayscale=True)
+        drawing = _Drawing((bitmap.width, bitmap.height), bitmap.stride, bytes(bitmap.buffer), scale)
+        bitmap.close()
         page.close()
     except pypdfium2.PdfiumError:
         return None
-    return image, scale
+    return drawing

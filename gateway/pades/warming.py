@@ -4,13 +4,14 @@ our own: each child inherits it, and would do it again for each document otherwi
 import datetime as dt
 import hashlib
 import io
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from pyhanko.pdf_utils.generic import ArrayObject, NumberObject, StreamObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, StreamObject
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 
 from gateway.pades.complete import complete_document
@@ -21,6 +22,16 @@ from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
 
 _SIGN_ALGO, _FIELD = "1.2.840.10045.4.3.2", "Warm"
+_DRAWN = b"q 36 0 0 36 9 9 cm /I Do Q BT /F 12 Tf 9 50 Td (Word) Tj ET"
+_FONT = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+_PICTURE = {
+    "/Type": "/XObject",
+    "/Subtype": "/Image",
+    "/Width": 1,
+    "/Height": 1,
+    "/ColorSpace": "/DeviceRGB",
+    "/BitsPerComponent": 8,
+}
 _KEY_USAGES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
@@ -44,14 +55,24 @@ def warm_up() -> None:
 
 
 def _document() -> bytes:
-    """One empty page."""
+    """One page with a word and a picture: who draws the first ones looks for fonts, and takes longer for that than for
+    a page."""
     writer = PdfFileWriter()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
-    content = writer.add_object(StreamObject(stream_data=b""))
+    content = writer.add_object(StreamObject(stream_data=_DRAWN))
+    picture = writer.add_object(StreamObject(_dictionary(_PICTURE), stream_data=bytes(3)))
+    resources = _dictionary({"/Font": {"/F": _FONT}, "/XObject": {"/I": picture}})
     media_box = ArrayObject([NumberObject(each) for each in (0, 0, 72, 72)])  # type: ignore[no-untyped-call]  # as above
-    writer.insert_page(PageObject(content, media_box))  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    writer.insert_page(PageObject(content, media_box, resources))  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     document = io.BytesIO()
     writer.write(document)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     return document.getvalue()
+
+
+def _dictionary(entries: dict[str, Any]) -> DictionaryObject:
+    """Strings are names."""
+    kinds: dict[type, Any] = {dict: _dictionary, str: NameObject, int: NumberObject}
+    made = {NameObject(name): kinds.get(type(value), lambda same: same)(value) for name, value in entries.items()}
+    return DictionaryObject(made)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
 
 
 def _chain(key: ec.EllipticCurvePrivateKey) -> tuple[bytes, ...]:

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from asn1crypto import cms
 from asn1crypto.x509 import Certificate
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from pyhanko.sign.ades.api import CAdESSignedAttrSpec, GenericCommitment, SignerAttrSpec
 from pyhanko.sign.signers import ExternalSigner
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from gateway.pades import attributes
-from gateway.pades.algorithms import Algorithm, choose_algorithm
+from gateway.pades.algorithms import Algorithm, choose_algorithm, longest_value
 from gateway.pades.cms import build_signed_data
 from gateway.pades.der import element
 from gateway.pades.options import SignatureOptions, SignaturePolicy
@@ -112,3 +113,16 @@ def test_lengths_are_encoded_as_short_as_they_can_be(length: int) -> None:
     encoded = element(0x04, bytes(length))
     assert cms.OctetString.load(encoded, strict=True).native == bytes(length)
     assert cms.OctetString(bytes(length)).dump() == encoded
+
+
+@pytest.mark.parametrize("key", [*KEYS.values(), ec.generate_private_key(ec.SECP521R1())])
+def test_the_room_that_is_kept_is_the_longest_value_s_and_no_more(key: Any) -> None:
+    """Of a curve the longest is two numbers whose first bit is set (SEC 1, 4.1.3: both below the group's order)."""
+    longest = longest_value(certificate=Authority().issue("Alice", key).certificate)
+    if isinstance(key, rsa.RSAPrivateKey):
+        assert longest == key.key_size // 8
+        return
+    size = key.curve.key_size
+    values = [len(utils.encode_dss_signature(number, number)) for number in (1, 2**size - 1)]
+    assert values[0] < values[1] <= longest <= values[1] + 5
+    assert len(key.sign(DIGEST, ec.ECDSA(utils.Prehashed(hashes.SHA256())))) <= longest

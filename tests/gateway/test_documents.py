@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from django.db import IntegrityError, connections, router, transaction
 
 from gateway import documents
 from gateway.errors import StorageError, StorageFullError
-from gateway.models import StoredDocument
+from gateway.models import Job, StoredDocument
+from tests.gateway.conftest import User
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,20 @@ def test_without_its_row_a_file_stays_unreadable_though_it_is_still_there(docume
     (documents_folder / f"{other.pk}.age").write_bytes(kept)
     with pytest.raises(StorageError):
         documents.open_document(other)
+
+
+def test_the_key_of_a_document_that_a_job_holds_is_not_deleted(alice: User) -> None:
+    held = Job.objects.select_related("original").get(pk=alice.open_job().json()["job_id"]).original
+    alias = router.db_for_write(StoredDocument)
+
+    def delete() -> None:
+        with transaction.atomic(using=alias):
+            documents.delete_document(held)
+            connections[alias].check_constraints()  # as a commit does
+
+    with pytest.raises(IntegrityError):
+        delete()
+    assert StoredDocument.objects.count() == 1
 
 
 def test_a_new_first_key_wraps_and_the_old_one_still_unwraps(settings: object) -> None:
