@@ -536,6 +536,8 @@ if "signapp" in ROLES:
     REMINDER_DAYS = env_int("REMINDER_DAYS", 3)
     ENVELOPE_DOCUMENTS = env_int("ENVELOPE_DOCUMENTS", 20)
     ENVELOPE_RECIPIENTS = env_int("ENVELOPE_RECIPIENTS", 50)
+    # The most people that one list may be sent to.
+    BULK_ROWS = env_int("BULK_ROWS", 10_000)
 
 # --- Jobs -----------------------------------------------------------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"

@@ -446,6 +446,16 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("This envelope is still under way"),
         gettext_lazy("It cannot be deleted while people are asked to sign. Cancel or decline it first."),
     ),
+    "bulk_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no such list"),
+        gettext_lazy("It may belong to another account, or the address may be mistyped."),
+    ),
+    "wrong_bulk_state": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("That is no longer possible"),
+        gettext_lazy("The list was sent or stopped already. Nobody was written to twice."),
+    ),
     "download_too_large": (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         gettext_lazy("This is too much for one download"),

@@ -305,6 +305,20 @@ class EnvelopeOpenError(SignappError):
     sentence = "This envelope is still under way, so it cannot be deleted."
 
 
+class BulkNotFoundError(SignappError):
+    """There is none, or it is somebody else's: the answer is the same."""
+
+    code = "bulk_not_found"
+    sentence = "There is no such list."
+
+
+class WrongBulkStateError(SignappError):
+    """Begun already, or over."""
+
+    code = "wrong_bulk_state"
+    sentence = "This list was sent or stopped already."
+
+
 class DownloadTooLargeError(SignappError):
     """More than one ZIP may hold."""
 

@@ -185,6 +185,27 @@ class DelegateForm(forms.Form):
         return one_line(self.cleaned_data["reason"])
 
 
+class BulkForm(EnvelopeForm):
+    """A list of people. ``places``: identifiers of the draft's people, and what they are called."""
+
+    document = forms.FileField(
+        label=_("List of people"),
+        max_length=1000,
+        allow_empty_file=True,  # told with the other faults
+        help_text=_("A CSV file in UTF-8, with a header line."),
+        error_messages={"required": _("Choose a CSV file first."), "missing": _("Choose a CSV file first.")},
+        widget=forms.FileInput(attrs={"accept": "text/csv,.csv,.txt"}),
+    )
+    place = forms.ChoiceField(label=_("Each person of the list"), required=False, widget=forms.RadioSelect)
+    field_order = ("document", "place", "title", "message", "due_on", "may_delegate")
+
+    def __init__(self, *arguments: Any, places: list[tuple[str, str]], **parameters: Any) -> None:
+        super().__init__(*arguments, **parameters)
+        field = self.fields["place"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (declared above; tells mypy)
+        field.choices = [("", _("Signs first, before everybody else")), *places]
+
+
 class ReasonForm(forms.Form):
     """Why not; everybody in the envelope reads it."""
 

@@ -1,8 +1,11 @@
 """What beat rings, and pages when something is to be sent."""
 
+from uuid import UUID
+
 from celery import shared_task
 
 from signapp.services import clearing
+from signapp.services.bulk import sending
 from signapp.services.envelopes import notices, tending
 
 
@@ -16,8 +19,16 @@ def send_notices() -> None:
     notices.send_notices()
 
 
+@shared_task(name="signapp.send_bulk")  # type: ignore[untyped-decorator]  # Celery has no types
+def send_bulk(bulk_id: str) -> None:
+    if sending.go_on(UUID(bulk_id)):
+        sending.ring(UUID(bulk_id))
+
+
 @shared_task(name="signapp.tend_envelopes")  # type: ignore[untyped-decorator]  # Celery has no types
 def tend_envelopes() -> None:
     tending.follow_signatures()
     tending.tend_envelopes()
+    for bulk_id in sending.waiting_bulks():
+        sending.ring(bulk_id)
     notices.send_notices()

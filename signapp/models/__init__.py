@@ -1,5 +1,6 @@
 """Everything that this role keeps."""
 
+from signapp.models.bulk import BulkRow, BulkSend
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.fields import Field, Look
@@ -9,6 +10,8 @@ from signapp.models.sessions import Session
 
 __all__ = [
     "Binned",
+    "BulkRow",
+    "BulkSend",
     "Document",
     "Envelope",
     "EnvelopeDocument",

@@ -74,7 +74,7 @@ class EnvelopeDocument(models.Model):
     encryption = models.CharField(max_length=16, default="", blank=True)
     repairs = models.CharField(max_length=120, default="", blank=True)
     page_sizes = models.JSONField(default=list)  # runs of (width, height, how many), as shown, in 1/72 inch
-    original = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
+    original = models.ForeignKey(StoredFile, models.SET_NULL, null=True, related_name="+")  # copies share it
     current = models.ForeignKey(StoredFile, models.SET_NULL, null=True, related_name="+")
     holder = models.ForeignKey("signapp.Document", models.SET_NULL, null=True, related_name="+")
     lease_until = models.DateTimeField(null=True)

@@ -20,7 +20,7 @@ from signapp import documents as storage
 from signapp import errors, urls
 from signapp.clients import gateway
 from signapp.error_responses import TABLE
-from signapp.models import Document, Envelope, EnvelopeDocument, Event, Invitation, Login, Recipient
+from signapp.models import BulkRow, BulkSend, Document, Envelope, EnvelopeDocument, Event, Invitation, Login, Recipient
 from signapp.services.envelopes.invitations import create_invitation
 from signapp.sessions import SessionStore
 from signapp.wire import Certificate, CertificateRequest
@@ -33,7 +33,7 @@ OPEN = {
 POST_ONLY = {
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
-    *("act_on_envelopes", "resend"),
+    *("act_on_envelopes", "resend", "start_bulk", "stop_bulk"),
 }
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
 PDF = b"%PDF-1.7\n% the bytes of a document"
@@ -118,6 +118,15 @@ def envelope_of(subject: str, **values: Any) -> Envelope:
     return envelope
 
 
+def bulk_of(subject: str, pattern: Envelope) -> BulkSend:
+    """A checked list of one person."""
+    bulk = BulkSend.objects.create(
+        issuer=settings.ISSUER, subject=subject, title="Lease", file_name="Lease.csv", pattern=pattern
+    )
+    BulkRow.objects.create(bulk=bulk, line=2, name="Lease", email="lease@example.test")
+    return bulk
+
+
 def things_of(subject: str, **values: Any) -> dict[str, object]:
     """One of everything that an address can name."""
     envelope = envelope_of(subject, **values)
@@ -126,12 +135,13 @@ def things_of(subject: str, **values: Any) -> dict[str, object]:
         "envelope_id": envelope.pk,
         "part_id": envelope.documents.get().pk,
         "recipient_id": envelope.recipients.get().pk,
+        "bulk_id": bulk_of(subject, envelope).pk,
         "secret": "x" * 43,
     }
 
 
 def everything() -> list[Any]:
-    kinds: tuple[Any, ...] = (Document, Envelope, EnvelopeDocument, Recipient, Event)
+    kinds: tuple[Any, ...] = (Document, Envelope, EnvelopeDocument, Recipient, Event, BulkSend, BulkRow)
     return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 

@@ -13,6 +13,7 @@ from signapp.models import Envelope, EnvelopeDocument, Event, Recipient
 from signapp.services.documents import keep_upload
 from signapp.services.envelopes import turns
 from signapp.services.envelopes.access import find_draft, locked, record
+from signapp.services.envelopes.copying import release_file
 from signapp.services.logins import Account
 from signapp.wire import clean_file_name
 
@@ -78,7 +79,7 @@ def remove_document(*, account: Account, envelope_id: uuid.UUID, part_id: uuid.U
         part = held.documents.select_related("original").filter(pk=part_id).first()
         if part is not None:
             part.delete()
-    documents.delete_file(part.original if part else None)
+    release_file(part.original if part else None)
 
 
 def add_recipient(
@@ -148,4 +149,4 @@ def delete_draft(*, account: Account, envelope_id: uuid.UUID) -> None:
         files = [part.original for part in held.documents.select_related("original")]
         held.delete()
     for stored in files:
-        documents.delete_file(stored)
+        release_file(stored)

@@ -2,12 +2,15 @@
 sent is tried again; everything that it tells of stands on the pages too."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from smtplib import SMTPException
 
 from celery import current_app
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.filebased import EmailBackend as FileBackend
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -36,17 +39,23 @@ def send_notices() -> int:
     now = timezone.now()
     due = Notice.objects.filter(sent_at=None, due_at__lte=now, attempts__lt=_MOST_ATTEMPTS)
     sent = 0
+    # One connection for all of them; whoever cannot be reached now is written to later. A folder gets a file for each.
+    connection = get_connection()
+    if not isinstance(connection, FileBackend):
+        with suppress(OSError, SMTPException):
+            connection.open()
     for notice in due.select_related("envelope", "recipient").order_by("pk"):
         # Whoever moves the time on sends it: two workers never both.
         later = now + timedelta(minutes=2 ** min(notice.attempts, 6))
         mine = Notice.objects.filter(pk=notice.pk, sent_at=None, attempts=notice.attempts)
-        if mine.update(due_at=later, attempts=notice.attempts + 1) and _send(notice):
+        if mine.update(due_at=later, attempts=notice.attempts + 1) and _send(notice, connection):
             Notice.objects.filter(pk=notice.pk).update(sent_at=timezone.now())
             sent += 1
+    connection.close()
     return sent
 
 
-def _send(notice: Notice) -> bool:
+def _send(notice: Notice, connection: BaseEmailBackend) -> bool:
     envelope, recipient = notice.envelope, notice.recipient
     if not _still_true(notice):
         return True
@@ -56,12 +65,15 @@ def _send(notice: Notice) -> bool:
         words["subject"],
         render_to_string("signapp/mail/notice.txt", context),
         to=[recipient.email if recipient else envelope.sender_email],
+        connection=connection,
         reply_to=[envelope.sender_email] if recipient and envelope.sender_email else None,
     )
     message.attach_alternative(render_to_string("signapp/mail/notice.html", context), "text/html")
     try:
         message.send()
     except (OSError, SMTPException) as error:
+        with suppress(OSError, SMTPException):
+            connection.close()  # the next one opens another
         log.error("notice %s was not sent: %s", notice.pk, type(error).__name__)
         return False
     record(envelope, Event.Kind.MAILED, detail=recipient.name if recipient else envelope.sender_name)

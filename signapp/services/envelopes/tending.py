@@ -4,11 +4,12 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from signapp.documents import decrypt_text
 from signapp.errors import DocumentBusyError, EnvelopeNotFoundError, EnvelopeOverError, SignappError
-from signapp.models import Document, Envelope, Event, Login, Notice
+from signapp.models import Document, Envelope, Event, Login, Notice, Recipient
 from signapp.services import renewing, signing
 from signapp.services.envelopes import answers, turns
 from signapp.services.envelopes.access import locked, record
@@ -21,8 +22,16 @@ _LEFT_ALONE = timedelta(seconds=20)
 
 def tend_envelopes() -> None:
     """Expires what is too old and reminds those who were silent for ``REMINDER_DAYS``."""
-    under_way = Envelope.objects.filter(state=Envelope.State.SENT)
-    for envelope_id in list(under_way.values_list("pk", flat=True)):
+    now = timezone.now()
+    silent = now - timedelta(days=settings.REMINDER_DAYS)
+    unanswered = Recipient.objects.filter(
+        Q(reminded_at=None) | Q(reminded_at__lte=silent),
+        envelope=OuterRef("pk"),
+        state=Recipient.State.ACTIVE,
+        asked_at__lte=silent,
+    )
+    due = Envelope.objects.filter(Q(expires_at__lte=now) | Exists(unanswered), state=Envelope.State.SENT)
+    for envelope_id in list(due.values_list("pk", flat=True)):
         try:
             with locked(envelope_id) as held:
                 if held.expires_at is not None and held.expires_at <= timezone.now():

@@ -1,0 +1,1 @@
+"""Sending one envelope to many people."""
