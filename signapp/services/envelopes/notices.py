@@ -39,11 +39,7 @@ def send_notices() -> int:
     now = timezone.now()
     due = Notice.objects.filter(sent_at=None, due_at__lte=now, attempts__lt=_MOST_ATTEMPTS)
     sent = 0
-    # One connection for all of them; whoever cannot be reached now is written to later. A folder gets a file for each.
-    connection = get_connection()
-    if not isinstance(connection, FileBackend):
-        with suppress(OSError, SMTPException):
-            connection.open()
+    connection = _connect()
     for notice in due.select_related("envelope", "recipient").order_by("pk"):
         # Whoever moves the time on sends it: two workers never both.
         later = now + timedelta(minutes=2 ** min(notice.attempts, 6))
@@ -51,11 +47,23 @@ def send_notices() -> int:
         if mine.update(due_at=later, attempts=notice.attempts + 1) and _send(notice, connection):
             Notice.objects.filter(pk=notice.pk).update(sent_at=timezone.now())
             sent += 1
-    connection.close()
+    if connection is not None:
+        connection.close()
     return sent
 
 
-def _send(notice: Notice, connection: BaseEmailBackend) -> bool:
+def _connect() -> BaseEmailBackend | None:
+    """One connection for all of them; none to a folder, which gets a file for each connection. Whoever cannot be
+    reached now is written to later."""
+    connection = get_connection()
+    if isinstance(connection, FileBackend):
+        return None
+    with suppress(OSError, SMTPException):
+        connection.open()
+    return connection
+
+
+def _send(notice: Notice, connection: BaseEmailBackend | None) -> bool:
     envelope, recipient = notice.envelope, notice.recipient
     if not _still_true(notice):
         return True
@@ -72,8 +80,9 @@ def _send(notice: Notice, connection: BaseEmailBackend) -> bool:
     try:
         message.send()
     except (OSError, SMTPException) as error:
-        with suppress(OSError, SMTPException):
-            connection.close()  # the next one opens another
+        if connection is not None:
+            with suppress(OSError, SMTPException):
+                connection.close()  # the next one opens another
         log.error("notice %s was not sent: %s", notice.pk, type(error).__name__)
         return False
     record(envelope, Event.Kind.MAILED, detail=recipient.name if recipient else envelope.sender_name)
