@@ -21,6 +21,13 @@ WANTED = (
     ("@fontsource-variable/source-sans-3/files/source-sans-3-latin*-wght-italic.woff2", "fonts"),
     ("@fontsource-variable/source-serif-4/files/source-serif-4-latin*-opsz-normal.woff2", "fonts"),
     ("@fontsource-variable/source-code-pro/files/source-code-pro-latin*-wght-normal.woff2", "fonts"),
+    # Hands for a signature that is typed.
+    ("@fontsource/caveat/files/caveat-latin*-400-normal.woff2", "fonts"),
+    ("@fontsource/caveat/files/caveat-cyrillic*-400-normal.woff2", "fonts"),
+    ("@fontsource/great-vibes/files/great-vibes-latin*-400-normal.woff2", "fonts"),
+    ("@fontsource/great-vibes/files/great-vibes-cyrillic*-400-normal.woff2", "fonts"),
+    ("@fontsource/caveat/LICENSE", "fonts/caveat"),
+    ("@fontsource/great-vibes/LICENSE", "fonts/great-vibes"),
     ("@fontsource-variable/source-sans-3/LICENSE", "fonts/source-sans-3"),
     ("@fontsource-variable/source-serif-4/LICENSE", "fonts/source-serif-4"),
     ("@fontsource-variable/source-code-pro/LICENSE", "fonts/source-code-pro"),

@@ -374,6 +374,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Something is not filled in yet"),
         gettext_lazy("A field that is required is empty. Fill it in, then go on. Nothing was signed."),
     ),
+    "look_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no such picture"),
+        gettext_lazy("You have not made one, or it was deleted. Nothing was changed."),
+    ),
     "picture_unreadable": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         gettext_lazy("This picture cannot be used"),

@@ -385,6 +385,11 @@ class ValueMissingError(SignappError):
     sentence = "Something that is required is not filled in yet. Nothing was signed."
 
 
+class LookNotFoundError(SignappError):
+    code = "look_not_found"
+    sentence = "There is no such picture."
+
+
 class PictureError(SignappError):
     """A picture of a signature that cannot be used; the former one is kept."""
 

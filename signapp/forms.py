@@ -1,12 +1,18 @@
 """Forms of the pages. They check shapes; what may be signed, and by whom, is the services' matter."""
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from signapp.models import Field, Look, Recipient
+from signapp.services.envelopes.templates import Named
 
 KEY_ALGORITHMS = (
     ("rsa-2048", _("RSA 2048: read by every program")),
@@ -71,8 +77,20 @@ class SignatureForm(forms.Form):
         help_text=_("Stands in the signature, for everyone to read."),
     )
 
-    def __init__(self, *arguments: Any, choices: list[tuple[str, str]], **parameters: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        choices: list[tuple[str, str]],
+        fields: Sequence[Field] = (),
+        proposed: Mapping[UUID, str] | None = None,
+        **parameters: Any,
+    ) -> None:
+        """``fields`` are those of an envelope's document that are filled in first; ``proposed`` what stands in them."""
         super().__init__(*arguments, **parameters)
+        self.placed = {f"field-{each.pk}": each for each in fields}
+        for name, each in self.placed.items():
+            self.fields[name] = _input_for(each)
+            self.initial[name] = (proposed or {}).get(each.pk, each.value)
         field = self.fields["credential_id"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  (declared above; tells mypy)
         field.choices = choices
@@ -84,6 +102,39 @@ class SignatureForm(forms.Form):
         if not reason.isprintable():
             raise forms.ValidationError(_("Use letters, digits and spaces on one line."))
         return reason
+
+    @property
+    def values(self) -> dict[UUID, str]:
+        """What was filled in, as `signapp.models.Field` keeps it."""
+        return {each.pk: _kept(self.cleaned_data[name]) for name, each in self.placed.items()}
+
+    @property
+    def unknown(self) -> set[str]:
+        """Names of fields that are none of this signer's."""
+        return {name for name in self.data if name.startswith("field-")} - set(self.placed)
+
+
+def _kept(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return value.isoformat() if isinstance(value, date) else str(value or "")
+
+
+def _input_for(placed: Field) -> forms.Field:
+    """The control of one field. It belongs to the form that prepares, wherever on the page it stands."""
+    kind = Field.Kind(placed.kind)
+    common: dict[str, Any] = {"label": placed.label or kind.label, "required": placed.is_required}
+    missing = _("Fill in “%(label)s”.") % {"label": common["label"]}
+    if kind in {Field.Kind.SIGNATURE, Field.Kind.INITIALS, Field.Kind.CHECKBOX}:
+        common["widget"] = forms.CheckboxInput(attrs={"form": "prepare"})
+        return forms.BooleanField(**common, error_messages={"required": missing})
+    if kind == Field.Kind.DATE:
+        common["widget"] = forms.DateInput(attrs={"type": "date", "form": "prepare"}, format="%Y-%m-%d")
+        wrong: dict[str, Any] = {"required": missing, "invalid": _("Write the day as year, month, day: 2026-11-25.")}
+        days = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
+        return forms.DateField(**common, input_formats=["%Y-%m-%d"], validators=days, error_messages=wrong)
+    common["widget"] = forms.TextInput(attrs={"form": "prepare", "autocomplete": "off"})
+    return forms.CharField(**common, max_length=500, validators=[refuse_hidden], error_messages={"required": missing})
 
 
 class CertificateForm(forms.Form):
@@ -103,6 +154,11 @@ def one_line(value: str) -> str:
     if not value.isprintable():
         raise forms.ValidationError(_("Use letters, digits and spaces on one line."))
     return value
+
+
+def refuse_hidden(value: str) -> None:
+    """The same, as a validator."""
+    one_line(value)
 
 
 class NewEnvelopeForm(UploadForm):
@@ -204,6 +260,71 @@ class BulkForm(EnvelopeForm):
         field = self.fields["place"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  (declared above; tells mypy)
         field.choices = [("", _("Signs first, before everybody else")), *places]
+
+
+class TemplateForm(forms.Form):
+    """A template's title, and for each person of the draft the role that stands for them."""
+
+    title = forms.CharField(label=_("Title"), max_length=120, validators=[refuse_hidden])
+
+    def __init__(self, *arguments: Any, people: Sequence[Recipient], **parameters: Any) -> None:
+        super().__init__(*arguments, **parameters)
+        self._people = people
+        for index, each in enumerate(people, start=1):
+            label = _("Role of %(name)s") % {"name": each.name}
+            self.fields[f"role-{each.pk}"] = forms.CharField(label=label, max_length=120, validators=[refuse_hidden])
+            self.initial[f"role-{each.pk}"] = _("Person %(number)d") % {"number": index}
+
+    @property
+    def roles(self) -> dict[UUID, str]:
+        return {each.pk: self.cleaned_data[f"role-{each.pk}"] for each in self._people}
+
+
+class PeopleForm(forms.Form):
+    """Who takes each role of a template."""
+
+    def __init__(self, *arguments: Any, roles: Sequence[Recipient], **parameters: Any) -> None:
+        super().__init__(*arguments, **parameters)
+        self._roles = roles
+        for each in roles:
+            self.fields[f"name-{each.pk}"] = forms.CharField(
+                label=_("Name"), max_length=120, validators=[refuse_hidden]
+            )
+            self.fields[f"email-{each.pk}"] = forms.EmailField(label=_("E-mail address"), max_length=254)
+
+    @property
+    def people(self) -> dict[UUID, Named]:
+        given = self.cleaned_data
+        return {each.pk: Named(given[f"name-{each.pk}"], given[f"email-{each.pk}"]) for each in self._roles}
+
+
+class LookForm(forms.Form):
+    """A picture of somebody's signature or initials, however it was made."""
+
+    kind = forms.ChoiceField(choices=Look.Kind.choices)
+    style = forms.ChoiceField(choices=Look.Style.choices)
+    picture = forms.FileField(
+        max_length=1000,
+        allow_empty_file=True,  # what reads pictures says what is wrong with it
+        error_messages={"required": _("Choose a picture first."), "missing": _("Choose a picture first.")},
+    )
+
+
+class PlacedFieldForm(forms.Form):
+    """A field as the editor sends it; where it may lie is the service's matter."""
+
+    recipient = forms.UUIDField()
+    kind = forms.ChoiceField(choices=Field.Kind.choices)
+    label = forms.CharField(max_length=80, required=False)
+    page = forms.IntegerField(min_value=1, max_value=100_000)
+    left = forms.FloatField()
+    bottom = forms.FloatField()
+    right = forms.FloatField()
+    top = forms.FloatField()
+    required = forms.BooleanField(required=False)
+
+    def clean_label(self) -> str:
+        return one_line(self.cleaned_data["label"])
 
 
 class ReasonForm(forms.Form):

@@ -10,13 +10,16 @@ from signapp.views import (
     documents,
     drafts,
     envelopes,
+    fields,
     files,
     home,
     identity,
     invitations,
     login,
+    looks,
     overview,
     signing,
+    templates,
 )
 
 app_name = "signapp"
@@ -65,6 +68,11 @@ urlpatterns = [
         drafts.remove_recipient,
         name="remove_recipient",
     ),
+    path("envelopes/<uuid:envelope_id>/documents/<uuid:part_id>/fields", fields.place, name="place_fields"),
+    path("envelopes/<uuid:envelope_id>/template", templates.save, name="save_template"),
+    path("templates", templates.templates, name="templates"),
+    path("templates/<uuid:template_id>/use", templates.use, name="use_template"),
+    path("templates/<uuid:template_id>/delete", templates.delete, name="delete_template"),
     path("envelopes/<uuid:envelope_id>/discard", drafts.discard, name="discard_envelope"),
     path("envelopes/<uuid:envelope_id>/documents/<uuid:part_id>", files.part, name="part"),
     path("envelopes/<uuid:envelope_id>/approve", envelopes.approve, name="approve_envelope"),
@@ -78,5 +86,8 @@ urlpatterns = [
     path("account/identify", identity.identify, name="identify"),
     path("account/identified", identity.identified, name="identified"),
     path("account/passkeys", account.change_passkeys, name="change_passkeys"),
+    path("account/signature", looks.signature, name="signature"),
+    path("account/signature/<str:kind>/picture", looks.picture, name="look_picture"),
+    path("account/signature/<str:kind>/delete", looks.delete, name="delete_look"),
     path("account", account.account, name="account"),
 ]

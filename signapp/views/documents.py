@@ -21,7 +21,8 @@ from signapp.forms import SignatureForm, UploadForm
 from signapp.models import Document
 from signapp.services import certificates as certificate_service
 from signapp.services import documents as document_service
-from signapp.services import signing
+from signapp.services import logins, signing
+from signapp.views.filling import describe_filling, signature_form
 from signapp.views.pages import Signer, logged_in, provider_name, render_page
 from signapp.views.wording import MOVING, describe_certificate, describe_document, describe_request, write_size
 
@@ -227,11 +228,12 @@ def document_page(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     """The page in any state; ``problem`` is what the last step met."""
-    context = _state_context(document, certificates, form, problem)
+    context = _state_context(request, document, certificates, form, problem)
     return render_page(request, "signapp/document.html", context, status=status)
 
 
 def _state_context(
+    request: HttpRequest,
     document: Document,
     certificates: Certificates,
     form: SignatureForm | None = None,
@@ -239,9 +241,14 @@ def _state_context(
 ) -> dict[str, Any]:
     choices = certificates.choices
     can_prepare = bool(choices) and document.state in {"ready", "failed"}
+    account = logins.read_account(session=request.session)
+    if account is None:
+        raise errors.LoginRequiredError
+    form = (form or signature_form(account, document, choices)) if can_prepare else None
     return {
         "document": describe_document(document),
-        "form": (form or SignatureForm(choices=choices)) if can_prepare else None,
+        "form": form,
+        "filled": describe_filling(account, document, form),
         "only_certificate": certificates.usable[0] if len(choices) == 1 else None,
         "certificate_problem": certificates.problem,
         "needs_certificate": not choices and document.state in {"ready", "failed"},
@@ -264,7 +271,7 @@ def state(request: HttpRequest, signer: Signer, document_id: UUID) -> HttpRespon
     found = _refreshed(signer, document_id)
     if found.state == request.GET.get("seen"):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = _state_context(found, _needed_certificates(signer, found))
+    context = _state_context(request, found, _needed_certificates(signer, found))
     return render_page(request, "signapp/state.html", context)
 
 

@@ -10,15 +10,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import EnvelopeForm, NewEnvelopeForm, RecipientForm
-from signapp.models import Envelope
+from signapp.models import Envelope, EnvelopeDocument
 from signapp.services.envelopes import access, drafts, filing, notices
 from signapp.views.envelope_wording import describe_part, describe_recipient
+from signapp.views.fields import count_fields
 from signapp.views.pages import Signer, logged_in, render_page
 from signapp.views.wording import visible_text, write_size
 from signapp.wire import clean_file_name
@@ -136,7 +138,7 @@ def edit_page(
         "form": form or EnvelopeForm(initial={"title": envelope.title}),
         "upload": upload or NewEnvelopeForm(auto_id="upload_%s"),
         "person": person or RecipientForm(auto_id="person_%s", initial=first),
-        "parts": [describe_part(part) for part in envelope.documents.all()],
+        "parts": [_part_of_draft(part) for part in envelope.documents.all()],
         "people": [describe_recipient(each) for each in people],
         "send_label": ngettext("Send to %(count)d person", "Send to %(count)d people", count) % {"count": count},
         **_limits(),
@@ -144,6 +146,15 @@ def edit_page(
     failed = any(each is not None and each.errors for each in (form, upload, person))
     status = HTTPStatus.UNPROCESSABLE_ENTITY if failed else HTTPStatus.OK
     return render_page(request, "signapp/edit_envelope.html", context, status=status)
+
+
+def _part_of_draft(part: EnvelopeDocument) -> dict[str, object]:
+    place = {
+        "href": reverse("signapp:place_fields", args=[part.envelope_id, part.pk]),
+        "link_label": _("Place fields"),
+    }
+    described = describe_part(part)
+    return {**described, **place, "meta": f"{described['meta']} · {count_fields(part)}"}
 
 
 @require_POST

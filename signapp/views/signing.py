@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST
 
 from signapp import errors
 from signapp.error_responses import explain
-from signapp.forms import SignatureForm
 from signapp.services import documents, signing
+from signapp.services.envelopes import filling
 from signapp.views.documents import document_page, read_certificates
+from signapp.views.filling import signature_form
 from signapp.views.pages import Signer, logged_in
 
 
@@ -26,10 +27,14 @@ def prepare(request: HttpRequest, signer: Signer, document_id: UUID) -> HttpResp
     """The document and one certificate become something that can be approved."""
     document = documents.find_document(account=signer.account, document_id=document_id)
     certificates = read_certificates(signer)
-    form = SignatureForm(request.POST, choices=certificates.choices)
+    form = signature_form(signer.account, document, certificates.choices, request.POST)
+    if form.unknown:
+        raise errors.FieldNotFoundError
     if not form.is_valid():
         return document_page(request, document, certificates, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
+        if form.placed and document.state in {"ready", "failed"}:
+            filling.keep_values(account=signer.account, document_id=document_id, values=form.values)
         signing.prepare_signature(
             account=signer.account,
             token=signer.token,

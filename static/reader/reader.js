@@ -102,6 +102,7 @@ export class Reader {
     this.watch();
     enhanceTools(this);
     this.show();
+    this.tell("reader:laid", { reader: this });
     for (let number = sized + 1; number <= pages; number += 1) await this.sheets[number - 1].learnSize();
   }
 

@@ -24,6 +24,8 @@ export class Sheet {
     this.element.dataset.number = String(number);
     this.element.setAttribute("aria-label", caption);
     this.paper = make("div", "reader__paper", this.element);
+    // What other scripts lay over the page: it stays when the page is drawn anew or let go.
+    this.layer = make("div", "reader__layer", this.paper);
     this.caption = make("p", "reader__number", this.element);
     this.caption.textContent = caption;
     this.caption.setAttribute("aria-hidden", "true");
@@ -58,7 +60,7 @@ export class Sheet {
   release() {
     this.stop();
     this.drawn = false;
-    this.paper.replaceChildren();
+    this.paper.replaceChildren(this.layer);
   }
 
   async draw() {
@@ -99,7 +101,7 @@ export class Sheet {
     // The sheet keeps its former picture, stretched, until the new one is whole.
     await Promise.all([drawing.promise, layer.render()]);
     if (job.cancelled) return;
-    this.paper.replaceChildren(canvas, words);
+    this.paper.replaceChildren(canvas, words, this.layer);
     this.drawn = true;
     this.drawnScale = scale;
     this.page.cleanup();
@@ -110,7 +112,7 @@ export class Sheet {
     const note = make("p", "reader__note");
     note.textContent = this.reader.text.textPageFailed;
     note.setAttribute("role", "alert");
-    this.paper.replaceChildren(note);
+    this.paper.replaceChildren(note, this.layer);
     console.warn(`Page ${this.number} could not be drawn:`, error?.name, error?.message);
   }
 }

@@ -33,7 +33,7 @@ OPEN = {
 POST_ONLY = {
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
-    *("act_on_envelopes", "resend", "start_bulk", "stop_bulk"),
+    *("act_on_envelopes", "resend", "start_bulk", "stop_bulk", "delete_look", "delete_template"),
 }
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
 PDF = b"%PDF-1.7\n% the bytes of a document"
@@ -136,6 +136,7 @@ def things_of(subject: str, **values: Any) -> dict[str, object]:
         "part_id": envelope.documents.get().pk,
         "recipient_id": envelope.recipients.get().pk,
         "bulk_id": bulk_of(subject, envelope).pk,
+        "template_id": envelope_of(subject, **{**values, "state": "template"}).pk,
         "secret": "x" * 43,
     }
 
