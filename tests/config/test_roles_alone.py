@@ -41,7 +41,7 @@ def test_a_role_alone_serves_its_own_addresses_and_no_others(tmp_path: Path, rol
 
 def test_all_roles_together_serve_every_address_and_a_second_start_is_quick(tmp_path: Path) -> None:
     for _ in range(2):
-        with start_instance(tmp_path) as instance:
+        with start_instance(tmp_path, fresh=True) as instance:
             for path, expected in ADDRESSES.values():
                 assert status(instance, path) == expected
             instance.verify_alive()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from config.roles import ALL_ROLES
 from scripts.instance import Instance, free_port
+from tests.support.migrated import copy_databases
 
 # A pool of keys costs each instance some seconds of processor time, and a link in a mail each of its people another;
 # who tests them asks for them.
@@ -20,9 +21,12 @@ _SHARED_SECRETS = ("SIGNAPP_CLIENT_SECRET", "GATEWAY_CLIENT_SECRET", "RSSP_CLIEN
 
 @contextmanager
 def start_instance(
-    folder: Path, roles: str = "all", *, settings: Mapping[str, str] | None = None, port: int = 0
+    folder: Path, roles: str = "all", *, settings: Mapping[str, str] | None = None, port: int = 0, fresh: bool = False
 ) -> Iterator[Instance]:
-    """An instance below ``folder`` that answers, and is ended with the block; at ``port`` if somebody knows it."""
+    """An instance below ``folder`` that answers, and is ended with the block; at ``port`` if somebody knows it. One of
+    all roles begins with databases that are migrated already, unless it is to be ``fresh``."""
+    if roles == "all" and not fresh:
+        copy_databases(folder, settings or {})
     with Instance(folder, port or free_port(), roles, {**_THRIFT, **(settings or {})}) as instance:
         instance.start()
         yield instance
