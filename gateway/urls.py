@@ -40,6 +40,7 @@ urlpatterns = [
     path("gateway/v1/batches/<uuid:batch_id>/prepare", batches.prepare, name="batch-prepare"),
     path("gateway/v1/batches/<uuid:batch_id>/authorization", batches.authorization, name="batch-authorization"),
     path("gateway/v1/batches/<uuid:batch_id>/complete", batches.complete, name="batch-complete"),
+    path("gateway/v1/batches/<uuid:batch_id>/seal", batches.seal, name="batch-seal"),
     path("gateway/v1/credentials", credentials.list_credentials, name="credentials"),
     path("gateway/v1/credential-requests", credentials.request_credential, name="credential-requests"),
     path("gateway/v1/credential-requests/<uuid:request_id>/complete", credentials.complete, name="credential-complete"),

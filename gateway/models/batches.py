@@ -49,6 +49,7 @@ class Batch(models.Model):
     approval_id = models.UUIDField(null=True)
     approval_secrets = models.TextField(default="", blank=True)
     token = models.TextField(default="", blank=True)  # encrypted
+    sad = models.TextField(default="", blank=True)  # of seals, encrypted
     token_expires_at = models.DateTimeField(null=True)
 
     attempts = models.PositiveIntegerField(default=0)

@@ -149,6 +149,12 @@ CALLS: tuple[Call, ...] = (
         {202: ref("Batch")},
         (CODE,),
     ),
+    Call(
+        *("POST", "/batches/{batch_id}/seal", "seal_batch", "Seals all of them by one activation"),
+        {202: ref("Batch")},
+        (SEAL,),
+        "As for a job, with one activation for all digests of the batch.",
+    ),
     Call("GET", "/credentials", "list_credentials", "The caller's credentials", {200: ref("Credentials")}),
     Call(
         *("POST", "/credential-requests", "request_credential", "Asks for the approval of a new credential"),

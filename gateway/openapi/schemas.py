@@ -323,7 +323,7 @@ LINKS = {
     }
 }
 CODE = opened({"code": string(minLength=1, maxLength=2048), "iss": string("RFC 9207", minLength=1, maxLength=2048)})
-SEAL = opened({"sad": string("Of credentials/authorize, for the job's digest.", minLength=1, maxLength=LONGEST_SAD)})
+SEAL = opened({"sad": string("Of credentials/authorize, for what is sealed.", minLength=1, maxLength=LONGEST_SAD)})
 BATCH = opened(
     {"jobs": array(identifier(), "In the order in which they are named and signed.", minItems=1, maxItems=MOST_JOBS)},
     {"policy": string("What becomes of the others when one fails.", enum=list(Batch.Policy.values))},

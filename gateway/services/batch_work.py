@@ -139,7 +139,7 @@ def _end_preparing(batch: Batch) -> bool:
 
 
 def _fail(batches: ChangingQuerySet, error: GatewayError) -> None:
-    batches.change(state=_State.FAILED, error_code=error.code, error_message=str(error)[:255], token="")
+    batches.change(state=_State.FAILED, error_code=error.code, error_message=str(error)[:255], token="", sad="")
 
 
 # --- Sign ---------------------------------------------------------------------------------------------------
@@ -196,6 +196,7 @@ def _ask(batch: Batch, jobs: list[Job]) -> list[bytes]:
         hash_algorithm_oid=algorithm.hash_algorithm_oid,
         sign_algo=algorithm.sign_algo,
         sign_algo_params=algorithm.sign_algo_params(),
+        sad=documents.decrypt_text(batch.sad) if batch.sad else None,
     )
 
 
@@ -227,5 +228,5 @@ def _settle(batch: Batch) -> bool:
     if all_wanted and batch.jobs.exclude(state=Job.State.SIGNED).exists():
         _fail(mine, BatchIncompleteError())
     else:
-        mine.change(state=_State.ENDED, token="")
+        mine.change(state=_State.ENDED, token="", sad="")
     return False

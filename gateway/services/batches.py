@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 _State = Batch.State
 _PREPARABLE = (_State.OPEN, _State.PREPARED, _State.AUTHORIZING, _State.FAILED)
 _ASKABLE = (_State.PREPARED, _State.AUTHORIZING)
-_ANSWERED = (_State.APPROVED, _State.ENDED)
+ANSWERED = (_State.APPROVED, _State.ENDED)
 _DELETABLE = (*_PREPARABLE, _State.ENDED, _State.EXPIRED)
 
 
@@ -146,7 +146,7 @@ def prepare_batch(
     batch = find_batch(caller=caller, batch_id=batch_id)
     if batch.state not in _PREPARABLE:
         raise WrongStateError
-    credential = rssp.read_credential(token=caller.token, credential_id=credential_id)
+    credential = rssp.read_credential(token=caller.token, credential_id=credential_id, is_seal=caller.acts_alone)
     if credential.short_lived or not is_usable(credential):
         raise CredentialNotUsableError
     plan = make_plan(
@@ -242,7 +242,7 @@ def complete_batch(
     batch = find_batch(caller=caller, batch_id=batch_id)
     if not secrets.compare_digest(iss.encode(), settings.ISSUER.encode()):
         raise ApprovalRefusedError
-    if batch.state in _ANSWERED:
+    if batch.state in ANSWERED:
         return batch
     if batch.state != _State.AUTHORIZING:
         raise WrongStateError

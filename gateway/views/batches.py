@@ -10,12 +10,12 @@ from django.http.response import HttpResponseBase
 from gateway.errors import InvalidRequestError
 from gateway.models import Batch, Job
 from gateway.pades.levels import LEVELS
-from gateway.services import batches, returning
+from gateway.services import batches, returning, sealing
 from gateway.services.callers import VerifiedCaller
 from gateway.views.endpoint import canonical, created_once, endpoint, no_content, read_json
 from gateway.views.jobs import job_to_json, signed_to_json
 from gateway.views.options import LONGEST_OPTIONS, parse_options
-from gateway.wire import MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text, returns_here
+from gateway.wire import LONGEST_SAD, MOST_JOBS, parse_choice, parse_flag, parse_state, parse_text, returns_here
 
 # An address for each document.
 LONGEST_LINKS = 512 * 1024
@@ -50,7 +50,7 @@ def _entry(job: Job) -> dict[str, Any]:
     }
 
 
-@endpoint("POST", of_people=True)
+@endpoint("POST")
 def open_batch(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     body = read_json(request)
     policy = parse_choice(body, "policy", Batch.Policy.values) or Batch.Policy.ALL_OR_NOTHING
@@ -112,7 +112,7 @@ def prepare(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -
     return JsonResponse(batch_to_json(batch), status=202)
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def authorization(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request, limit=LONGEST_LINKS)
     if returns_here(body):
@@ -133,9 +133,15 @@ def _parse_links(body: dict[str, Any]) -> dict[uuid.UUID, str]:
         raise InvalidRequestError("The member links must be an object of addresses by job identifiers.") from None
 
 
-@endpoint("POST")
+@endpoint("POST", of_people=True)
 def complete(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
     body = read_json(request)
     code, iss = parse_text(body, "code", limit=2048), parse_text(body, "iss", limit=2048)
     batch = batches.complete_batch(caller=caller, batch_id=batch_id, code=code, iss=iss)
     return JsonResponse(batch_to_json(batch), status=202)
+
+
+@endpoint("POST")
+def seal(request: HttpRequest, caller: VerifiedCaller, batch_id: uuid.UUID) -> HttpResponseBase:
+    sad = parse_text(read_json(request), "sad", limit=LONGEST_SAD)
+    return JsonResponse(batch_to_json(sealing.seal_batch(caller=caller, batch_id=batch_id, sad=sad)), status=202)

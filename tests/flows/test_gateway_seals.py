@@ -146,8 +146,27 @@ def test_a_program_seals_documents_and_no_more_than_it_may_and_is_told(
         other = program.prepare(make_pdf(), token)
     digests = [base64.b64decode(job["digest"]) for job in jobs]
     assert chain.signatures_over(*digests) == Counter(digests)
+    # Many by one activation: a batch.
+    seal_batch(program, 2, token)
     # An operator who takes the policy back is obeyed at once.
     mine = f"ClientPolicy.objects.filter(client_id={program.client_id!r})"
     operate(chain, f"from gateway.models import ClientPolicy\n{mine}.update(active=False)")
     assert program.seal(other, sad, token).json()["error"] == "client_not_allowed"
-    assert chain.signatures_made() == before + MOST
+    assert chain.signatures_made() == before + MOST + 2
+
+
+def seal_batch(program: Program, count: int, token: str) -> None:
+    def call(method: str, address: str, body: Any = None) -> Any:
+        answer = program.call(method, f"gateway/v1/{address}", body, token)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    jobs = [call("POST", "jobs", make_pdf(pages=number + 1))["job_id"] for number in range(count)]
+    batch = f"batches/{call('POST', 'batches', {'jobs': jobs})['batch_id']}"
+    hash_oid = "2.16.840.1.101.3.4.2.1"
+    call("POST", f"{batch}/prepare", {"credential_id": program.credential, "level": "B-B"})
+    eventually(lambda: call("GET", batch)["state"] == "prepared", seconds=60)
+    digests = [{**job, "hash_algorithm_oid": hash_oid} for job in call("GET", f"{batch}/jobs")["jobs"]]
+    assert call("POST", f"{batch}/seal", {"sad": program.open_seal(digests, token)})["state"] == "approved"
+    eventually(lambda: call("GET", batch)["state"] == "ended", seconds=60)
+    assert call("GET", batch)["states"] == {"signed": count}

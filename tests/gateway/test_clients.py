@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from gateway.models import Batch, ClientPolicy, CredentialRequest, Job, KeptAnswer
 from gateway.services import idempotency, sweeping
+from gateway.services.batch_work import run_batch
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
 from tests.support import pdfs
@@ -116,7 +117,6 @@ def test_a_person_does_not_seal(alice: User, prepared: str, remote: Remote) -> N
         ("jobs/{job}/complete", {"code": "c", "iss": "i"}),
         ("credential-requests", {"certificate_policy": "p", "key_algorithm": "ec-p256", "state": "s" * 43}),
         ("passkey-changes", {"credential_id": "c", "action": "bind", "state": "s" * 43}),
-        ("batches", {"jobs": ["{job}"]}),
     ],
 )
 def test_what_a_person_approves_no_client_asks_for(
@@ -156,6 +156,75 @@ def test_a_policy_is_made_and_changed_by_operators_and_never_removed(rf: Request
     page = admin.site.get_model_admin(ClientPolicy)
     assert not page.has_delete_permission(rf.get("/admin/"))
     assert page.get_readonly_fields(rf.get("/admin/"), ClientPolicy()) == ("client_id",)
+
+
+# --- Seals, many at once --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed_batch(client: User, seal_id: str) -> str:
+    """Two documents of the client's, prepared: the batch's address."""
+    jobs = [client.open_job(pdfs.make_pdf(text=text)).json()["job_id"] for text in ("Invoice 1", "Invoice 2")]
+    batch = f"batches/{client.call('POST', 'batches', {'jobs': jobs}).json()['batch_id']}"
+    assert client.call("POST", f"{batch}/prepare", {"credential_id": seal_id, "level": "B-B"}).status_code == 202
+    _work(batch)
+    assert client.call("GET", batch).json()["state"] == "prepared"
+    return batch
+
+
+def _digests(client: User, batch: str) -> list[str]:
+    return [job["digest"] for job in client.call("GET", f"{batch}/jobs").json()["jobs"]]
+
+
+def _work(batch: str) -> None:
+    run_batch(batch_id=uuid.UUID(batch.rpartition("/")[2]))
+
+
+def test_one_activation_seals_a_batch_once(client: User, seal_id: str, sealed_batch: str, remote: Remote) -> None:
+    sad = remote.open_seal(seal_id, *_digests(client, sealed_batch))
+    for _ in range(2):
+        answer = client.call("POST", f"{sealed_batch}/seal", {"sad": sad})
+        assert (answer.status_code, answer.json()["states"]) == (202, {"approved": 2})
+    kept = Batch.objects.get()
+    assert kept.sad
+    assert sad not in kept.sad
+    assert client.token not in kept.token
+    _work(sealed_batch)
+    told = client.call("POST", f"{sealed_batch}/seal", {"sad": "another"}).json()
+    assert (told["state"], told["states"]) == ("ended", {"signed": 2})
+    ended = Batch.objects.get()
+    assert (ended.sad, ended.token, remote.calls["signHash"]) == ("", "", 1)
+
+
+def test_an_activation_for_fewer_documents_seals_none(
+    client: User, seal_id: str, sealed_batch: str, remote: Remote
+) -> None:
+    sad = remote.open_seal(seal_id, _digests(client, sealed_batch)[0])
+    client.call("POST", f"{sealed_batch}/seal", {"sad": sad})
+    _work(sealed_batch)
+    told = client.call("GET", sealed_batch).json()
+    assert (told["state"], told["states"]) == ("failed", {"failed": 2})
+    assert (Batch.objects.get().sad, Batch.objects.get().token) == ("", "")
+
+
+def test_a_batch_is_sealed_by_its_client_alone_and_when_it_is_prepared(
+    client: User, alice: User, seal_id: str, sealed_batch: str, remote: Remote
+) -> None:
+    ClientPolicy.objects.create(client_id="other", may_seal=True, seal_owner=alice.subject)
+    other = User("other", remote.log_in_client("other"), remote)
+    assert other.call("POST", f"{sealed_batch}/seal", {"sad": "s"}).json()["error"] == "batch_not_found"
+    assert client.call("POST", f"{sealed_batch}/authorization", {"state": "s" * 43}).status_code == 403
+    assert client.call("POST", f"{sealed_batch}/complete", {"code": "c", "iss": "i"}).status_code == 403
+    assert client.call("POST", f"{sealed_batch}/seal", {"sad": ""}).status_code == 400
+    # One of its documents is not sealed beside the others.
+    job = client.call("GET", f"{sealed_batch}/jobs").json()["jobs"][0]["job_id"]
+    assert seal(client, job, "s").json()["error"] == "wrong_state"
+    Batch.objects.update(state=Batch.State.PREPARING)
+    assert client.call("POST", f"{sealed_batch}/seal", {"sad": "s"}).json()["error"] == "wrong_state"
+    assert set(Job.objects.values_list("state", flat=True)) == {"prepared"}
+    mine = alice.call("POST", "batches", {"jobs": [alice.open_job().json()["job_id"]]}).json()["batch_id"]
+    assert alice.call("POST", f"batches/{mine}/seal", {"sad": "s"}).json()["error"] == "client_not_allowed"
+    assert remote.calls["signHash"] == 0
 
 
 # --- Mass assignment (yardstick I6) ---------------------------------------------------------------------------

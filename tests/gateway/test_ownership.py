@@ -23,6 +23,7 @@ _BODIES = {
     "batch-prepare": {"credential_id": "c"},
     "batch-authorization": {"state": "s" * 43},
     "batch-complete": {"code": "c", "iss": "i"},
+    "batch-seal": {"sad": "s"},
     "passkey-complete": {"code": "c", "iss": "i"},
 }
 _ADDRESSES = [pattern for pattern in urlpatterns if "_id>" in str(pattern.pattern)]
@@ -55,6 +56,7 @@ def test_every_address_with_an_identifier_is_tried_here() -> None:
         ),
         *("archive", "archive-document"),
         *("batch", "batch-jobs", "batch-progress", "batch-prepare", "batch-authorization", "batch-complete"),
+        "batch-seal",
     }
 
 
