@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -329,3 +330,91 @@ def test_an_invited_operator_enrols_and_sees_credentials_certificates_and_audit(
     operator.await_heading("This link is over")
     alice.open("/admin/")
     assert "What is kept here" not in alice.page.inner_text("body")
+
+
+def fill_in(walk: Walk, text: str) -> list[str]:
+    """Every field that is asked for, one after the other; what each was called."""
+    page, asked = walk.page, []
+    while True:
+        item = page.locator("[data-fill-item]:visible")
+        control = item.locator("input")
+        asked.append(item.get_attribute("data-name") or "")
+        if control.get_attribute("type") == "checkbox":
+            control.check()
+        elif not control.input_value():
+            control.fill(text)
+        if page.locator("[data-fill-next]").is_disabled():
+            return asked
+        page.locator("[data-fill-next]").click()
+        expect(page.locator("[data-fill-where]")).to_contain_text(f"Field {len(asked) + 1} of")
+
+
+def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, tmp_path: Path) -> None:
+    page, inspection = alice.page, Inspection()
+    inspection.walk = alice
+    alice.open("/envelopes/new")
+    page.set_input_files('input[type="file"]', SAMPLE)
+    alice.press("Upload and go on")
+    page.get_by_label("Name", exact=True).fill("Somebody")
+    page.get_by_label("E-mail address").fill("somebody@example.org")
+    alice.press("Add this person")
+    page.get_by_role("link", name="Place fields").click()
+    expect(page.locator("[data-placing][data-ready]")).to_be_attached()
+    kind = page.locator('[data-kind="signature"]')
+    kind.hover()
+    page.mouse.down()
+    page.mouse.move(300, 640, steps=4)
+    page.mouse.up()
+    for name in ("initials", "text"):
+        page.locator(f'.palette [data-kind="{name}"]').press("Enter")
+    placed = page.locator(".placed--text")
+    before = placed.bounding_box()
+    for key in ("ArrowDown", "Shift+ArrowRight", "Alt+ArrowLeft"):
+        placed.press(key)
+    after = placed.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["y"] > before["y"]
+    assert after["x"] < before["x"]
+    assert after["width"] > before["width"]
+    page.get_by_label("What it asks for").fill("Where the keys are")
+    page.locator(".placed--initials").focus()
+    alice.press("Copy to all pages")
+    expect(page.locator(".placed")).to_have_count(5)
+    page.locator(".placed--initials").last.press("Delete")
+    expect(page.locator(".placed")).to_have_count(4)
+    page.keyboard.press("Control+z")
+    expect(page.locator("[data-count]")).to_have_text("5 fields")
+    expect(page.locator("[data-saving]")).to_have_text("Saved")
+    inspection("place")
+    page.get_by_role("link", name="Back to the draft").last.click()
+    alice.press("Save as a template")
+    page.get_by_label("Role of Somebody").fill("Tenant")
+    alice.press("Save the template")
+    alice.await_heading("Templates")
+    inspection("templates")
+    alice.press("Use it")
+    page.get_by_label("Name").fill(ALICE.name)
+    page.get_by_label("E-mail address").fill(ALICE.email)
+    alice.press("Make the draft")
+    expect(page.get_by_text("5 fields")).to_be_visible()
+    alice.press("Send to 1 person")
+    page.get_by_role("link", name="Read and sign").click()
+    expect(page.locator(".place").first).to_be_attached()
+    page.locator('#panel-action button[form="prepare"]').click()
+    expect(page.locator("[data-fill-missing]")).to_contain_text("Fill in “Signature” first.")
+    inspection("fill in")
+    asked = fill_in(alice, "Under the third flowerpot")
+    assert sorted(asked) == ["Initials", "Initials", "Initials", "Signature", "Where the keys are"]
+    alice.prepare()
+    alice.go_to_approval()
+    alice.approve(ALICE)
+    alice.await_signed()
+    signed = tmp_path / "signed.pdf"
+    signed.write_bytes(alice.download())
+    told = subprocess.run(["pdfsig", "-nocert", signed], capture_output=True, text=True, check=False).stdout
+    assert told.count("Signature is Valid.") == 1, told
+    text = subprocess.run(["pdftotext", signed, "-"], capture_output=True, text=True, check=True).stdout
+    assert "Under the third flowerpot" in text
+    assert inspection.faults == []
+    assert alice.complaints == []
