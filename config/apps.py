@@ -1,11 +1,12 @@
-"""The composition's own Django app: it brings management commands and deployment checks, no models."""
+"""The composition's own Django app: management commands, deployment checks, and how the product looks and is called."""
 
 from django.apps import AppConfig
 
 
 class ComposedConfig(AppConfig):
     name = "config"
-    verbose_name = "Paraph"
+    verbose_name = "Product"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from config import (

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
+from config.colours import UnreadableColourError, derive_palette
+
 
 @register(Tags.security, deploy=True)
 def check_environment(**_kwargs: Any) -> list[CheckMessage]:
@@ -59,3 +61,14 @@ def check_external_issuer(**_kwargs: Any) -> list[CheckMessage]:
     if not {"openid", "service"} <= set(settings.EXTERNAL_LOGIN_SCOPE.split()):
         found.append(checks.Error("EXTERNAL_LOGIN_SCOPE must hold openid and service.", id="paraph.E005"))
     return found
+
+
+@register(Tags.security)
+def check_accent(**_kwargs: Any) -> list[CheckMessage]:
+    """``paraph.E006`` PRODUCT_ACCENT is no colour, or one that some people could not read."""
+    try:
+        if settings.PRODUCT_ACCENT:
+            derive_palette(settings.PRODUCT_ACCENT)
+    except UnreadableColourError as error:
+        return [checks.Error(f"PRODUCT_ACCENT: {error}", id="paraph.E006")]
+    return []

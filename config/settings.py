@@ -145,6 +145,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "config.appearance.product",
             ],
         },
     }
@@ -155,6 +156,12 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+
+# --- What the product is called and looks like, until an operator says otherwise in the administration ---------------
+PRODUCT_NAME = env_str("PRODUCT_NAME", "Paraph")
+PRODUCT_ACCENT = env_str("PRODUCT_ACCENT", "")  # #rrggbb; empty: the stylesheet's own
+# A callable that answers it (name, accent, logo): how a role asks, which does not know the composition.
+APPEARANCE = "config.appearance.read_product"
 
 # --- Databases: one a role ----------------------------------------------------------------------------------
 DATABASES = {
@@ -196,6 +203,8 @@ SESSION_REALMS = [
     ("/rssp/", None, None),
     ("/.well-known/", None, None),
     ("/static/", None, None),
+    ("/appearance/", None, None),
+    ("/manifest.webmanifest", None, None),
     ("/", f"{_COOKIE_PREFIX}paraph_signapp", "signapp.sessions") if "signapp" in ROLES else ("/", None, None),
 ]
 SESSION_ENGINE = _OPERATOR_STORE
@@ -538,6 +547,9 @@ if "signapp" in ROLES:
     ENVELOPE_RECIPIENTS = env_int("ENVELOPE_RECIPIENTS", 50)
     # The most people that one list may be sent to.
     BULK_ROWS = env_int("BULK_ROWS", 10_000)
+    # How long what was thrown away can be put back, and what has ended is kept; 0 keeps it for ever.
+    BIN_DAYS = env_int("BIN_DAYS", 30)
+    KEEP_DAYS = env_int("KEEP_DAYS", 0)
 
 # --- Jobs -----------------------------------------------------------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import design, operators, views
+from config import appearance, design, operators, views
 
 _csc_auth: list[URLPattern] = []
 if "authz" in settings.ROLES:
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         else [path("admin/login/", operators.begin), path("admin/callback", operators.callback)]
     ),
     path("admin/", admin.site.urls),
+    path("", include(appearance)),
     *([path("", include(design))] if settings.DEVELOPMENT else []),
     # auth/login and auth/revoke are addresses of rssp's API and the authorization server's work.
     *_csc_auth,

@@ -1,12 +1,16 @@
-"""What an operator sees of documents and envelopes: whose, how large, how far. Nothing can be opened or changed here,
-and names and words are their owners'."""
+"""What an operator sees of documents and envelopes: whose, how large, how far. None can be opened or changed here, and
+names and words are their owners'. What an operator does set is how many there may be, and how long they are kept."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from signapp.models import Document, Envelope, Event, Recipient
+from signapp.models import Document, Envelope, Event, Limits, Recipient
+from signapp.models.limits import ONLY
+from signapp.services.limits import NAMES, default_of
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -94,3 +98,42 @@ class EnvelopeAdmin(_Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Limits)
+class LimitsAdmin(_Admin):
+    """One row: its list leads on to it. What was changed, from what to what, stands in its history."""
+
+    fields = (*NAMES, "updated")
+    readonly_fields = ("updated",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        Limits.objects.get_or_create(pk=ONLY)
+        return HttpResponseRedirect(reverse("admin:signapp_limits_change", args=[ONLY]))
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.name in NAMES:
+            default = _("Empty: %(number)d, as the installation's settings say.") % {
+                "number": default_of(db_field.name)
+            }
+            field.help_text = f"{default} {field.help_text}".strip()
+        return field
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """From what to what: the row itself remembers nothing."""
+        changed = [
+            f"{form.fields[name].label}: {_say(form.initial.get(name))} → {_say(form.cleaned_data[name])}"
+            for name in form.changed_data
+        ]
+        return "; ".join(changed) or _("nothing changed")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _say(number: int | None) -> str:
+    return _("as the settings say") if number is None else str(number)

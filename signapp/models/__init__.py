@@ -5,6 +5,7 @@ from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.fields import Field, Look
 from signapp.models.filing import Binned
+from signapp.models.limits import Limits
 from signapp.models.logins import Login, UsedLogoutToken
 from signapp.models.sessions import Session
 
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Field",
     "Invitation",
+    "Limits",
     "Login",
     "Look",
     "Notice",

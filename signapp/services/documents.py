@@ -22,6 +22,7 @@ from signapp.errors import (
     WrongStateError,
 )
 from signapp.models import Document, StoredFile
+from signapp.services.limits import read_limits
 from signapp.services.logins import Account
 from signapp.wire import Facts, clean_file_name
 
@@ -45,7 +46,7 @@ def add_document(
     `LibraryFullError`, `ServiceUnavailableError`, `StorageFullError`; then nothing of it is kept.
     """
     own = Document.objects.filter(issuer=account.issuer, subject=account.subject, part=None)
-    if own.count() >= settings.LIBRARY_DOCUMENTS:
+    if own.count() >= read_limits().library_documents:
         raise LibraryFullError
     facts, stored = keep_upload(token=token, upload=upload, size=size, password=password, repair=repair)
     try:

@@ -4,7 +4,6 @@ import uuid
 from datetime import UTC, date, datetime, time, timedelta
 from typing import IO
 
-from django.conf import settings
 from django.db.models import Max
 
 from signapp import documents
@@ -14,6 +13,7 @@ from signapp.services.documents import keep_upload
 from signapp.services.envelopes import turns
 from signapp.services.envelopes.access import find_draft, locked, record
 from signapp.services.envelopes.copying import release_file
+from signapp.services.limits import read_limits
 from signapp.services.logins import Account
 from signapp.wire import clean_file_name
 
@@ -43,7 +43,7 @@ def add_document(
     """Raises what `services.documents.add_document` raises, `EnvelopeFullError`, `EnvelopeSentError`; then nothing of
     the file is kept."""
     envelope = find_draft(account=account, envelope_id=envelope_id)
-    if envelope.documents.count() >= settings.ENVELOPE_DOCUMENTS:
+    if envelope.documents.count() >= read_limits().envelope_documents:
         raise EnvelopeFullError
     facts, stored = keep_upload(token=token, upload=upload, size=size, password=password, repair=repair)
     try:
@@ -92,7 +92,7 @@ def add_recipient(
             raise EnvelopeSentError
         if held.recipients.filter(email__iexact=email).exists():
             raise RecipientTwiceError
-        if held.recipients.count() >= settings.ENVELOPE_RECIPIENTS:
+        if held.recipients.count() >= read_limits().envelope_recipients:
             raise EnvelopeFullError
         return Recipient.objects.create(envelope=held, name=name, email=email, role=role, order=order)
 
@@ -127,7 +127,7 @@ def send_envelope(
         held.title, held.message, held.due_on = title, message, due_on
         held.may_delegate = may_delegate
         held.state, held.sent_at = Envelope.State.SENT, now
-        held.expires_at = now + timedelta(days=settings.ENVELOPE_EXPIRY_DAYS)
+        held.expires_at = now + timedelta(days=read_limits().envelope_expiry_days)
         if due_on:
             # Somebody who is a little late can still sign.
             end = datetime.combine(due_on, time.max, tzinfo=UTC)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-from django.conf import settings
 from django.utils import timezone
 
 from signapp.errors import (
@@ -23,6 +22,7 @@ from signapp.models import Envelope, Event, Invitation, Notice, Recipient
 from signapp.services import logins
 from signapp.services.envelopes.access import SEES, locked, record
 from signapp.services.envelopes.turns import notify, open_turns
+from signapp.services.limits import read_limits
 from signapp.services.logins import Account
 
 _BETWEEN_LINKS = timedelta(minutes=10)
@@ -49,7 +49,7 @@ def create_invitation(recipient: Recipient) -> str:
         recipient=recipient,
         checksum=checksum(secret),
         email=recipient.email,
-        expires_at=now + timedelta(days=settings.INVITATION_DAYS),
+        expires_at=now + timedelta(days=read_limits().invitation_days),
     )
     return secret
 

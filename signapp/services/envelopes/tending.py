@@ -3,7 +3,6 @@
 import logging
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from signapp.models import Document, Envelope, Event, Login, Notice, Recipient
 from signapp.services import renewing, signing
 from signapp.services.envelopes import answers, turns
 from signapp.services.envelopes.access import locked, record
+from signapp.services.limits import read_limits
 from signapp.services.logins import Account
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,9 @@ _LEFT_ALONE = timedelta(seconds=20)
 
 
 def tend_envelopes() -> None:
-    """Expires what is too old and reminds those who were silent for ``REMINDER_DAYS``."""
-    now = timezone.now()
-    silent = now - timedelta(days=settings.REMINDER_DAYS)
+    """Expires what is too old and reminds those who were silent for the reminder's days."""
+    now, silent_for = timezone.now(), timedelta(days=read_limits().reminder_days)
+    silent = now - silent_for
     unanswered = Recipient.objects.filter(
         Q(reminded_at=None) | Q(reminded_at__lte=silent),
         envelope=OuterRef("pk"),
@@ -39,7 +39,7 @@ def tend_envelopes() -> None:
                     record(held, Event.Kind.EXPIRED)
                     turns.tell_everybody(held, Notice.Kind.EXPIRED)
                 elif held.state == Envelope.State.SENT:
-                    answers.remind_those(held, silent_for=timedelta(days=settings.REMINDER_DAYS))
+                    answers.remind_those(held, silent_for=silent_for)
         except (EnvelopeOverError, EnvelopeNotFoundError, DocumentBusyError):
             continue
 
