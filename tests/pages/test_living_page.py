@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 
+pytestmark = pytest.mark.django_db  # what the product is called
 PAGES = ["/design/", "/design/card", "/design/workspace", "/design/reader"]
 
 
