@@ -653,6 +653,10 @@ if "signapp" in ROLES:
         "task": "signapp.clear_expired",
         "schedule": schedule(timedelta(hours=1)),
     }
+    CELERY_BEAT_SCHEDULE["empty bins and delete what is old"] = {
+        "task": "signapp.tend_retention",
+        "schedule": schedule(timedelta(hours=1)),
+    }
     CELERY_BEAT_SCHEDULE["tend envelopes"] = {
         "task": "signapp.tend_envelopes",
         "schedule": schedule(timedelta(seconds=env_int("ENVELOPE_TEND_SECONDS", 30))),

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from signapp.models import Document, Envelope, Event, Limits, Recipient
+from signapp.models import Document, Envelope, Event, Limits, Recipient, Remains
 from signapp.models.limits import ONLY
 from signapp.services.limits import NAMES, default_of
 
@@ -89,6 +89,26 @@ class EnvelopeAdmin(_Admin):
         "ended_at",
     )
     inlines = (RecipientInline, EventInline)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Remains)
+class RemainsAdmin(_Admin):
+    """What remains of deleted envelopes, to read."""
+
+    actions = None
+    list_display = ("id", "why", "state", "sent_at", "ended_at", "deleted_at")
+    list_filter = ("why", "state", "deleted_at")
+    search_fields = ("id", "subject", "documents")
+    date_hierarchy = "deleted_at"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -11,9 +11,10 @@ import hashlib
 import logging
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import IO, cast
 
@@ -21,6 +22,7 @@ import pyrage
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.files.storage import Storage, storages
+from django.db import transaction
 from django.utils import timezone
 from pyrage import x25519
 
@@ -172,6 +174,18 @@ def delete_file(stored: StoredFile | None) -> None:
         return
     name = _name(stored.id)
     stored.delete()
+    _remove(name)
+
+
+def delete_files(files: Iterable[StoredFile]) -> None:
+    """Likewise several: their keys in the caller's transaction, the files once that is committed."""
+    for stored in files:
+        name = _name(stored.id)
+        stored.delete()
+        transaction.on_commit(partial(_remove, name), using=StoredFile.objects.db)
+
+
+def _remove(name: str) -> None:
     with suppress(OSError):
         _storage().delete(name)
 

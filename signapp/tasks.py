@@ -6,7 +6,7 @@ from celery import shared_task
 
 from signapp.services import clearing
 from signapp.services.bulk import sending
-from signapp.services.envelopes import notices, tending
+from signapp.services.envelopes import notices, retention, tending
 
 
 @shared_task(name="signapp.clear_expired")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -31,4 +31,10 @@ def tend_envelopes() -> None:
     tending.tend_envelopes()
     for bulk_id in sending.waiting_bulks():
         sending.ring(bulk_id)
+    notices.send_notices()
+
+
+@shared_task(name="signapp.tend_retention")  # type: ignore[untyped-decorator]  # Celery has no types
+def tend_retention() -> None:
+    retention.tend_retention()
     notices.send_notices()

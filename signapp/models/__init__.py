@@ -7,6 +7,7 @@ from signapp.models.fields import Field, Look
 from signapp.models.filing import Binned
 from signapp.models.limits import Limits
 from signapp.models.logins import Login, UsedLogoutToken
+from signapp.models.remains import Remains
 from signapp.models.sessions import Session
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Look",
     "Notice",
     "Recipient",
+    "Remains",
     "Session",
     "StoredFile",
     "UsedLogoutToken",

@@ -46,6 +46,7 @@ class Envelope(models.Model):
     updated = models.DateTimeField(auto_now=True)
     sent_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True)  # everybody who has it was told then that it will be deleted
 
     objects = ChangingQuerySet.as_manager()
 
@@ -157,6 +158,7 @@ class Notice(models.Model):
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
         DELEGATED = "delegated", _("handed over")
+        DELETION = "deletion", _("will be deleted")
 
     envelope = models.ForeignKey(Envelope, models.CASCADE, related_name="notices")
     recipient = models.ForeignKey(Recipient, models.CASCADE, null=True, related_name="notices")

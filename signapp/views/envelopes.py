@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import DelegateForm, ReasonForm
-from signapp.services.envelopes import access, answers, delegation, filing, notices
+from signapp.services.envelopes import access, answers, delegation, filing, notices, retention
 from signapp.views.envelope_wording import describe_envelope, describe_event, describe_part, describe_recipient
 from signapp.views.pages import Signer, logged_in, render_page
 
@@ -47,6 +47,7 @@ def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRes
         "can_sign": my_turn and mine is not None and mine.role == "signer",
         "can_decline": my_turn,
         "can_delegate": my_turn and found.may_delegate,
+        "deletion_date": retention.deletion_date(found),
         "is_binned": filing.is_binned(account=signer.account, envelope=found),
     }
     return render_page(request, "signapp/envelope.html", context)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from signapp.error_responses import explanation_of
 from signapp.forms import ReasonForm
 from signapp.services.envelopes import access, archives, many, notices, overview
+from signapp.services.limits import read_limits
 from signapp.views.envelope_wording import describe_envelope
 from signapp.views.pages import Signer, logged_in, render_page
 
@@ -54,6 +55,7 @@ def envelopes(request: HttpRequest, signer: Signer) -> HttpResponseBase:
         "is_filtered": not wanted.is_empty,
         "envelopes": [describe_envelope(each, signer.account) for each in found],
         "acts": _describe_acts(show),
+        "bin_days": read_limits().bin_days if show == "bin" else 0,
         "is_empty": not any(counts.values()),
         "undo": request.session.pop("undo", None),
         "address": address,

@@ -14,11 +14,13 @@ from django.core.mail.backends.filebased import EmailBackend as FileBackend
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from signapp.models import Envelope, Event, Notice, Recipient
 from signapp.services.envelopes.access import record
 from signapp.services.envelopes.invitations import create_invitation
+from signapp.services.envelopes.retention import deletion_date
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,9 @@ def _send(notice: Notice, connection: BaseEmailBackend | None) -> bool:
 
 
 def _still_true(notice: Notice) -> bool:
-    """Nobody is asked for what is over by now."""
+    """Nobody is asked for what is over by now, or warned of what is kept after all."""
+    if notice.kind == Notice.Kind.DELETION and deletion_date(notice.envelope) is None:
+        return False
     active = notice.recipient is not None and notice.recipient.state == Recipient.State.ACTIVE
     return notice.kind not in _ASKS or (active and notice.envelope.state == Envelope.State.SENT)
 
@@ -99,7 +103,7 @@ def _link(notice: Notice) -> str:
     recipient = notice.recipient
     if recipient is None or recipient.subject:
         path = reverse("signapp:envelope", args=[notice.envelope_id])
-    elif notice.kind in (*_ASKS, Notice.Kind.COMPLETED):
+    elif notice.kind in (*_ASKS, Notice.Kind.COMPLETED, Notice.Kind.DELETION):
         path = reverse("signapp:invitation", args=[create_invitation(recipient)])
     else:
         return ""
@@ -108,7 +112,9 @@ def _link(notice: Notice) -> str:
 
 def _words(notice: Notice) -> dict[str, str]:
     envelope, recipient = notice.envelope, notice.recipient
-    names = {"sender": envelope.sender_name, "title": envelope.title}
+    deletion = deletion_date(envelope)
+    day = date_format(deletion, "j F Y") if deletion else ""
+    names = {"sender": envelope.sender_name, "title": envelope.title, "day": day}
     approves = recipient is not None and recipient.role == Recipient.Role.APPROVER
     asked = (
         _("%(sender)s asks you to approve “%(title)s”.") if approves else _("%(sender)s asks you to sign “%(title)s”.")
@@ -123,6 +129,10 @@ def _words(notice: Notice) -> dict[str, str]:
         Notice.Kind.DELEGATED: (
             _("Somebody whom you asked to act in “%(title)s” handed their place to another person."),
             _("See what happened"),
+        ),
+        Notice.Kind.DELETION: (
+            _("“%(title)s” will be deleted here on %(day)s. Download what you want to keep."),
+            _("Download the documents"),
         ),
         Notice.Kind.EXPIRED: (_("“%(title)s” has expired: not everybody signed in time."), _("See what happened")),
     }
