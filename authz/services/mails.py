@@ -1,35 +1,43 @@
-"""What this role writes to people: plain text, about what waits at its own pages. No message decides anything."""
+"""What this role writes to people, about what waits at its own pages. No message decides anything, and everything that
+one tells of is on the pages too."""
 
-import logging
 from datetime import datetime
-from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from authz.models import AddressChange, Consent, SecurityEvent, User
+from authz.services.letters import Letter, send
 
-logger = logging.getLogger(__name__)
 
-
-def _send(*, subject: str, template: str, context: dict[str, object], user: User | None = None, to: str = "") -> bool:
-    """Whether the message was taken. What cannot be sent is logged: everything that it tells of is on the pages too."""
-    text = render_to_string(f"authz/mail/{template}.txt", {"user": user, **context})
-    try:
-        EmailMessage(subject, text, to=[to or (user.email if user else "")]).send()
-    except (OSError, SMTPException) as error:
-        logger.error("the message %r was not sent: %s", template, type(error).__name__)
-        return False
-    return True
+def _until(expires: datetime) -> str:
+    return date_format(expires, "j F Y, H:i")
 
 
 def tell_of_link(*, user: User, secret: str, expires: datetime) -> bool:
     """How to confirm an address."""
-    link = f"{settings.ISSUER}/address/{secret}"
-    return _send(
-        user=user, subject="Confirm your address", template="address", context={"link": link, "expires": expires}
+    letter = Letter(
+        subject=_("Confirm your address"),
+        name=user.name,
+        before=[
+            _(
+                "somebody, you we hope, has an account with the address %(email)s. To confirm that the address is"
+                " yours, open this link, log in, and press the button there."
+            )
+            % {"email": user.email}
+        ],
+        action=_("Confirm the address"),
+        link=f"{settings.ISSUER}/address/{secret}",
+        after=[
+            _(
+                "It works once, until %(time)s UTC. If the account is not yours, do nothing: without this link nobody"
+                " is taken to own your address."
+            )
+            % {"time": _until(expires)}
+        ],
     )
+    return send(letter, to=user.email)
 
 
 def tell_of_request(*, consent: Consent) -> bool:
@@ -37,57 +45,160 @@ def tell_of_request(*, consent: Consent) -> bool:
     written to an address that may be a stranger's."""
     if consent.user is None or not consent.user.is_email_verified:
         return False
-    return _send(
-        user=consent.user,
-        subject="An approval waits for you",
-        template="approval",
-        context={
-            "client": consent.backchannel.on_behalf_of.name,
-            "link": f"{settings.ISSUER}/approvals/{consent.pk}",
-            "expires": consent.expires,
-        },
+    letter = Letter(
+        subject=_("An approval waits for you"),
+        name=consent.user.name,
+        before=[
+            _(
+                "%(client)s asks for your approval to sign. Nothing has been signed, and nothing can be approved from"
+                " this message."
+            )
+            % {"client": consent.backchannel.on_behalf_of.name}
+        ],
+        ask=[
+            _(
+                "Read what it is about, and approve or decline it there, after you have logged in with password and"
+                " passkey."
+            )
+        ],
+        action=_("Read what it is about"),
+        link=f"{settings.ISSUER}/approvals/{consent.pk}",
+        after=[
+            _("It waits until %(time)s UTC. If you did not expect this, decline it, or do nothing.")
+            % {"time": date_format(consent.expires, "H:i")}
+        ],
     )
+    return send(letter, to=consent.user.email)
 
 
 def tell_of_password_link(*, user: User, secret: str, expires: datetime) -> bool:
     """How to set a new password, which the link alone does not do."""
-    link = f"{settings.ISSUER}/password/{secret}"
-    return _send(
-        user=user, subject="Set a new password", template="password", context={"link": link, "expires": expires}
+    letter = Letter(
+        subject=_("Set a new password"),
+        name=user.name,
+        before=[
+            _(
+                "somebody, you we hope, forgot the password of the account with the address %(email)s. To set a new"
+                " one, open this link and have a passkey or a printed recovery code at hand."
+            )
+            % {"email": user.email}
+        ],
+        action=_("Set a new password"),
+        link=f"{settings.ISSUER}/password/{secret}",
+        after=[
+            _(
+                "It works once, until %(time)s UTC. If it was not you, do nothing: the password stays as it is, and"
+                " this link alone opens nothing."
+            )
+            % {"time": _until(expires)}
+        ],
     )
+    return send(letter, to=user.email)
 
 
 def tell_of_sign_up_link(*, email: str, secret: str, expires: datetime) -> bool:
     """How to go on with a sign-up. To somebody of whom nothing is known: nothing that was typed stands in it."""
-    link = f"{settings.ISSUER}/signup/{secret}"
-    context: dict[str, object] = {"link": link, "expires": expires, "email": email}
-    return _send(subject="Create your account", template="signup", context=context, to=email)
+    letter = Letter(
+        subject=_("Create your account"),
+        before=[
+            _(
+                "somebody, you we hope, wants an account with the address %(email)s. To go on, open this link in the"
+                " same browser."
+            )
+            % {"email": email}
+        ],
+        action=_("Go on"),
+        link=f"{settings.ISSUER}/signup/{secret}",
+        after=[
+            _("It works once, until %(time)s UTC. If it was not you, do nothing: there will be no account.")
+            % {"time": _until(expires)}
+        ],
+    )
+    return send(letter, to=email)
 
 
 def tell_of_sign_up(*, user: User) -> bool:
     """To somebody who has an account, or whose address somebody else knows: it is there already."""
-    link = f"{settings.ISSUER}/login"
-    return _send(user=user, subject="You have an account already", template="signup_known", context={"link": link})
+    letter = Letter(
+        subject=_("You have an account already"),
+        name=user.name,
+        before=[
+            _(
+                "somebody, you perhaps, asked for an account with the address %(email)s. You have one already, so log"
+                " in with it."
+            )
+            % {"email": user.email}
+        ],
+        action=_("Log in"),
+        link=f"{settings.ISSUER}/login",
+        after=[_("If it was not you, there is nothing to do. Whoever asked was told nothing of your account.")],
+    )
+    return send(letter, to=user.email)
 
 
 def tell_of_address_change(*, user: User, email: str, secret: str, expires: datetime) -> bool:
     """To the new address: how to confirm it."""
-    link = f"{settings.ISSUER}/address/change/{secret}"
-    context: dict[str, object] = {"link": link, "expires": expires, "email": email}
-    return _send(user=user, subject="Confirm your new address", template="address_change", context=context, to=email)
+    letter = Letter(
+        subject=_("Confirm your new address"),
+        name=user.name,
+        before=[
+            _(
+                "an account shall have the address %(email)s from now on. If it is yours, open this link, log in, and"
+                " press the button there."
+            )
+            % {"email": email}
+        ],
+        action=_("Confirm the new address"),
+        link=f"{settings.ISSUER}/address/change/{secret}",
+        after=[
+            _(
+                "It works once, until %(time)s UTC. If the account is not yours, do nothing: without this link nothing"
+                " is changed."
+            )
+            % {"time": _until(expires)}
+        ],
+    )
+    return send(letter, to=email)
 
 
 def tell_of_changed_address(*, user: User, change: AddressChange, secret: str, expires: datetime) -> bool:
     """To the old address: what was changed, and the way back."""
-    link = f"{settings.ISSUER}/address/undo/{secret}"
-    context: dict[str, object] = {"link": link, "expires": expires, "old": change.old_email}
-    subject = "Your account has another address"
-    return _send(user=user, subject=subject, template="address_changed", context=context, to=change.old_email)
+    letter = Letter(
+        subject=_("Your account has another address"),
+        name=user.name,
+        before=[
+            _(
+                "your account does not have the address %(old)s any more; another one was confirmed in its place."
+                " Messages go there from now on."
+            )
+            % {"old": change.old_email}
+        ],
+        ask=[_("If it was not you, undo it with this link, and have a passkey or a printed recovery code at hand.")],
+        action=_("Undo the change"),
+        link=f"{settings.ISSUER}/address/undo/{secret}",
+        after=[_("It works once, until %(time)s UTC.") % {"time": _until(expires)}],
+    )
+    return send(letter, to=change.old_email)
 
 
 def tell_of_event(*, event: SecurityEvent) -> bool:
     """Something that changes who can get in. Not written to an address that may be a stranger's."""
-    if not event.user.is_email_verified:
+    user = event.user
+    if not user.is_email_verified:
         return False
-    context: dict[str, object] = {"event": event, "link": f"{settings.ISSUER}/sessions"}
-    return _send(user=event.user, subject=str(event.get_kind_display()), template="event", context=context)
+    where = [f"{_until(event.happened)} UTC", event.browser_name, event.address]
+    letter = Letter(
+        subject=str(event.get_kind_display()),
+        name=user.name,
+        before=[_("this happened to your account %(email)s:") % {"email": user.email}],
+        quotes=[f"{event.get_kind_display()}\n{', '.join(filter(None, where))}"],
+        ask=[
+            _(
+                "If it was you, there is nothing to do. If not, log in, end the sessions that you do not know, change"
+                " your password and remove passkeys that are not yours."
+            )
+        ],
+        action=_("See your sessions"),
+        link=f"{settings.ISSUER}/sessions",
+    )
+    return send(letter, to=user.email)

@@ -36,5 +36,10 @@ def release_file(stored: StoredFile | None) -> None:
     """Deletes a file that no envelope's document holds any more."""
     if stored is None:
         return
-    if not EnvelopeDocument.objects.filter(Q(original=stored.pk) | Q(current=stored.pk)).exists():
+    if not is_held(stored):
         documents.delete_file(stored)
+
+
+def is_held(stored: StoredFile) -> bool:
+    """Whether an envelope's document holds the file."""
+    return EnvelopeDocument.objects.filter(Q(original=stored.pk) | Q(current=stored.pk)).exists()

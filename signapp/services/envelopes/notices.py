@@ -4,27 +4,30 @@ sent is tried again; everything that it tells of stands on the pages too."""
 import logging
 from contextlib import suppress
 from datetime import timedelta
-from smtplib import SMTPException
 
 from celery import current_app
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.filebased import EmailBackend as FileBackend
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from signapp.models import Envelope, Event, Notice, Recipient
 from signapp.services.envelopes.access import record
 from signapp.services.envelopes.invitations import create_invitation
 from signapp.services.envelopes.retention import deletion_date
+from signapp.services.mails import Letter, send
 
 log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 8
+_ALONE = gettext_lazy(
+    "The link is for you alone and opens only for the account of this address. If you expected nothing, do nothing."
+)
 _ASKS = (Notice.Kind.INVITATION, Notice.Kind.REMINDER)
 
 
@@ -69,23 +72,19 @@ def _send(notice: Notice, connection: BaseEmailBackend | None) -> bool:
     envelope, recipient = notice.envelope, notice.recipient
     if not _still_true(notice):
         return True
-    words = _words(notice)
-    context = {"envelope": envelope, "recipient": recipient, **words, "link": _link(notice)}
-    message = EmailMultiAlternatives(
-        words["subject"],
-        render_to_string("signapp/mail/notice.txt", context),
-        to=[recipient.email if recipient else envelope.sender_email],
-        connection=connection,
-        reply_to=[envelope.sender_email] if recipient and envelope.sender_email else None,
+    subject, action = _words(notice)
+    link = _link(notice)
+    letter = Letter(
+        subject=subject,
+        name=recipient.name if recipient else envelope.sender_name,
+        before=[subject],
+        quotes=[words for words in (envelope.message, envelope.reason) if words],
+        action=action,
+        link=link,
+        after=[_ALONE] if link else [],
     )
-    message.attach_alternative(render_to_string("signapp/mail/notice.html", context), "text/html")
-    try:
-        message.send()
-    except (OSError, SMTPException) as error:
-        if connection is not None:
-            with suppress(OSError, SMTPException):
-                connection.close()  # the next one opens another
-        log.error("notice %s was not sent: %s", notice.pk, type(error).__name__)
+    to = recipient.email if recipient else envelope.sender_email
+    if not send(letter, to=to, reply_to=envelope.sender_email if recipient else "", connection=connection):
         return False
     record(envelope, Event.Kind.MAILED, detail=recipient.name if recipient else envelope.sender_name)
     return True
@@ -110,7 +109,8 @@ def _link(notice: Notice) -> str:
     return f"{settings.SIGNAPP_URL}{path}"
 
 
-def _words(notice: Notice) -> dict[str, str]:
+def _words(notice: Notice) -> tuple[str, str]:
+    """The subject, which is the sentence too, and what the link is called."""
     envelope, recipient = notice.envelope, notice.recipient
     deletion = deletion_date(envelope)
     day = date_format(deletion, "j F Y") if deletion else ""
@@ -137,4 +137,4 @@ def _words(notice: Notice) -> dict[str, str]:
         Notice.Kind.EXPIRED: (_("“%(title)s” has expired: not everybody signed in time."), _("See what happened")),
     }
     sentence, action = words[Notice.Kind(notice.kind)]
-    return {"subject": sentence % names, "sentence": sentence % names, "action": action}
+    return sentence % names, action

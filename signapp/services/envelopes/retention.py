@@ -5,7 +5,6 @@ Each step holds the envelope, asks again and commits alone: a worker that dies i
 """
 
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from signapp.errors import EnvelopeNotFoundError
 from signapp.models import Binned, Document, Envelope, Notice, Recipient, Remains, StoredFile
 from signapp.services.envelopes import turns
 from signapp.services.envelopes.access import SEES, locked
+from signapp.services.envelopes.copying import is_held
 from signapp.services.limits import read_limits
 
 log = logging.getLogger(__name__)
@@ -155,13 +155,12 @@ def remove(held: Envelope, why: Remains.Why) -> None:
     files = [stored for part in parts for stored in (part.original, part.current)]
     files += [stored for turn in signed for stored in (turn.original, turn.signed)]
     envelope_id = held.pk
+    # Copies of an envelope share their originals: of two that go at once the second takes the file along.
+    once = [stored.pk for stored in files if stored is not None]
+    kept = list(StoredFile.objects.select_for_update().filter(pk__in=once).order_by("pk"))
     held.delete()
-    documents.delete_files(_each_once(files))
+    documents.delete_files(stored for stored in kept if not is_held(stored))
     log.info("envelope %s was deleted: %s", envelope_id, why.value)
-
-
-def _each_once(files: Iterable[StoredFile | None]) -> list[StoredFile]:
-    return list({stored.pk: stored for stored in files if stored is not None}.values())
 
 
 def _write_down(held: Envelope, why: Remains.Why, parts: list[Any], turns_: list[Document]) -> None:
