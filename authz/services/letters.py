@@ -54,7 +54,7 @@ def send(letter: Letter, *, to: str, reply_to: str = "") -> bool:
         picture = MIMEImage(logo, "png")
         picture.add_header("Content-ID", "<logo>")
         picture.add_header("Content-Disposition", "inline", filename="logo.png")
-        message.mixed_subtype = "related"
+        message.mixed_subtype = "related"  # type: ignore[attr-defined]  # Django has it, its stubs do not
         message.attach(picture)
     try:
         message.send()

@@ -37,7 +37,8 @@ class Letter:
 
 
 def send(letter: Letter, *, to: str, reply_to: str = "", connection: BaseEmailBackend | None = None) -> bool:
-    """Whether it was taken, by ``connection`` if there is one that is kept open. What cannot be sent is logged, without whom it was for."""
+    """Whether it was taken, by ``connection`` if there is one that is kept open. What cannot be sent is logged, without
+    whom it was for."""
     product = import_string(settings.APPEARANCE)()
     logo = product.logo
     words = {**vars(letter), "product": product.name, "accent": product.accent or _ACCENT, "has_logo": bool(logo)}
@@ -57,7 +58,7 @@ def send(letter: Letter, *, to: str, reply_to: str = "", connection: BaseEmailBa
         picture = MIMEImage(logo, "png")
         picture.add_header("Content-ID", "<logo>")
         picture.add_header("Content-Disposition", "inline", filename="logo.png")
-        message.mixed_subtype = "related"
+        message.mixed_subtype = "related"  # type: ignore[attr-defined]  # Django has it, its stubs do not
         message.attach(picture)
     try:
         message.send()

@@ -4,6 +4,7 @@ sent is tried again; everything that it tells of stands on the pages too."""
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from smtplib import SMTPException
 
 from celery import current_app
 from django.conf import settings
