@@ -45,6 +45,7 @@ from benchmarks.load import processor_time
 from scripts.instance import ROOT, Instance, free_port
 from tests.support.authority import Authority, Identity
 from tests.support.gateway_caller import GatewayCaller
+from tests.support.instance import THRIFT
 from tests.support.pdfs import assemble, document_objects, stream_object
 from tests.support.walk import Walker, query_of
 
@@ -316,7 +317,7 @@ def measure_batch(count: int, level: str, policy: str) -> None:
             Path(path).write_bytes(make_pdf(SIZES["50 kB"]))
         print(f"load average before: {os.getloadavg()[0]:.1f}")
         before = measure_plain(paths)
-        settings = {"KEY_POOL": "", "LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "2"}
+        settings = {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "2", **THRIFT}
         with Instance(folder / "var", free_port(), "all", settings) as instance:
             instance.start()
             with Walker("Alice", signapp=instance.base_url, authz=instance.base_url) as walker:

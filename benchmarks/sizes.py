@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.documents import Memory, make_pdf
 from scripts.instance import Instance, free_port
+from tests.support.instance import THRIFT
 from tests.support.object_store import object_store
 from tests.support.walk import Walker, WalkError
 
@@ -75,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        settings = {"KEY_POOL": "", "LOG_LEVEL": "WARNING"}
+        settings = {"LOG_LEVEL": "WARNING", **THRIFT}
         if arguments.store == "s3":
             settings |= stack.enter_context(object_store()).settings
         print(f"{arguments.store}; load average before: {os.getloadavg()[0]:.1f}")

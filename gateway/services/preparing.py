@@ -161,7 +161,8 @@ def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[st
             Job.objects.filter(pk=job_id).change(
                 state=Job.State.PREPARED, prepared=stored, approval_id=None, approval_secrets="", **values
             )
-            announce_prepared(job=Job.objects.get(pk=job_id))
+            if job.announced is not None:
+                announce_prepared(job=Job.objects.get(pk=job_id))
     if job is None:
         documents.delete_document(stored)
         raise WrongStateError

@@ -15,7 +15,7 @@ from tests.support.migrated import copy_databases
 
 # A pool of keys costs each instance some seconds of processor time, and a link in a mail each of its people another;
 # who tests them asks for them.
-_THRIFT = {"KEY_POOL": "", "REGISTRATION": "demonstration=automatic"}
+THRIFT = {"KEY_POOL": "", "REGISTRATION": "demonstration=automatic"}
 _SHARED_SECRETS = ("SIGNAPP_CLIENT_SECRET", "GATEWAY_CLIENT_SECRET", "RSSP_CLIENT_SECRET", "OPERATORS_CLIENT_SECRET")
 
 
@@ -27,7 +27,7 @@ def start_instance(
     all roles begins with databases that are migrated already, unless it is to be ``fresh``."""
     if roles == "all" and not fresh:
         copy_databases(folder, settings or {})
-    with Instance(folder, port or free_port(), roles, {**_THRIFT, **(settings or {})}) as instance:
+    with Instance(folder, port or free_port(), roles, {**THRIFT, **(settings or {})}) as instance:
         instance.start()
         yield instance
 
@@ -37,7 +37,7 @@ def start_roles_apart(folder: Path, *, settings: Mapping[str, str] | None = None
     """Four installations that share nothing but one another's addresses and the client secrets."""
     ports = {role: free_port() for role in ALL_ROLES}
     shared = {
-        **_THRIFT,
+        **THRIFT,
         **{f"{role.upper()}_URL": f"http://localhost:{port}" for role, port in ports.items()},
         **{name: secrets.token_urlsafe(32) for name in _SHARED_SECRETS},
         **(settings or {}),
