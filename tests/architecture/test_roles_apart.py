@@ -13,7 +13,7 @@ from tests.architecture.sources import ROLES, ROOT, modules, strings
 _NAMES = "|".join(ROLES)
 # A dotted path, model or task; an address's name; a template.
 _NAMES_A_ROLE = re.compile(rf"({_NAMES})(?:\.[A-Za-z_][\w.]*|:[a-z_-]+|/[\w/-]+\.html)")
-_SHARED_TEMPLATES = ("components/", "frames/", "base.html", "problem.html")
+_SHARED_TEMPLATES = ("components/", "frames/", "mail/", "base.html", "problem.html")
 
 
 @pytest.mark.parametrize("role", ROLES)
