@@ -131,5 +131,5 @@ def follow(killed: Killed) -> Counter[int]:
         answer = killed.caller.call("GET", killed.batch, Connection="close")
         statuses[answer.status_code] += 1
         state = answer.json()["state"]
-        time.sleep(0.05)
+        time.sleep(0.2)
     return statuses
