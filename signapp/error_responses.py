@@ -421,6 +421,26 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Signing would change what a page shows"),
         gettext_lazy("So nothing was signed. Ask for a copy that was saved anew by the program that made it."),
     ),
+    "batch_not_found": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is nothing of yours here"),
+        gettext_lazy("These documents are not there any more, or they are somebody else’s."),
+    ),
+    "signed_together": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("This document is signed together with others"),
+        gettext_lazy("Go on with all of them, or stop that first. Nothing was signed or changed by this step."),
+    ),
+    "nothing_to_sign": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("No document is chosen"),
+        gettext_lazy("Choose the documents that you want to sign."),
+    ),
+    "too_many_together": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        gettext_lazy("These are too many for one approval"),
+        gettext_lazy("One approval can be for 200 documents. Choose fewer, and sign the others afterwards."),
+    ),
     "envelope_sent": (
         HTTPStatus.CONFLICT,
         gettext_lazy("The envelope is sent"),

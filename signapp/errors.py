@@ -236,6 +236,33 @@ FAILURES: dict[str, str] = {
     "result_damaged": "The signed document did not arrive intact, so it was not kept. Sign it again.",
 }
 
+# --- Several at once ----------------------------------------------------------------------------------------
+
+
+class BatchNotFoundError(SignappError):
+    """There is none, or it is none of this account's: the answer is the same."""
+
+    code = "batch_not_found"
+    sentence = "There is nothing of yours to be signed together here."
+
+
+class SignedTogetherError(WrongStateError):
+    """A step with one document that is signed together with others, or not at all."""
+
+    code = "signed_together"
+    sentence = "This document is being signed together with others."
+
+
+class NothingToSignError(SignappError):
+    code = "nothing_to_sign"
+    sentence = "No document is chosen. Choose those that you want to sign."
+
+
+class TooManyTogetherError(SignappError):
+    code = "too_many_together"
+    sentence = "These are more documents than one approval can be for."
+
+
 # --- Envelopes ----------------------------------------------------------------------------------------------
 
 

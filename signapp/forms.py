@@ -137,6 +137,26 @@ def _input_for(placed: Field) -> forms.Field:
     return forms.CharField(**common, max_length=500, validators=[refuse_hidden], error_messages={"required": missing})
 
 
+class BatchForm(SignatureForm):
+    """Which documents, of those that wait; then as for one."""
+
+    document = forms.MultipleChoiceField(
+        label=_("Documents"),
+        error_messages={
+            "required": _("Choose the documents that you want to sign."),
+            "invalid_choice": _("One of these documents does not wait for you any more. Choose again."),
+        },
+    )
+
+    def __init__(
+        self, *arguments: Any, choices: list[tuple[str, str]], documents: list[str], **parameters: Any
+    ) -> None:
+        super().__init__(*arguments, choices=choices, **parameters)
+        field = self.fields["document"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  (declared above; tells mypy)
+        field.choices = [(each, each) for each in documents]
+
+
 class CertificateForm(forms.Form):
     """The kind of key of a new certificate."""
 

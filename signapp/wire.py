@@ -210,6 +210,42 @@ def parse_job(body: dict[str, Any]) -> Job:
     )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that one approval is for, as the gateway tells it."""
+
+    batch_id: uuid.UUID
+    state: str
+    error_code: str
+
+
+def parse_batch(body: dict[str, Any]) -> Batch:
+    error = body.get("error") or {}
+    if not isinstance(error, dict):
+        raise AnswerError("error")
+    return Batch(_identifier(body, "batch_id"), _text(body, "state"), _text(error, "code") if error else "")
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One of its jobs, in short."""
+
+    job_id: uuid.UUID
+    state: str
+    digest: bytes
+    error_code: str
+
+
+def parse_batch_job(body: Any) -> BatchJob:
+    if not isinstance(body, dict):
+        raise AnswerError("job")
+    error = body.get("error") or {}
+    state = _text(body, "state")
+    if state not in _JOB_STATES or not isinstance(error, dict):
+        raise AnswerError("job")
+    return BatchJob(_identifier(body, "job_id"), state, _digest(body), _text(error, "code") if error else "")
+
+
 def _moment(body: dict[str, Any], name: str) -> datetime | None:
     text = _text(body, name, required=False)
     try:

@@ -15,11 +15,15 @@ from signapp.clients.login_servers import login_server
 from signapp.wire import (
     AnswerError,
     Approval,
+    Batch,
+    BatchJob,
     Certificate,
     CertificateRequest,
     Facts,
     Job,
     parse_approval,
+    parse_batch,
+    parse_batch_job,
     parse_certificate,
     parse_certificate_request,
     parse_facts,
@@ -39,6 +43,7 @@ _GROWTH = 16 * 1024 * 1024
 _ERRORS: dict[str, type[errors.SignappError]] = {
     "invalid_token": errors.LoginRequiredError,
     "job_not_found": errors.JobLostError,
+    "batch_not_found": errors.JobLostError,
     "wrong_state": errors.WrongStateError,
     "not_signed_yet": errors.WrongStateError,
     "document_busy": errors.DocumentBusyError,
@@ -125,6 +130,54 @@ def complete_job(*, token: str, job_id: uuid.UUID, code: str, iss: str) -> Job:
 def delete_job(*, token: str, job_id: uuid.UUID) -> None:
     """Raises `WrongStateError` while a signature is being made, `JobLostError` if there is none."""
     _send("DELETE", f"jobs/{job_id}", token)
+
+
+def open_batch(*, token: str, job_ids: list[uuid.UUID], idempotency_key: uuid.UUID) -> Batch:
+    """A document that cannot be prepared or signed leaves the others alone."""
+    body = {"jobs": [str(job_id) for job_id in job_ids], "policy": "best_effort"}
+    headers = {"Idempotency-Key": str(idempotency_key)}
+    return _parsed(parse_batch, _send("POST", "batches", token, json=body, headers=headers))
+
+
+def set_own_options(*, token: str, job_id: uuid.UUID, options: dict[str, Any]) -> Job:
+    """What this document's signature says, in the place of what is said for the whole batch."""
+    return _parsed(parse_job, _send("POST", f"jobs/{job_id}/options", token, json=options))
+
+
+def prepare_batch(*, token: str, batch_id: uuid.UUID, credential_id: str, reason: str) -> Batch:
+    body = {"credential_id": credential_id, **({"reason": reason} if reason else {})}
+    return _parsed(parse_batch, _send("POST", f"batches/{batch_id}/prepare", token, json=body))
+
+
+def read_batch(*, token: str, batch_id: uuid.UUID) -> Batch:
+    """Raises `JobLostError`."""
+    return _parsed(parse_batch, _send("GET", f"batches/{batch_id}", token))
+
+
+def list_batch_jobs(*, token: str, batch_id: uuid.UUID) -> list[BatchJob]:
+    def parse(body: dict[str, Any]) -> list[BatchJob]:
+        found = body.get("jobs")
+        if not isinstance(found, list):
+            raise AnswerError("jobs")
+        return [parse_batch_job(item) for item in found]
+
+    return _parsed(parse, _send("GET", f"batches/{batch_id}/jobs", token))
+
+
+def authorize_batch(*, token: str, batch_id: uuid.UUID, state: str, links: dict[str, str]) -> Approval:
+    """``links``: where each job's document can be read again."""
+    return _parsed(
+        _approval, _send("POST", f"batches/{batch_id}/authorization", token, json={"state": state, "links": links})
+    )
+
+
+def complete_batch(*, token: str, batch_id: uuid.UUID, code: str, iss: str) -> Batch:
+    return _parsed(parse_batch, _send("POST", f"batches/{batch_id}/complete", token, json={"code": code, "iss": iss}))
+
+
+def delete_batch(*, token: str, batch_id: uuid.UUID) -> None:
+    """With its jobs. Raises `WrongStateError` while signatures are being made, `JobLostError` if there is none."""
+    _send("DELETE", f"batches/{batch_id}", token)
 
 
 def list_credentials(*, token: str) -> list[Certificate]:

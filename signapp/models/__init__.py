@@ -1,5 +1,6 @@
 """Everything that this role keeps."""
 
+from signapp.models.batches import Batch
 from signapp.models.bulk import BulkRow, BulkSend
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
@@ -11,6 +12,7 @@ from signapp.models.remains import Remains
 from signapp.models.sessions import Session
 
 __all__ = [
+    "Batch",
     "Binned",
     "BulkRow",
     "BulkSend",

@@ -71,6 +71,10 @@ class Document(models.Model):
     job_id = models.UUIDField(null=True)
     idempotency_key = models.UUIDField(null=True)
 
+    # Signed together with others, in this order.
+    batch = models.ForeignKey("signapp.Batch", models.SET_NULL, null=True, related_name="documents")
+    batch_position = models.PositiveIntegerField(default=0)
+
     part = models.ForeignKey("signapp.EnvelopeDocument", models.CASCADE, null=True, related_name="turns")
     recipient = models.ForeignKey("signapp.Recipient", models.CASCADE, null=True, related_name="turns")
 

@@ -14,18 +14,20 @@ from signapp.errors import (
     ApprovalStaleError,
     LoginNotVerifiedError,
 )
-from signapp.models import Document
+from signapp.models import Batch, Document
 from signapp.services import certificates, passkeys, pending, signing
+from signapp.services.batches import approving
 from signapp.services.logins import Account
 from signapp.wire import Certificate, CertificateRequest
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A document that was approved, or a certificate that was made or requested and the path to go on to, or how many
-    passkeys sign with a certificate now."""
+    """A document that was approved, or several, or a certificate that was made or requested and the path to go on to,
+    or how many passkeys sign with a certificate now."""
 
     document: Document | None = None
+    batch: Batch | None = None
     certificate: Certificate | CertificateRequest | None = None
     next_path: str = "/"
     passkeys: int | None = None
@@ -51,6 +53,8 @@ def complete(
     if error:
         if is_document:
             signing.deny_document(account=account, begun=begun)
+        if "batch_id" in begun:
+            approving.deny_batch(account=account, begun=begun)
         raise ApprovalDeniedError if error == "access_denied" else ApprovalExpiredError
     if not code:
         raise ApprovalNotVerifiedError
@@ -58,6 +62,8 @@ def complete(
         return Completed(
             document=signing.approve_document(account=account, token=token, begun=begun, code=code, iss=iss)
         )
+    if "batch_id" in begun:
+        return Completed(batch=approving.approve_batch(account=account, token=token, begun=begun, code=code, iss=iss))
     if "passkey_change" in begun:
         return Completed(passkeys=passkeys.complete_change(token=token, begun=begun, code=code, iss=iss))
     made = certificates.create_certificate(token=token, begun=begun, code=code, iss=iss)

@@ -18,6 +18,7 @@ from signapp.errors import (
     JobLostError,
     LibraryFullError,
     ServiceUnavailableError,
+    SignedTogetherError,
     StorageError,
     WrongStateError,
 )
@@ -103,18 +104,24 @@ def _keep(token: str, upload: IO[bytes], password: str) -> tuple[Facts, StoredFi
 def list_documents(*, account: Account) -> list[Document]:
     """This person's own, newest first; turns at envelopes are listed with their envelopes."""
     own = Document.objects.filter(issuer=account.issuer, subject=account.subject, part=None)
-    return list(own.order_by("-created"))
+    return list(own.select_related("batch").order_by("-created"))
 
 
 def find_document(*, account: Account, document_id: uuid.UUID) -> Document:
     """Raises `DocumentNotFoundError` if there is none or it is somebody else's."""
     owned = Document.objects.filter(issuer=account.issuer, subject=account.subject)
     found: Document | None = (
-        owned.select_related("original", "signed", "part__current", "recipient").filter(pk=document_id).first()
+        owned.select_related("original", "signed", "part__current", "recipient", "batch").filter(pk=document_id).first()
     )
     if found is None:
         raise DocumentNotFoundError
     return found
+
+
+def refuse_in_batch(document: Document) -> None:
+    """What is signed together with others is not touched alone. Raises `SignedTogetherError`."""
+    if document.batch is not None and document.batch.is_open:
+        raise SignedTogetherError
 
 
 def open_original(*, account: Account, document_id: uuid.UUID) -> IO[bytes]:
@@ -139,10 +146,11 @@ def open_stored(stored: StoredFile | None) -> IO[bytes]:
 
 def delete_document(*, account: Account, document_id: uuid.UUID, token: str | None = None) -> None:
     """The document, its files and their keys, and with a token the gateway's copy too. Raises `DocumentBusyError`
-    while it is being signed, `WrongStateError` if it belongs to an envelope."""
+    while it is being signed, `WrongStateError` if it belongs to an envelope or is signed together with others."""
     document = find_document(account=account, document_id=document_id)
     if document.part is not None:
         raise WrongStateError  # it is the envelope's
+    refuse_in_batch(document)
     if document.state == Document.State.SIGNING:
         raise DocumentBusyError
     if document.job_id is not None and token is not None:

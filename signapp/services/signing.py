@@ -30,7 +30,7 @@ from signapp.errors import (
 )
 from signapp.models import Document, StoredFile
 from signapp.services import pending
-from signapp.services.documents import drop_job, find_document
+from signapp.services.documents import drop_job, find_document, refuse_in_batch
 from signapp.services.envelopes import filling, turns
 from signapp.services.logins import Account
 
@@ -41,7 +41,7 @@ _State = Document.State
 _PREPARABLE = (_State.READY, _State.PREPARED, _State.APPROVING, _State.FAILED)
 _APPROVABLE = (_State.PREPARED, _State.APPROVING)
 _MOVING = (_State.APPROVING, _State.SIGNING)
-_NO_ATTEMPT: dict[str, Any] = {
+NO_ATTEMPT: dict[str, Any] = {
     "credential_id": "",
     "credential_name": "",
     "fingerprint": "",
@@ -73,6 +73,7 @@ def prepare_signature(
     `ServiceUnavailableError`; `ValueMissingError` where something is to be filled in.
     """
     document = find_document(account=account, document_id=document_id)
+    refuse_in_batch(document)
     if document.state not in _PREPARABLE:
         raise WrongStateError
     filling.refuse_incomplete(document)
@@ -116,11 +117,11 @@ def _prepare(token: str, document: Document, asked: dict[str, Any]) -> wire.Job:
         except WrongStateError:
             if gateway.read_job(token=token, job_id=document.job_id).state not in {"failed", "expired"}:
                 raise
-    job = _open_job(token, document)
+    job = open_job(token, document)
     return gateway.prepare_job(token=token, job_id=job.job_id, **asked)
 
 
-def _open_job(token: str, document: Document) -> wire.Job:
+def open_job(token: str, document: Document) -> wire.Job:
     """A new job under a new key, which is kept before it is used: an answer that is lost is asked for again."""
     same = Document.objects.filter(pk=document.pk, state__in=_PREPARABLE, idempotency_key=document.idempotency_key)
     key = document.idempotency_key
@@ -154,6 +155,7 @@ def begin_approval(*, account: Account, token: str, session: SessionBase, docume
     Raises `WrongStateError` unless the document is prepared, `JobLostError`, `ServiceUnavailableError`.
     """
     document = find_document(account=account, document_id=document_id)
+    refuse_in_batch(document)
     job_id = document.job_id
     if document.state not in _APPROVABLE or job_id is None:
         raise WrongStateError
@@ -250,7 +252,7 @@ def _follow(account: Account, token: str, document: Document, job: wire.Job) -> 
         _keep_result(token, document, job)
     elif job.state in {"failed", "expired"}:
         _fail(document, "job_expired" if job.state == "expired" else job.error_code)
-        _purge(token, job)
+        _purge(token, document, job)
     return find_document(account=account, document_id=document.pk)
 
 
@@ -278,7 +280,7 @@ def _keep_result(token: str, document: Document, job: wire.Job) -> None:
     if not kept:
         documents.delete_file(stored)
         return
-    _purge(token, job)
+    _purge(token, document, job)
 
 
 def _keep(document: Document, job: wire.Job, stored: StoredFile) -> bool:
@@ -297,7 +299,9 @@ def _keep(document: Document, job: wire.Job, stored: StoredFile) -> bool:
     return bool(row.change(**values))
 
 
-def _purge(token: str, job: wire.Job) -> None:
+def _purge(token: str, document: Document, job: wire.Job) -> None:
+    if document.batch is not None and document.batch.is_open:
+        return  # with the batch, when it has ended
     try:
         drop_job(token=token, job_id=job.job_id)
     except SignappError as error:
@@ -317,6 +321,7 @@ def cancel_signature(*, account: Account, token: str, document_id: uuid.UUID) ->
     """Back to the document as it was uploaded. Raises `DocumentBusyError` once it is approved, `WrongStateError` once
     it is signed."""
     document = find_document(account=account, document_id=document_id)
+    refuse_in_batch(document)
     if document.state == _State.SIGNING:
         raise DocumentBusyError
     if document.state == _State.SIGNED:
@@ -324,7 +329,7 @@ def cancel_signature(*, account: Account, token: str, document_id: uuid.UUID) ->
     if document.job_id is not None:
         drop_job(token=token, job_id=document.job_id)
     changed = Document.objects.filter(pk=document.pk, job_id=document.job_id, state__in=_PREPARABLE).change(
-        state=_State.READY, error_code="", error_message="", **_NO_ATTEMPT
+        state=_State.READY, error_code="", error_message="", **NO_ATTEMPT
     )
     if not changed:
         raise WrongStateError

@@ -35,6 +35,8 @@ def callback(request: HttpRequest, signer: Signer) -> HttpResponseBase:
         return stop(request, error)
     if result.document is not None:
         return HttpResponseRedirect(reverse("signapp:document", args=[result.document.pk]))
+    if result.batch is not None:
+        return HttpResponseRedirect(reverse("signapp:batch", args=[result.batch.pk]))
     if result.passkeys is not None:
         sentence = ngettext(
             "%(count)d passkey signs with this certificate now.",

@@ -22,6 +22,8 @@ from signapp.models import Document
 from signapp.services import certificates as certificate_service
 from signapp.services import documents as document_service
 from signapp.services import logins, signing
+from signapp.services.batches import gathering
+from signapp.views.batch_wording import describe_open
 from signapp.views.filling import describe_filling, signature_form
 from signapp.views.pages import Signer, logged_in, provider_name, render_page
 from signapp.views.wording import MOVING, describe_certificate, describe_document, describe_request, write_size
@@ -128,6 +130,8 @@ def _list_page(request: HttpRequest, signer: Signer, form: UploadForm, status: i
         "section": "documents",
         "account": signer.account,
         "documents": [describe_document(document) for document in found],
+        "waiting": gathering.waiting(account=signer.account).count(),
+        "open_batches": [describe_open(batch) for batch in gathering.list_open(account=signer.account)],
         "form": form,
         "max_bytes": limit,
         "max_label": write_size(limit),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import DelegateForm, ReasonForm
+from signapp.services.batches import gathering
 from signapp.services.envelopes import access, answers, delegation, filing, notices, retention
 from signapp.views.envelope_wording import describe_envelope, describe_event, describe_part, describe_recipient
 from signapp.views.pages import Signer, logged_in, render_page
@@ -28,6 +29,7 @@ def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRes
     turns = {turn.part_id: turn for turn in mine.turns.all()} if mine else {}
     is_open = found.state == "sent"
     my_turn = is_open and mine is not None and mine.state == "active"
+    together = gathering.waiting(account=signer.account, envelope_id=found.pk).count() if my_turn else 0
     context = {
         "section": "envelopes",
         "account": signer.account,
@@ -45,6 +47,7 @@ def envelope(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRes
         "can_cancel": is_open and access.is_sender(signer.account, found),
         "can_approve": my_turn and mine is not None and mine.role == "approver",
         "can_sign": my_turn and mine is not None and mine.role == "signer",
+        "together": together if together > 1 else 0,
         "can_decline": my_turn,
         "can_delegate": my_turn and found.may_delegate,
         "deletion_date": retention.deletion_date(found),

@@ -61,7 +61,8 @@ def describe_repairs(repairs: str) -> list[str]:
     return [words[name] for name in repairs.split(",") if name in words]
 
 
-def _badge(state: str) -> dict[str, str]:
+def badge(state: str) -> dict[str, str]:
+    """A document's state."""
     badges = {
         "ready": {"kind": "neutral", "label": _("To be signed")},
         "prepared": {"kind": "neutral", "label": _("Ready to approve")},
@@ -91,6 +92,7 @@ def describe_document(document: Document) -> dict[str, Any]:
     state = str(document.state)
     pages = ngettext("%(pages)d page", "%(pages)d pages", document.pages) % {"pages": document.pages}
     is_signed = state == "signed"
+    together = document.batch is not None and document.batch.is_open
     return {
         "id": document.pk,
         "name": visible_text(document.name),
@@ -101,7 +103,7 @@ def describe_document(document: Document) -> dict[str, Any]:
         "state": state,
         "is_signed": is_signed,
         "moves": state in MOVING,
-        "badge": _badge(state),
+        "badge": badge(state),
         "act": _act(document),
         "created": document.created,
         "signed_at": document.signed_at,
@@ -110,7 +112,8 @@ def describe_document(document: Document) -> dict[str, Any]:
         "credential_label": visible_text(document.credential_name),
         "fingerprint": document.fingerprint if state not in {"ready", "failed"} else "",
         "failure": explanation_of(document.error_code) if state == "failed" else None,
-        "can_delete": state != "signing" and document.part_id is None,
+        "can_delete": state != "signing" and document.part_id is None and not together,
+        "batch_id": document.batch_id if together else None,
         "envelope_id": document.part.envelope_id if document.part else None,
         "delete_text": _("The signed PDF is deleted here too. Copies that you have downloaded stay valid.")
         if is_signed

@@ -418,3 +418,41 @@ def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, 
     assert "Under the third flowerpot" in text
     assert inspection.faults == []
     assert alice.complaints == []
+
+
+def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tmp_path: Path) -> None:
+    inspection = Inspection()
+    inspection.walk = alice
+    alice.open("/envelopes/new")
+    alice.page.set_input_files('input[type="file"]', SAMPLE)
+    alice.press("Upload and go on")
+    alice.page.wait_for_url("**/edit")
+    alice.page.set_input_files('input[type="file"]', SAMPLE)
+    alice.press("Add it")
+    expect(alice.page.locator(".documents .document")).to_have_count(2)
+    alice.page.get_by_label("Name", exact=True).fill(ALICE.name)
+    alice.page.get_by_label("E-mail address").fill(ALICE.email)
+    alice.press("Add this person")
+    alice.press("Send to 1 person")
+    alice.press("Sign 2 documents at once")
+    alice.await_heading("Sign several at once")
+    inspection("choose")
+    alice.press("Prepare the chosen documents")
+    expect(alice.page.get_by_role("button", name="Approve 2 documents")).to_be_visible(timeout=30_000)
+    inspection("prepared")
+    shown = alice.page.locator(".fingerprint__value").all_inner_texts()
+    alice.press("Approve 2 documents")
+    alice.await_heading("You are about to sign 2 documents")
+    assert alice.page.locator(".document .fingerprint__value").all_inner_texts() == shown
+    alice.approve(ALICE)
+    expect(alice.page.get_by_text("2 documents are signed").first).to_be_visible(timeout=60_000)
+    inspection("signed")
+    for number in range(2):
+        with alice.page.expect_download() as waiting:
+            alice.page.get_by_role("link", name="Download").nth(number).click()
+        signed = tmp_path / f"{number}.pdf"
+        signed.write_bytes(waiting.value.path().read_bytes())
+        told = subprocess.run(["pdfsig", "-nocert", str(signed)], capture_output=True, text=True, check=False).stdout
+        assert told.count("Signature is Valid.") == 1, told
+    assert inspection.faults == []
+    assert alice.complaints == []

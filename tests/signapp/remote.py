@@ -34,6 +34,7 @@ class Remote:
     refreshable: dict[str, str] = field(default_factory=dict)  # refresh token: access token
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, bytes] = field(default_factory=dict)
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes_redeemed: list[str] = field(default_factory=list)
     # What a test may bend: a call's name to an answer, once.
     answers: dict[str, Callable[[httpx.Request], httpx.Response] | httpx.Response | Exception] = field(
@@ -71,6 +72,8 @@ class Remote:
             name = "complete_credential" if parts[-1] == "complete" else "request_credential"
         if parts[0] == "gateway" and parts[2:] == ["identifications", "complete"]:
             name = "identified"
+        if parts[0] == "gateway" and parts[2] == "batches" and len(parts) > 3:
+            name = f"{request.method.lower()}_batch" if len(parts) == 4 else f"batch_{parts[-1]}"
         self.calls[name] += 1
         bent = self.answers.pop(name, None)
         if isinstance(bent, Exception):
@@ -221,6 +224,81 @@ class Remote:
     def _result(self, request: httpx.Request) -> httpx.Response:
         job = self._job(request)
         return httpx.Response(200, content=self.results[job["job_id"]]) if job else self._show(None)
+
+    def _options(self, request: httpx.Request) -> httpx.Response:
+        job = self._job(request)
+        if job is None:
+            return self._show(None)
+        job["own"] = json.loads(request.content)
+        return self._show(job)
+
+    def _batches(self, request: httpx.Request) -> httpx.Response:
+        asked, key = json.loads(request.content), request.headers["idempotency-key"]
+        if not all(job_id in self.jobs for job_id in asked["jobs"]):
+            return self._show(None)
+        batch = self.batches.setdefault(
+            key, {"batch_id": key, "state": "open", "policy": asked["policy"], "jobs": asked["jobs"], "error": None}
+        )
+        return httpx.Response(201, json=batch)
+
+    def _batch(self, request: httpx.Request) -> dict[str, Any] | None:
+        return self.batches.get(request.url.path.split("/")[4])
+
+    def _show_batch(self, batch: dict[str, Any] | None, status: int = 200) -> httpx.Response:
+        if batch is None:
+            return httpx.Response(404, json={"error": "batch_not_found"})
+        return httpx.Response(status, json=batch)
+
+    def _jobs_of(self, batch: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self.jobs[job_id] for job_id in batch["jobs"] if job_id in self.jobs]
+
+    def _get_batch(self, request: httpx.Request) -> httpx.Response:
+        return self._show_batch(self._batch(request))
+
+    def _delete_batch(self, request: httpx.Request) -> httpx.Response:
+        batch = self._batch(request)
+        if batch is None:
+            return self._show_batch(None)
+        if batch["state"] == "approved" and any(job["state"] == "approved" for job in self._jobs_of(batch)):
+            return httpx.Response(409, json={"error": "wrong_state"})
+        for job in self._jobs_of(batch):
+            self.jobs.pop(job["job_id"])
+        self.batches.pop(batch["batch_id"])
+        return httpx.Response(204)
+
+    def _batch_jobs(self, request: httpx.Request) -> httpx.Response:
+        batch = self._batch(request)
+        return httpx.Response(200, json={"jobs": self._jobs_of(batch)}) if batch else self._show_batch(None)
+
+    def _batch_prepare(self, request: httpx.Request) -> httpx.Response:
+        batch = self._batch(request)
+        if batch is None:
+            return self._show_batch(None)
+        batch |= {"state": "prepared", "asked": json.loads(request.content)}
+        for job in self._jobs_of(batch):
+            digest = base64.b64encode(hashlib.sha256(job["job_id"].encode()).digest()).decode()
+            job |= {"state": "prepared", "digest": digest, "credential_id": batch["asked"]["credential_id"]}
+        return self._show_batch(batch, 202)
+
+    def _batch_authorization(self, request: httpx.Request) -> httpx.Response:
+        batch = self._batch(request)
+        if batch is None:
+            return self._show_batch(None)
+        asked = json.loads(request.content)
+        batch |= {"state": "authorizing", "state_asked": asked["state"], "links": asked["links"]}
+        url = f"{settings.ISSUER}/oauth2/authorize?client_id=paraph-gateway&request_uri=b"
+        return httpx.Response(200, json={"authorization_url": url, "expires_in": 90})
+
+    def _batch_complete(self, request: httpx.Request) -> httpx.Response:
+        batch = self._batch(request)
+        if batch is None:
+            return self._show_batch(None)
+        if batch["state"] == "authorizing":
+            self.codes_redeemed.append(json.loads(request.content)["code"])
+            batch["state"] = "approved"
+            for job in self._jobs_of(batch):
+                job["state"] = "approved"
+        return self._show_batch(batch, 202)
 
     REQUEST = {
         "credential_id": "credential-2",

@@ -20,7 +20,18 @@ from signapp import documents as storage
 from signapp import errors, urls
 from signapp.clients import gateway
 from signapp.error_responses import TABLE
-from signapp.models import BulkRow, BulkSend, Document, Envelope, EnvelopeDocument, Event, Invitation, Login, Recipient
+from signapp.models import (
+    Batch,
+    BulkRow,
+    BulkSend,
+    Document,
+    Envelope,
+    EnvelopeDocument,
+    Event,
+    Invitation,
+    Login,
+    Recipient,
+)
 from signapp.services.envelopes.invitations import create_invitation
 from signapp.sessions import SessionStore
 from signapp.wire import Certificate, CertificateRequest
@@ -34,6 +45,7 @@ POST_ONLY = {
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
     *("act_on_envelopes", "resend", "start_bulk", "stop_bulk", "delete_look", "delete_template"),
+    *("advance_batch", "approve_batch", "cancel_batch"),
 }
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
 PDF = b"%PDF-1.7\n% the bytes of a document"
@@ -127,6 +139,12 @@ def bulk_of(subject: str, pattern: Envelope) -> BulkSend:
     return bulk
 
 
+def batch_of(subject: str) -> Batch:
+    batch = Batch.objects.create(issuer=settings.ISSUER, subject=subject, credential_id="credential-1")
+    document_of(subject, batch=batch)
+    return batch
+
+
 def things_of(subject: str, **values: Any) -> dict[str, object]:
     """One of everything that an address can name."""
     envelope = envelope_of(subject, **values)
@@ -137,12 +155,13 @@ def things_of(subject: str, **values: Any) -> dict[str, object]:
         "recipient_id": envelope.recipients.get().pk,
         "bulk_id": bulk_of(subject, envelope).pk,
         "template_id": envelope_of(subject, **{**values, "state": "template"}).pk,
+        "batch_id": batch_of(subject).pk,
         "secret": "x" * 43,
     }
 
 
 def everything() -> list[Any]:
-    kinds: tuple[Any, ...] = (Document, Envelope, EnvelopeDocument, Recipient, Event, BulkSend, BulkRow)
+    kinds: tuple[Any, ...] = (Batch, Document, Envelope, EnvelopeDocument, Recipient, Event, BulkSend, BulkRow)
     return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 
@@ -258,6 +277,33 @@ def test_a_link_shows_a_visitor_neither_title_nor_document() -> None:
     assert Client().post(f"/invitations/{secret}/renew").status_code == 302
     assert Client().get("/invitations/unknown").status_code == 404
     assert Client().post("/invitations/unknown/renew").status_code == 404
+
+
+def test_documents_are_chosen_named_and_left_out_in_words() -> None:
+    alice = browser_of("alice")
+    first, second = document_of("alice"), document_of("alice", name="<b>Annex</b>.pdf")
+    page = alice.get("/batches/new").content.decode()
+    assert (str(first.pk) in page, str(second.pk) in page, "<b>Annex" in page) == (True, True, False)
+    form = {"credential_id": "credential-1", "reason": ""}
+    assert "Choose the documents" in alice.post("/batches/new", form).content.decode()
+    foreign = document_of("bob")
+    assert alice.post("/batches/new", {**form, "document": [str(foreign.pk)]}).status_code == 422
+    assert not Batch.objects.exists()
+    location = alice.post("/batches/new", {**form, "document": [str(first.pk), str(second.pk)]})["Location"]
+    assert Batch.objects.get().documents.count() == 2
+    Document.objects.filter(pk=second.pk).update(state="failed", error_code="turn_taken")
+    Batch.objects.update(state="prepared")
+    told = alice.get(location).content.decode()
+    assert "1 document is left out" in told
+    assert "Approve 1 document" in told
+    assert "/advance" not in told
+
+
+def test_a_batch_moves_by_a_form_of_its_own_page() -> None:
+    alice = browser_of("alice", enforce_csrf_checks=True)
+    batch = batch_of("alice")
+    assert alice.post(f"/batches/{batch.pk}/advance").status_code == 403
+    assert f'hx-post="/batches/{batch.pk}/advance"' in alice.get(f"/batches/{batch.pk}").content.decode()
 
 
 def test_deleting_another_persons_document_deletes_nothing() -> None:

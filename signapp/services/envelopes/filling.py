@@ -50,9 +50,14 @@ def keep_values(*, account: Account, document_id: uuid.UUID, values: Mapping[uui
     Field.objects.bulk_update(own.values(), ["value"])
 
 
+def is_complete(document: Document) -> bool:
+    """Whether everything that has to be filled in is."""
+    return all(field.value or not field.is_required for field in fields_to_fill(document))
+
+
 def refuse_incomplete(document: Document) -> None:
     """Raises `ValueMissingError`."""
-    if any(field.is_required and not field.value for field in fields_to_fill(document)):
+    if not is_complete(document):
         raise ValueMissingError
 
 

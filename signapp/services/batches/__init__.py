@@ -1,0 +1,1 @@
+"""Several documents, one approval: gathered, sent and prepared, approved, followed."""
