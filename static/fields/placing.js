@@ -171,7 +171,10 @@ class Placing {
     for (const link of document.querySelectorAll("[data-leaves]")) {
       link.addEventListener("click", async (event) => {
         event.preventDefault();
-        if (await this.saver.now()) window.location.assign(link.href);
+        // What cannot be kept is said once; whoever insists may leave it.
+        const insists = this.root.dataset.insists === "yes";
+        if ((await this.saver.now()) || insists) window.location.assign(link.href);
+        else this.root.dataset.insists = "yes";
       });
     }
   }
@@ -389,6 +392,7 @@ class Placing {
       saving: this.text.textSaving,
       saved: this.text.textSaved,
       lost: this.text.textLost,
+      login: this.text.textLogin,
       refused: answer.error_description ?? this.text.textLost,
     };
     const place = this.part("saving");
@@ -397,6 +401,7 @@ class Placing {
     for (const element of this.elements.values()) element.classList.remove("placed--refused");
     const wrong = how === "refused" ? this.board.fields[answer.field] : null;
     if (wrong) this.elements.get(wrong.id)?.classList.add("placed--refused");
+    this.root.dataset.insists = "no";
     this.root.dataset.saved = how === "saved" ? "yes" : "no";
   }
 }

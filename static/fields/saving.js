@@ -6,6 +6,7 @@ export class Saver {
   constructor({ url, token, read, tell }) {
     Object.assign(this, { url, token, read, tell });
     this.dirty = false;
+    this.kept = true;
     this.running = null;
     window.addEventListener("pagehide", () => this.dirty && this.send({ keepalive: true }));
   }
@@ -21,7 +22,7 @@ export class Saver {
   async now() {
     clearTimeout(this.timer);
     await this.running;
-    if (!this.dirty) return true;
+    if (!this.dirty) return this.kept;
     this.running = this.send();
     const kept = await this.running;
     this.running = null;
@@ -30,6 +31,7 @@ export class Saver {
 
   async send(how = {}) {
     this.dirty = false;
+    this.kept = false;
     try {
       const response = await fetch(this.url, {
         method: "POST",
@@ -38,11 +40,16 @@ export class Saver {
         ...how,
       });
       if (response.ok && !response.redirected) {
+        this.kept = true;
         this.tell("saved");
         return true;
       }
-      const answer = response.redirected ? {} : await response.json().catch(() => ({}));
-      this.tell("refused", answer);
+      if (response.redirected) {
+        this.dirty = true;
+        this.tell("login");
+      } else {
+        this.tell("refused", await response.json().catch(() => ({})));
+      }
     } catch {
       this.dirty = true;
       this.tell("lost");
