@@ -1,6 +1,6 @@
 # What each target needs is installed when it runs; nothing is installed twice.
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test soak check lock clean
+.PHONY: help run demo screenshots seed test soak check lock clean
 PYTHON := .venv/bin/python
 
 help: ## list the targets
@@ -13,6 +13,10 @@ run: ## start everything on 127.0.0.1, port 8000 or PORT=…, until Ctrl-C
 demo: ## sign var/demo/signed.pdf in a real browser, or PDF=path, and leave screenshots of each step
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.demo $${PDF:+"$$PDF"}
+
+screenshots: ## every page of signapp and authz, light and dark, desktop and phone, into var/screenshots/
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.screenshots
 
 seed: ## print the running instance's demo data as JSON (make -s seed)
 	@$(PYTHON) -m scripts.seed

@@ -179,6 +179,7 @@ def _cancel(request: HttpRequest, signer: Signer, chosen: list[UUID]) -> HttpRes
     found = [access.find_envelope(account=signer.account, envelope_id=each) for each in chosen]
     context = {
         "title": ngettext("Cancel this envelope?", "Cancel %(count)d envelopes?", len(found)) % {"count": len(found)},
+        "label": ngettext("Cancel the envelope", "Cancel %(count)d envelopes", len(found)) % {"count": len(found)},
         "envelopes": [describe_envelope(each, signer.account) for each in found],
         "form": form,
     }

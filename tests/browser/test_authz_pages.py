@@ -2,7 +2,6 @@
 than a small phone, light and dark. A template that no page here comes from fails."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -43,14 +42,13 @@ from tests.authz.conftest import (
 )
 from tests.authz.signing_service import SigningService, credential
 from tests.authz.test_qualifiers import qualified
+from tests.browser.inspection import Inspection
 from tests.support.authenticator import Authenticator
 
 __all__ = ["alice", "clients", "credential_request", "flow", "foreign", "login_code", "server"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default"], transaction=True)]
 ROOT = Path(__file__).resolve().parents[2]
-AXE = (ROOT / "static" / "vendor" / "axe" / "axe.min.js").read_text(encoding="utf-8")
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TEMPLATES = {f"authz/{path.name}" for path in (ROOT / "templates" / "authz").glob("[!_]*.html")}
 Pages = dict[str, Any]
 
@@ -224,44 +222,24 @@ def seen(pages: Pages) -> Pages:
     return pages
 
 
-def test_every_page_is_accessible_and_fits_the_screen(live_server: LiveServer, chromium: Browser, seen: Pages) -> None:
-    assert inspect(live_server.url, chromium, seen) == []
-
-
-# Colours that are on their way from one look to the other are none of either.
-AT_ONCE = """const sheet = new CSSStyleSheet();
-sheet.replaceSync("*, ::before, ::after { transition: none !important }");
-document.adoptedStyleSheets = [sheet];"""
-LOOKS: list[tuple[int, Any]] = [(320, "light"), (1280, "dark")]
-
-
-def inspect(url: str, chromium: Browser, pages: Pages) -> list[Any]:
-    """What axe and the screen's width find wrong in each look; pictures go where ``PICTURES`` says."""
-    context = chromium.new_context(bypass_csp=True, reduced_motion="reduce")
-    context.add_init_script(AXE)
-    context.add_init_script(AT_ONCE)
-    page, faults = context.new_page(), []
+def test_every_page_is_accessible_fits_the_screen_and_keeps_its_budget(
+    live_server: LiveServer, chromium: Browser, seen: Pages
+) -> None:
+    inspection = Inspection()
+    context = chromium.new_context(bypass_csp=True)
+    page, url = context.new_page(), live_server.url
     # What stands in a frame, or where a page goes on to, is somebody else's.
     context.route(re.compile(rf"^(?!{re.escape(url)}).*$"), lambda route: route.fulfill(body=""))
     context.route("**/authz/logout.js", lambda route: route.abort())
     # Pages that only a form leads to have no address, so each is put where the server's own files can be had.
     bodies: list[bytes] = []
     page.route("**/page-under-test", lambda route: route.fulfill(body=bodies[-1], content_type="text/html"))
-    options = json.dumps({"resultTypes": ["violations"], "runOnly": TAGS, "iframes": False})
-    for name, answer in pages.items():
+    for name, answer in seen.items():
         bodies.append(answer.content)
         page.goto(f"{url}/page-under-test")
-        for width, theme in LOOKS:
-            page.set_viewport_size({"width": width, "height": 800})
-            page.emulate_media(color_scheme=theme)
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            violations = page.evaluate(f"axe.run(document, {options}).then(found => found.violations)")
-            faults += [(name, theme, each["id"], each["impact"], each["nodes"][0]["target"]) for each in violations]
-            faults += [(name, theme, "too wide", wide)] if wide > 0 else []
-            if folder := os.environ.get("PICTURES"):
-                page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+        inspection(page, name)
     context.close()
-    return faults
+    assert inspection.faults == []
 
 
 def test_a_logout_is_told_in_a_frame_and_goes_on_to_the_client(

@@ -1,0 +1,53 @@
+"""What is wrong with a page as it stands in a browser: axe's violations, what is wider than the screen, what weighs."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page
+
+from scripts.instance import ROOT
+from scripts.walk import DESKTOP
+
+AXE = (ROOT / "static" / "vendor" / "axe" / "axe.min.js").read_text(encoding="utf-8")
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_OPTIONS = {"resultTypes": ["violations"], "runOnly": _TAGS, "iframes": False}
+# A page at its first visit, fonts among it: requests and bytes of bodies as they came. A reader brings PDF.js too.
+BUDGET = {"page": (16, 500_000), "reader": (40, 3_000_000)}
+_WEIGH = """() => {
+  const own = performance.getEntriesByType("navigation")[0];
+  const all = [own, ...performance.getEntriesByType("resource")].filter((each) => !each.name.startsWith("blob:"));
+  return [all.length, all.reduce((sum, each) => sum + each.encodedBodySize, 0)];
+}"""
+_WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_SETTLED = "Promise.all(document.getAnimations().map((each) => each.finished.catch(() => null)))"
+
+
+class Inspection:
+    """Each page once: on a small phone in light colours, and on a desktop in dark ones."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.faults: list[Any] = []
+        self.weights: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, page: Page, name: str) -> None:
+        self.seen.append(name)
+        self.weigh(page, name)
+        theme: Any
+        for width, theme in ((320, "light"), (1280, "dark")):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            page.evaluate(_SETTLED)
+            wide = page.evaluate(_WIDER)
+            self.faults += [(name, width, "too wide by", wide)] if wide > 0 else []
+            page.evaluate(f"globalThis.axe || (() => {{ {AXE} }})()")
+            found = page.evaluate(f"axe.run(document, {json.dumps(_OPTIONS)}).then(found => found.violations)")
+            self.faults += [(name, theme, each["id"], each["nodes"][0]["target"]) for each in found]
+        page.set_viewport_size(DESKTOP)
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+
+    def weigh(self, page: Page, name: str) -> None:
+        requests, size = self.weights[name] = tuple(page.evaluate(_WEIGH))
+        most_requests, most_bytes = BUDGET["reader" if page.locator("body.reader-frame").count() else "page"]
+        if requests > most_requests or size > most_bytes:
+            self.faults.append((name, "too heavy", requests, size))
