@@ -10,7 +10,9 @@ from scripts.walk import DESKTOP
 
 AXE = (ROOT / "static" / "vendor" / "axe" / "axe.min.js").read_text(encoding="utf-8")
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_OPTIONS = {"resultTypes": ["violations"], "runOnly": _TAGS, "iframes": False}
+_EVERYTHING = {"resultTypes": ["violations"], "runOnly": _TAGS, "iframes": False, "preload": False}
+# What a larger screen and other colours can change about the same elements.
+_LOOKS = {**_EVERYTHING, "runOnly": {"type": "rule", "values": ["color-contrast", "target-size"]}}
 # A page at its first visit, fonts among it: requests and bytes of bodies as they came. A reader brings PDF.js too.
 BUDGET = {"page": (16, 500_000), "reader": (40, 3_000_000)}
 _WEIGH = """() => {
@@ -34,14 +36,16 @@ class Inspection:
         self.seen.append(name)
         self.weigh(page, name)
         theme: Any
-        for width, theme in ((320, "light"), (1280, "dark")):
+        options: Any
+        for width, theme, options in ((320, "light", _EVERYTHING), (1280, "dark", _LOOKS)):
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             page.evaluate(_SETTLED)
             wide = page.evaluate(_WIDER)
             self.faults += [(name, width, "too wide by", wide)] if wide > 0 else []
-            page.evaluate(f"globalThis.axe || (() => {{ {AXE} }})()")
-            found = page.evaluate(f"axe.run(document, {json.dumps(_OPTIONS)}).then(found => found.violations)")
+            if not page.evaluate("'axe' in globalThis"):
+                page.evaluate(AXE)
+            found = page.evaluate(f"axe.run(document, {json.dumps(options)}).then(found => found.violations)")
             self.faults += [(name, theme, each["id"], each["nodes"][0]["target"]) for each in found]
         page.set_viewport_size(DESKTOP)
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
