@@ -21,7 +21,10 @@ _WEIGH = """() => {
   return [all.length, all.reduce((sum, each) => sum + each.encodedBodySize, 0)];
 }"""
 _WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_SETTLED = "Promise.all(document.getAnimations().map((each) => each.finished.catch(() => null)))"
+# Colours that are on their way from one look to the other are none of either.
+_AT_ONCE = """const sheet = new CSSStyleSheet();
+sheet.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important }");
+document.adoptedStyleSheets = [sheet];"""
 
 
 class Inspection:
@@ -35,16 +38,16 @@ class Inspection:
     def __call__(self, page: Page, name: str) -> None:
         self.seen.append(name)
         self.weigh(page, name)
+        page.evaluate(f"(() => {{ {_AT_ONCE} }})()")
+        if not page.evaluate("'axe' in globalThis"):
+            page.evaluate(AXE)
         theme: Any
         options: Any
         for width, theme, options in ((320, "light", _EVERYTHING), (1280, "dark", _LOOKS)):
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            page.evaluate(_SETTLED)
             wide = page.evaluate(_WIDER)
             self.faults += [(name, width, "too wide by", wide)] if wide > 0 else []
-            if not page.evaluate("'axe' in globalThis"):
-                page.evaluate(AXE)
             found = page.evaluate(f"axe.run(document, {json.dumps(options)}).then(found => found.violations)")
             self.faults += [(name, theme, each["id"], each["nodes"][0]["target"]) for each in found]
         page.set_viewport_size(DESKTOP)
