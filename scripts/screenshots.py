@@ -36,7 +36,7 @@ class Pictures:
             page.set_viewport_size(size)
             page.evaluate("scrollTo(0, 0)")
             for theme in ("dark", "light"):
-                page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 path = self.folder / f"{self.count:02}-{name}-{width}-{theme}.png"
                 page.screenshot(path=path, animations="disabled", full_page=whole)
 

@@ -285,7 +285,7 @@ class Tour:
             "credentialLabel": "Alice Traveller, ECDSA P-256",
             "onBehalfOf": client["client_id"],
         }
-        form = {
+        form: dict[str, str | float | bool] = {
             "client_id": "paraph-rssp",
             "client_secret": (self.instance.var_dir / "secrets" / "rssp_client_secret").read_text().strip(),
             "scope": "credential",
