@@ -62,7 +62,8 @@ class Tour:
                 walk.close()
 
     def newcomer(self) -> Walk:
-        walk = Walk(self.chromium, self.instance.base_url, reduced_motion="reduce")
+        mail = self.instance.var_dir / "mail"
+        walk = Walk(self.chromium, self.instance.base_url, mail=mail, reduced_motion="reduce")
         walk.on_page = lambda name: self.look(walk, name)
         self._walks.append(walk)
         return walk

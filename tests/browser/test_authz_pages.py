@@ -18,7 +18,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from authz import tasks
-from authz.models import Application
+from authz.models import Application, User
 from authz.services import accounts, logos
 from tests.authz import signing_service
 from tests.authz.conftest import (
@@ -158,6 +158,9 @@ def consents(alice: Person, flow: Flow, foreign: tuple[str, str]) -> Pages:
     asked = {"client_id": foreign[0], "response_type": "code", "scope": "service", "code_challenge_method": "S256"}
     asked |= {"code_challenge": Pkce().challenge}
     found = {"access": alice.browser.get(alice.browser.get("/authz/oauth2/authorize", asked)["Location"])}
+    User.objects.filter(pk=alice.user.pk).update(verified_email="")
+    found["create, address first"] = alice.browser.get(flow.open(alice, Pkce(), CREATION))
+    User.objects.filter(pk=alice.user.pk).update(verified_email=alice.email)
     for name, details in (("sign", None), ("create", CREATION), ("delete", DELETION), ("bind", BINDING)):
         location = flow.open(alice, Pkce(), details)
         found[name] = alice.browser.get(location)
