@@ -190,7 +190,9 @@ class Walk:
         self.await_heading("Get your certificate")
         self.on_page("certificate")
         self.press("Continue to approval")
-        if self.mail is not None:
+        heading = self.page.get_by_role("heading", level=1)
+        expect(heading).to_have_text(re.compile("Confirm your address first|You are about to create"), timeout=_STEP_MS)
+        if self.mail is not None and "Confirm" in heading.inner_text():
             self.confirm_address(person, self.mail)
         self.await_heading("You are about to create a signing certificate")
         self.on_page("certificate-consent")

@@ -83,7 +83,7 @@ def pages(
         **strangers(settings),
         **at_login(alice),
         **account(alice),
-        **consents(alice, flow, foreign),
+        **consents(alice, flow, foreign, settings),
         **choices(alice, flow),
         **recovery(alice),
         **endings(alice, login_code, server),
@@ -148,7 +148,7 @@ def account(alice: Person) -> Pages:
     return found
 
 
-def consents(alice: Person, flow: Flow, foreign: tuple[str, str]) -> Pages:
+def consents(alice: Person, flow: Flow, foreign: tuple[str, str], settings: Settings) -> Pages:
     client = Application.objects.get(client_id=foreign[0])
     client.consent_text = "We file your leases."
     client.save()
@@ -158,8 +158,10 @@ def consents(alice: Person, flow: Flow, foreign: tuple[str, str]) -> Pages:
     asked = {"client_id": foreign[0], "response_type": "code", "scope": "service", "code_challenge_method": "S256"}
     asked |= {"code_challenge": Pkce().challenge}
     found = {"access": alice.browser.get(alice.browser.get("/authz/oauth2/authorize", asked)["Location"])}
+    automatic, settings.REGISTRATION = settings.REGISTRATION, {"demonstration": "verified-email"}
     User.objects.filter(pk=alice.user.pk).update(verified_email="")
     found["create, address first"] = alice.browser.get(flow.open(alice, Pkce(), CREATION))
+    settings.REGISTRATION = automatic
     User.objects.filter(pk=alice.user.pk).update(verified_email=alice.email)
     for name, details in (("sign", None), ("create", CREATION), ("delete", DELETION), ("bind", BINDING)):
         location = flow.open(alice, Pkce(), details)

@@ -61,7 +61,6 @@ def take_up(walk: Walk, person: Person, mails: Path) -> None:
 def sign(walk: Walk, person: Person) -> None:
     address = walk.page.url
     walk.open("/documents")
-    walk.mail = None  # the address was confirmed for the invitation
     walk.get_certificate(person)
     walk.page.goto(address)
     walk.page.get_by_role("link", name="Read and sign").click()
