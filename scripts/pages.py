@@ -15,6 +15,9 @@ ROLES = ("signapp", "authz")
 NOT_PAGES = {
     "signapp:state": "a part of signapp:document, renewed by htmx",
     "signapp:row": "a part of signapp:documents, renewed by htmx",
+    "signapp:bulk_progress": "a part of signapp:bulk, renewed by htmx",
+    "signapp:bulk_results": "a table for a spreadsheet",
+    "signapp:look_picture": "a picture",
     "signapp:file": "a PDF",
     "signapp:download": "a PDF",
     "signapp:part": "a PDF, or where its document is",

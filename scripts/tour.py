@@ -164,7 +164,7 @@ class Tour:
         self.see(alice, "/envelopes/new", "new-envelope")
         self.draft(alice, "Lease, as a draft", [(BOB, "signer")])
         self.look(alice, "envelope-draft")
-        self.see(alice, urlsplit(alice.page.url).path, "envelope-draft-again")
+        self.preparing(alice, urlsplit(alice.page.url).path.removesuffix("/edit"))
         sent = self.send(alice, "Lease, waiting", [(BOB, "signer"), (MALLORY, "approver")])
         self.look(alice, "envelope-sent")
         link = self.mailed(BOB, "/invitations/")
@@ -182,6 +182,30 @@ class Tour:
         bob.page.wait_for_selector(".reader__paper canvas")
         self.look(bob, "envelope-reader")
         self.declined_and_others(alice, bob)
+
+    def preparing(self, alice: Walk, draft: str) -> None:
+        """What can be made of a draft before it is sent."""
+        alice.page.locator('a[href$="/fields"]').first.click()
+        alice.page.wait_for_selector(".reader__paper canvas")
+        alice.page.locator(".palette__kind").first.click()
+        self.look(alice, "place-fields")
+        self.see(alice, f"{draft}/template", "save-template")
+        alice.press("Save the template")
+        alice.await_heading("Templates")
+        self.look(alice, "templates")
+        alice.press("Use it")
+        self.look(alice, "use-template")
+        self.see(alice, f"{draft}/list", "new-list")
+        for name, lines in (("list-refused", "Bob,\r\n"), ("list", f"{BOB.name},{BOB.email}\r\n")):
+            content = f"name,email\r\n{lines}".encode()
+            alice.page.set_input_files(
+                'input[type="file"]', {"name": "l.csv", "mimeType": "text/csv", "buffer": content}
+            )
+            alice.press("Check the list")
+            alice.page.wait_for_load_state()
+            self.look(alice, name)
+        self.see(alice, "/lists", "lists")
+        self.see(alice, "/account/signature", "signature")
 
     def take_up(self, bob: Walk, link: str) -> None:
         """From the mailed link, by sign-up and the confirmed address, to the envelope."""
