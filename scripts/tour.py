@@ -138,6 +138,10 @@ class Tour:
         again = urlsplit(alice.page.url).path
         self.see(alice, f"{again}/delete", "delete-document")
         self.see(alice, "/documents", "documents-list")
+        self.see(alice, "/batches/new", "new-batch")
+        alice.press("Prepare the chosen documents")
+        alice.page.wait_for_url("**/batches/*-*")
+        self.look(alice, "batch")
 
     def draft(self, alice: Walk, title: str, people: list[tuple[Person, str]]) -> None:
         alice.open("/envelopes/new")
@@ -177,6 +181,7 @@ class Tour:
         self.see(bob, f"{urlsplit(sent).path}/decline", "envelope-decline")
         self.see(bob, f"{urlsplit(sent).path}/delegate", "envelope-delegate")
         self.see(bob, "/envelopes", "envelopes-waiting")
+        self.see(bob, f"{urlsplit(sent).path}/sign", "sign-envelope")
         bob.page.goto(sent)
         bob.page.get_by_role("link", name="Read and sign").click()
         bob.page.wait_for_selector(".reader__paper canvas")

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Route, expect
 from scripts.demo import SAMPLE, verify
 from scripts.instance import Instance
 from scripts.walk import Person, Walk, WalkError, open_chromium
+from tests.browser.inspection import Inspection
 from tests.support.instance import start_instance
 from tests.support.pdfs import make_certified_pdf, make_encrypted_pdf
 
@@ -321,7 +322,6 @@ def fill_in(walk: Walk, text: str) -> list[str]:
 
 def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, tmp_path: Path) -> None:
     page, inspection = alice.page, Inspection()
-    inspection.walk = alice
     alice.open("/envelopes/new")
     page.set_input_files('input[type="file"]', SAMPLE)
     alice.press("Upload and go on")
@@ -356,13 +356,13 @@ def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, 
     page.keyboard.press("Control+z")
     expect(page.locator("[data-count]")).to_have_text("5 fields")
     expect(page.locator("[data-saving]")).to_have_text("Saved")
-    inspection("place")
+    inspection(alice.page, "place")
     page.get_by_role("link", name="Back to the draft").last.click()
     alice.press("Save as a template")
     page.get_by_label("Role of Somebody").fill("Tenant")
     alice.press("Save the template")
     alice.await_heading("Templates")
-    inspection("templates")
+    inspection(alice.page, "templates")
     alice.press("Use it")
     page.get_by_label("Name").fill(ALICE.name)
     page.get_by_label("E-mail address").fill(ALICE.email)
@@ -373,7 +373,7 @@ def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, 
     expect(page.locator(".place").first).to_be_attached()
     page.locator('#panel-action button[form="prepare"]').click()
     expect(page.locator("[data-fill-missing]")).to_contain_text("Fill in “Signature” first.")
-    inspection("fill in")
+    inspection(alice.page, "fill in")
     asked = fill_in(alice, "Under the third flowerpot")
     assert sorted(asked) == ["Initials", "Initials", "Initials", "Signature", "Where the keys are"]
     alice.prepare()
@@ -392,7 +392,6 @@ def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, 
 
 def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tmp_path: Path) -> None:
     inspection = Inspection()
-    inspection.walk = alice
     alice.open("/envelopes/new")
     alice.page.set_input_files('input[type="file"]', SAMPLE)
     alice.press("Upload and go on")
@@ -406,17 +405,17 @@ def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tm
     alice.press("Send to 1 person")
     alice.press("Sign 2 documents at once")
     alice.await_heading("Sign several at once")
-    inspection("choose")
+    inspection(alice.page, "choose")
     alice.press("Prepare the chosen documents")
     expect(alice.page.get_by_role("button", name="Approve 2 documents")).to_be_visible(timeout=30_000)
-    inspection("prepared")
+    inspection(alice.page, "prepared")
     shown = alice.page.locator(".fingerprint__value").all_inner_texts()
     alice.press("Approve 2 documents")
     alice.await_heading("You are about to sign 2 documents")
     assert alice.page.locator(".document .fingerprint__value").all_inner_texts() == shown
     alice.approve(ALICE)
     expect(alice.page.get_by_text("2 documents are signed").first).to_be_visible(timeout=60_000)
-    inspection("signed")
+    inspection(alice.page, "signed")
     for number in range(2):
         with alice.page.expect_download() as waiting:
             alice.page.get_by_role("link", name="Download").nth(number).click()
