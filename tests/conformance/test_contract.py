@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.instance import Instance, free_port
+from scripts.instance import Instance
 from tests.conformance.rows import BOTH, Row, Version
 from tests.conformance.running import try_row
 from tests.conformance.tables import CLAUSES, METHODS, ROWS, not_built
 from tests.conformance.target import Given, Target
+from tests.support.instance import start_instance
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("conformance")]
 
@@ -127,11 +128,11 @@ class Laboratory:
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Version, Target]]:
     folder = tmp_path_factory.mktemp("conformance")
-    instance = Instance(
-        folder / "var", free_port(), settings={"RSSP_SAD_SECONDS": str(SECONDS), "RSSP_OTP_RESEND_SECONDS": "0"}
-    )
-    with instance, httpx.Client(trust_env=False, timeout=60) as http:
-        instance.start()
+    settings = {"RSSP_SAD_SECONDS": str(SECONDS), "RSSP_OTP_RESEND_SECONDS": "0"}
+    with (
+        start_instance(folder / "var", settings=settings) as instance,
+        httpx.Client(trust_env=False, timeout=60) as http,
+    ):
         given = Laboratory(instance, folder).given()
         yield {version: Target(given, version, http) for version in BOTH}
 
