@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from signapp.services import clearing
+from signapp.services.bulk import clearing as bulk_clearing
 from signapp.services.bulk import sending
 from signapp.services.envelopes import notices, retention, tending
 
@@ -37,4 +38,5 @@ def tend_envelopes() -> None:
 @shared_task(name="signapp.tend_retention")  # type: ignore[untyped-decorator]  # Celery has no types
 def tend_retention() -> None:
     retention.tend_retention()
+    bulk_clearing.clear_lists()
     notices.send_notices()

@@ -1,14 +1,15 @@
 """An envelope for everybody of a list: every line checked first, each sent once, and what became of each."""
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from signapp.models import BulkRow, BulkSend, Envelope, Notice, Recipient, StoredFile
-from signapp.services.bulk import reading, results, sending
+from signapp.models import BulkRow, BulkSend, Envelope, Limits, Notice, Recipient, StoredFile
+from signapp.services.bulk import clearing, reading, results, sending
 from signapp.services.envelopes import drafts
 from tests.signapp.test_pages import _this_role_alone, browser_of, envelope_of  # noqa: F401  (a fixture)
 
@@ -162,3 +163,24 @@ def test_a_row_that_cannot_be_sent_is_told_and_the_others_go_on(bulk: BulkSend) 
 def test_results_hold_no_formula(cell: str) -> None:
     assert results.harmless(cell) == f"'{cell}"
     assert results.harmless("Bob") == "Bob"
+
+
+def test_lists_that_are_old_go_and_what_was_sent_stays(bulk: BulkSend) -> None:
+    patterns = Envelope.objects.filter(subject="")
+    assert (clearing.clear_lists(), BulkSend.objects.count(), patterns.count()) == (0, 1, 1)
+    start(bulk)
+    BulkSend.objects.update(created=timezone.now() - timedelta(days=400))
+    assert clearing.clear_lists() == 0  # it is being sent
+    assert sending.go_on(bulk.pk) is False
+    BulkSend.objects.update(ended_at=timezone.now() - timedelta(days=400))
+    assert clearing.clear_lists() == 0  # everything is kept for ever
+    Limits.objects.create(pk=1, keep_days=300)
+    assert clearing.clear_lists() == 1
+    assert (BulkRow.objects.count(), Envelope.objects.filter(state="sent").count()) == (0, 2)
+
+
+def test_a_list_that_was_never_sent_goes_with_its_copy_of_the_draft(bulk: BulkSend) -> None:
+    BulkSend.objects.update(created=timezone.now() - timedelta(days=31))
+    assert clearing.clear_lists() == 1
+    assert (BulkSend.objects.count(), Envelope.objects.filter(subject="").count()) == (0, 0)
+    assert Envelope.objects.filter(state="draft").count() == 1

@@ -120,7 +120,7 @@ def stop(*, account: Account, bulk_id: uuid.UUID) -> None:
         going = BulkSend.objects.filter(pk=bulk_id, state__in=(BulkSend.State.CHECKED, BulkSend.State.SENDING))
         if not going.change(state=BulkSend.State.STOPPED, ended_at=timezone.now()):
             raise WrongBulkStateError
-    _drop_pattern(bulk_id)
+    drop_pattern(bulk_id)
 
 
 def ring(bulk_id: uuid.UUID) -> None:
@@ -156,7 +156,7 @@ def go_on(bulk_id: uuid.UUID, *, most: int = _CHUNK) -> bool:
     if is_left:
         going.change(lease_until=None)
     elif going.change(state=BulkSend.State.DONE, ended_at=timezone.now(), lease_until=None):
-        _drop_pattern(bulk_id)
+        drop_pattern(bulk_id)
     notices.ring()
     return is_left
 
@@ -196,7 +196,8 @@ def _make_envelope(bulk: BulkSend, row: BulkRow) -> Envelope:
     )
 
 
-def _drop_pattern(bulk_id: uuid.UUID) -> None:
+def drop_pattern(bulk_id: uuid.UUID) -> None:
+    """Once nothing more is sent: the copy of the draft, and its files where nobody else holds them."""
     pattern = Envelope.objects.filter(pk__in=BulkSend.objects.filter(pk=bulk_id).values("pattern")).first()
     if pattern is None:
         return
