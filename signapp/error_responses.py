@@ -560,6 +560,11 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("Documents cannot be reached now"),
         gettext_lazy("Nothing is lost, and nothing new was kept. Try again in a minute."),
     ),
+    "export_not_ready": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("There is no export here"),
+        gettext_lazy("It may not be ready yet, or its days are over. Ask for one on your account’s page."),
+    ),
     "storage_full": (
         HTTPStatus.INSUFFICIENT_STORAGE,
         gettext_lazy("There is no room for this document now"),

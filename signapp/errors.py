@@ -479,6 +479,13 @@ class InvitationOverError(InvitationError):
     sentence = "What this invitation was for is over."
 
 
+class ExportNotReadyError(SignappError):
+    """There is no export of this account to download."""
+
+    code = "export_not_ready"
+    sentence = "There is no export to download. Its days may be over."
+
+
 # --- Try later ----------------------------------------------------------------------------------------------
 
 

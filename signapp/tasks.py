@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from signapp.services import clearing
+from signapp.services import clearing, exports, leaving
 from signapp.services.bulk import clearing as bulk_clearing
 from signapp.services.bulk import sending
 from signapp.services.envelopes import notices, retention, tending
@@ -30,6 +30,8 @@ def send_bulk(bulk_id: str) -> None:
 def tend_envelopes() -> None:
     tending.follow_signatures()
     tending.tend_envelopes()
+    if exports.is_wanted():
+        exports.ring()
     for bulk_id in sending.waiting_bulks():
         sending.ring(bulk_id)
     notices.send_notices()
@@ -39,4 +41,10 @@ def tend_envelopes() -> None:
 def tend_retention() -> None:
     retention.tend_retention()
     bulk_clearing.clear_lists()
+    leaving.tend_departures()
     notices.send_notices()
+
+
+@shared_task(name="signapp.build_exports")  # type: ignore[untyped-decorator]  # Celery has no types
+def build_exports() -> None:
+    exports.build_exports()

@@ -6,6 +6,7 @@ from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.fields import Field, Look
 from signapp.models.filing import Binned
+from signapp.models.leaving import Departure, Export
 from signapp.models.limits import Limits
 from signapp.models.logins import Login, UsedLogoutToken
 from signapp.models.remains import Remains
@@ -16,10 +17,12 @@ __all__ = [
     "Binned",
     "BulkRow",
     "BulkSend",
+    "Departure",
     "Document",
     "Envelope",
     "EnvelopeDocument",
     "Event",
+    "Export",
     "Field",
     "Invitation",
     "Limits",

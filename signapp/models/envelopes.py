@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from signapp.models.documents import ChangingQuerySet, StoredFile
 
 MOST_GROUPS = 20
+MOST_ATTEMPTS = 8  # at sending one message
 
 
 class Envelope(models.Model):

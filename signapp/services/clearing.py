@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from signapp.documents import remove_stale_files
 from signapp.models import Login, Session, UsedLogoutToken
+from signapp.services.exports import clear_exports
 
 
 def clear_expired() -> int:
@@ -14,4 +15,4 @@ def clear_expired() -> int:
         Login.objects.filter(expires_at__lt=now),
         UsedLogoutToken.objects.filter(expires_at__lt=now),
     )
-    return sum(int(found.delete()[0]) for found in rows) + remove_stale_files()
+    return sum(int(found.delete()[0]) for found in rows) + clear_exports() + remove_stale_files()

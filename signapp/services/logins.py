@@ -32,6 +32,7 @@ from signapp.wire import clean_path
 log = logging.getLogger(__name__)
 
 LOGIN_SECONDS = 600
+RECENT = timedelta(minutes=15)
 _CHECK_EVERY = timedelta(seconds=30)
 _SESSION_KEY = "login"
 _ID_TOKEN_KEY = "login_id_token"
@@ -158,6 +159,13 @@ def _check(login: Login) -> None:
     if Login.objects.filter(pk=login.pk, access_token=login.access_token, lease_until=None).exists():
         raise LoginRequiredError
     # Another request swapped the tokens meanwhile; the old one had to be dead.
+
+
+def is_recent(*, session: SessionBase) -> bool:
+    """Whether this person logged in within the last minutes: every login here is a new one at the server, with all
+    that it asks for."""
+    login = _find_login(session)
+    return login is not None and login.created > timezone.now() - RECENT
 
 
 def service_token(*, session: SessionBase) -> str:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from signapp.errors import CertificateNotUsableError
-from signapp.services import passkeys
+from signapp.services import leaving, passkeys
 from signapp.views.documents import certificate_url, read_certificates, read_requests
 from signapp.views.pages import Signer, logged_in, render_page
 
@@ -18,6 +18,7 @@ def account(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     requests = [] if certificates.problem else read_requests(signer)
     context = {
         "section": "account",
+        "departure": leaving.find_departure(account=signer.account),
         "account": signer.account,
         "certificates": certificates.all,
         "requests": requests,

@@ -42,6 +42,7 @@ OPEN = {
     *("invitation", "renew_invitation", "backchannel_logout"),
 }
 POST_ONLY = {
+    *("begin_export", "delete_export", "stay"),
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
     *("act_on_envelopes", "resend", "start_bulk", "stop_bulk", "delete_look", "delete_template"),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from signapp.models import Envelope, Event, Notice, Recipient
+from signapp.models.envelopes import MOST_ATTEMPTS
 from signapp.services.envelopes.access import record
 from signapp.services.envelopes.invitations import create_invitation
 from signapp.services.envelopes.retention import deletion_date
@@ -25,7 +26,6 @@ from signapp.services.mails import Letter, send
 
 log = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 8
 _ALONE = gettext_lazy(
     "The link is for you alone and opens only for the account of this address. If you expected nothing, do nothing."
 )
@@ -43,7 +43,7 @@ def ring() -> None:
 def send_notices() -> int:
     """Sends what is due; how many."""
     now = timezone.now()
-    due = Notice.objects.filter(sent_at=None, due_at__lte=now, attempts__lt=_MOST_ATTEMPTS)
+    due = Notice.objects.filter(sent_at=None, due_at__lte=now, attempts__lt=MOST_ATTEMPTS)
     sent = 0
     connection = _connect()
     for notice in due.select_related("envelope", "recipient").order_by("pk"):

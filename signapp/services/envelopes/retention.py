@@ -14,6 +14,7 @@ from django.utils import timezone
 from signapp import documents
 from signapp.errors import EnvelopeNotFoundError
 from signapp.models import Binned, Document, Envelope, Notice, Recipient, Remains, StoredFile
+from signapp.models.envelopes import MOST_ATTEMPTS
 from signapp.services.envelopes import turns
 from signapp.services.envelopes.access import SEES, locked
 from signapp.services.envelopes.copying import is_held
@@ -59,9 +60,11 @@ def sweep_unseen() -> int:
 
 
 def remove_if_unseen(held: Envelope, why: Remains.Why) -> bool:
-    """Deletes it if every account that had it threw it away for good, and no mailed link opens it; the caller holds
-    it. Whether it did."""
-    if held.state == Envelope.State.SENT or _holders(held) - _gone(held) or _has_open_link(held):
+    """Deletes it if every account that had it threw it away for good, no mailed link opens it, and no message
+    of it waits to be sent; the caller holds it. Whether it did."""
+    if held.state == Envelope.State.SENT or _holders(held) - _gone(held):
+        return False
+    if _has_open_link(held) or _has_words_to_send(held):
         return False
     remove(held, why)
     return True
@@ -80,6 +83,11 @@ def _has_open_link(held: Envelope) -> bool:
     waiting = held.recipients.filter(subject="", state__in=SEES)
     open_ones = {"invitations__revoked_at": None, "invitations__expires_at__gt": timezone.now()}
     return held.state == Envelope.State.COMPLETED and waiting.filter(**open_ones).exists()
+
+
+def _has_words_to_send(held: Envelope) -> bool:
+    """How it ended is told first; whoever cannot be reached is not waited for."""
+    return held.notices.filter(sent_at=None, attempts__lt=MOST_ATTEMPTS).exists()
 
 
 # --- Age ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,230 @@
+"""Taking one's things along, and deleting the account: what goes, when, and what others keep."""
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+
+from signapp import documents as storage
+from signapp.errors import StorageFullError
+from signapp.models import Departure, Document, Envelope, Event, Export, Login, Look, Recipient, Remains, StoredFile
+from signapp.services import exports, leaving
+from signapp.tasks import build_exports, clear_expired, tend_retention
+from tests.signapp.test_pages import PDF, _this_role_alone, browser_of, document_of, envelope_of  # noqa: F401
+from tests.signapp.test_retention import Clock, _folder, clock, ended  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
+
+
+def everything_of_alice() -> tuple[Document, Envelope, Envelope]:
+    """A signed document, an envelope with Carol, a template, and a look."""
+    document = document_of("alice", state="signed", signed=storage.store_file(io.BytesIO(PDF + b" signed")))
+    picture = io.BytesIO()
+    Image.new("RGBA", (40, 20)).save(picture, "PNG")
+    Look.objects.create(
+        issuer=document.issuer, subject="alice", kind="signature", style="drawn", picture=storage.store_file(picture)
+    )
+    return document, ended(), envelope_of("alice", state="template")
+
+
+def grow_old(client: Client) -> None:
+    """The login is a while ago."""
+    Login.objects.update(created=timezone.now() - timedelta(minutes=16))
+
+
+def make(client: Client) -> Any:
+    client.post("/account/export/make")
+    build_exports()
+    return client.get("/account/export/file")
+
+
+def test_an_export_holds_ones_own_and_names_each_file() -> None:
+    document, envelope, template = everything_of_alice()
+    document_of("bob", name="Secret.pdf")
+    envelope_of("bob")
+    answer = make(browser_of("alice"))
+    assert answer["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.getvalue())) as archive:
+        assert archive.testzip() is None
+        told = json.loads(archive.read("export.json"))
+        assert archive.read(f"documents/{document.pk}.pdf") == PDF
+        assert archive.read(f"documents/{document.pk}-signed.pdf") == PDF + b" signed"
+        names = {
+            *(told["documents"][0][name] for name in ("file", "signed_file")),
+            told["envelopes"][0]["documents"][0]["file"],
+            told["templates"][0]["documents"][0]["file"],
+            told["looks"][0]["file"],
+            "export.json",
+        }
+        assert names == set(archive.namelist())
+    assert [each["id"] for each in told["envelopes"]] == [str(envelope.pk)]
+    assert [each["id"] for each in told["templates"]] == [str(template.pk)]
+    assert [event["kind"] for event in told["envelopes"][0]["trail"]] == ["completed"]
+    assert told["envelopes"][0]["people"][0]["email"] == "carol@example.test"
+    assert "Secret" not in json.dumps(told)
+    [letter] = mail.outbox
+    assert letter.to == ["alice@example.test"]
+    assert "/account/export\n" in str(letter.body)
+    assert "Secret" not in str(letter.body)
+
+
+def test_progress_is_told_and_two_are_not_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything_of_alice()
+    alice, seen = browser_of("alice"), []
+    for _twice in range(2):
+        assert alice.post("/account/export/make")["Location"] == "/account/export"
+    assert Export.objects.count() == 1
+    assert 'hx-trigger="every 2s"' in alice.get("/account/export/state").content.decode()
+    really = storage.open_file
+
+    def watched(stored: StoredFile) -> Any:
+        seen.append(alice.get("/account/export/state").content.decode())
+        assert exports.build_exports() == 0, "another worker leaves it alone"
+        return really(stored)
+
+    monkeypatch.setattr(storage, "open_file", watched)
+    build_exports()
+    assert ["0 of 5 files" in seen[0], "4 of 5 files" in seen[-1]] == [True, True]
+    assert "Your export is ready" in alice.get("/account/export").content.decode()
+
+
+def test_one_whose_worker_died_is_made_by_the_next(clock: Clock) -> None:  # noqa: F811
+    everything_of_alice()
+    alice = browser_of("alice")
+    alice.post("/account/export/make")
+    Export.objects.update(state="building", lease_until=timezone.now() + timedelta(minutes=10))
+    build_exports()
+    assert Export.objects.get().state == "building"
+    clock(minutes=11)
+    build_exports()
+    assert Export.objects.get().state == "ready"
+
+
+def test_a_full_disk_and_a_lost_file_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    document, _envelope, _template = everything_of_alice()
+    alice = browser_of("alice")
+    storage._storage().delete(storage._name(document.original.pk))
+    with zipfile.ZipFile(io.BytesIO(make(alice).getvalue())) as archive:
+        assert json.loads(archive.read("export.json"))["documents"][0]["file"] == ""
+
+    def full(_file: Any, **_more: Any) -> Any:
+        raise StorageFullError
+
+    monkeypatch.setattr(storage, "store_file", full)
+    assert make(alice).status_code == 404
+    page = alice.get("/account/export").content.decode()
+    assert "The export was not made" in page
+    assert "storage_full" in page
+
+
+def test_it_takes_a_fresh_login_the_same_account_and_its_days(clock: Clock) -> None:  # noqa: F811
+    everything_of_alice()
+    alice, bob = browser_of("alice"), browser_of("bob")
+    assert make(alice).status_code == 200
+    assert bob.get("/account/export/file").status_code == 404
+    assert "Your export is ready" not in bob.get("/account/export").content.decode()
+    grow_old(alice)
+    for method, address, back in (
+        (alice.post, "/account/export/make", "export"),
+        (alice.get, "/account/export/file", "export"),
+        (alice.get, "/account/leave", "leave"),
+        (alice.post, "/account/leave", "leave"),
+    ):
+        assert method(address)["Location"] == f"/login?next=%2Faccount%2F{back}"
+    assert not Departure.objects.exists()
+    assert Export.objects.get().state == "ready", "the old one is still there"
+    assert "Log in again and download" in alice.get("/account/export").content.decode()
+    clock(days=3, seconds=1)
+    again = browser_of("alice")
+    Login.objects.update(created=timezone.now())
+    assert again.get("/account/export/file").status_code == 404
+    files = StoredFile.objects.count()
+    clear_expired()
+    assert not Export.objects.exists()
+    assert StoredFile.objects.count() == files - 1
+
+
+def test_an_export_can_be_deleted_at_once() -> None:
+    alice = browser_of("alice")
+    make(alice)
+    alice.post("/account/export/delete")
+    assert alice.get("/account/export/file").status_code == 404
+    assert not StoredFile.objects.exists()
+
+
+def test_open_envelopes_are_named_before_and_nothing_goes_for_some_days(clock: Clock) -> None:  # noqa: F811
+    everything_of_alice()
+    envelope_of("alice", state="sent")
+    asked = envelope_of("bob", state="sent", sender_email="bob@example.test")
+    Envelope.objects.filter(pk=asked.pk).update(title="Offer to alice")
+    Recipient.objects.filter(envelope=asked).update(issuer=asked.issuer, subject="alice")
+    alice = browser_of("alice")
+    page = alice.get("/account/leave").content.decode()
+    assert "They would be cancelled." in page
+    assert "They would end as declined." in page
+    assert "Offer to alice" in page
+    alice.post("/account/leave")
+    tend_retention()
+    assert [letter.to for letter in mail.outbox] == [["alice@example.test"]]
+    assert "will be deleted on" in alice.get("/account").content.decode()
+    clock(days=13)
+    before = Document.objects.count()
+    tend_retention()
+    assert (Document.objects.count(), Envelope.objects.filter(state="sent").count()) == (before, 2)
+    browser_of("alice").post("/account/stay")
+    clock(days=30)
+    tend_retention()
+    assert not Departure.objects.exists()
+    assert Document.objects.count() == before, "who thought better of it keeps everything"
+
+
+def test_what_goes_and_what_others_keep(clock: Clock, django_capture_on_commit_callbacks: Any) -> None:  # noqa: F811
+    _document, shared, _template = everything_of_alice()
+    alone = ended(carol="")
+    sent = envelope_of("alice", state="sent", sent_at=timezone.now())
+    asked = envelope_of("bob", state="sent", sender_email="bob@example.test", sent_at=timezone.now())
+    Recipient.objects.filter(envelope=asked).update(issuer=asked.issuer, subject="alice")
+    envelope_of("alice")
+    alice = browser_of("alice")
+    make(alice)
+    alice.post("/account/leave")
+    clock(days=14, seconds=1)
+    for _twice in range(2):
+        with django_capture_on_commit_callbacks(using="signapp", execute=True):
+            tend_retention()
+    assert not Departure.objects.exists()
+    assert not Login.objects.filter(subject="alice").exists()
+    assert alice.get("/account").status_code == 302
+    for kind in (Look, Export):
+        assert not kind.objects.exists()
+    assert not Document.objects.filter(subject="alice", part=None).exists()
+    assert set(Envelope.objects.values_list("pk", flat=True)) == {shared.pk, asked.pk}
+    assert set(Remains.objects.values_list("pk", "why")) == {(alone.pk, "account"), (sent.pk, "bin")}
+    assert (Envelope.objects.get(pk=asked.pk).state, Recipient.objects.get(envelope=asked).state) == ("declined",) * 2
+    assert Event.objects.filter(envelope=asked, kind="declined").exists()
+    assert browser_of("carol").get(f"/envelopes/{shared.pk}").status_code == 200
+    assert browser_of("alice").get(f"/envelopes/{shared.pk}").status_code == 404, "whoever comes back begins anew"
+    assert StoredFile.objects.count() == len(storage._storage().listdir("")[1]) == 3
+    told = {(letter.to[0], str(letter.subject)) for letter in mail.outbox}
+    assert ("alice@example.test", "Your account here is deleted") in told
+    assert ("carol@example.test", "Alice cancelled “Lease of the boathouse”.") in told
+
+
+def test_who_signs_just_now_is_deleted_in_the_next_round(clock: Clock) -> None:  # noqa: F811
+    document = document_of("alice", state="signing")
+    other = document_of("alice")
+    browser_of("alice").post("/account/leave")
+    clock(days=15)
+    assert leaving.tend_departures() == 0
+    assert Departure.objects.exists()
+    assert Document.objects.filter(pk=document.pk).exists()
+    Document.objects.filter(pk=document.pk).update(state="failed")
+    assert leaving.tend_departures() == 1
+    assert not Document.objects.filter(pk__in=(document.pk, other.pk)).exists()
