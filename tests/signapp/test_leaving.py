@@ -188,7 +188,7 @@ def test_open_envelopes_are_named_before_and_nothing_goes_for_some_days(clock: C
 def test_what_goes_and_what_others_keep(clock: Clock, django_capture_on_commit_callbacks: Any) -> None:  # noqa: F811
     _document, shared, _template = everything_of_alice()
     alone = ended(carol="")
-    sent = envelope_of("alice", state="sent", sent_at=timezone.now())
+    sent = envelope_of("alice", state="sent", sent_at=timezone.now(), sender_name="Alice")
     asked = envelope_of("bob", state="sent", sender_email="bob@example.test", sent_at=timezone.now())
     Recipient.objects.filter(envelope=asked).update(issuer=asked.issuer, subject="alice")
     envelope_of("alice")
