@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signapp', '0011_retention'),
+        ('signapp', '0012_batches'),
     ]
 
     operations = [
