@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from signapp.errors import DocumentBusyError, EnvelopeNotFoundError, EnvelopeOverError
 from signapp.models import (
+    Batch,
     Binned,
     BulkSend,
     Departure,
@@ -40,6 +41,7 @@ from signapp.services.mails import Letter, send
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(days=14)
+_LONGEST_SIGNING = timedelta(hours=1)
 _ACTS = (Recipient.State.WAITING, Recipient.State.ACTIVE)
 
 
@@ -131,11 +133,15 @@ def _leave(departure: Departure) -> None:
     account = Account(departure.issuer, departure.subject, departure.email, departure.name, is_operator=False)
     Login.objects.filter(**_own(account)).delete()
     _end_open(account)
+    # Nobody is logged in any more who could fetch a signature that was made long ago.
+    stale = Document.objects.filter(**_own(account), part=None, updated__lt=timezone.now() - _LONGEST_SIGNING)
+    stale.filter(state=Document.State.SIGNING).change(state=Document.State.FAILED)
     for document in Document.objects.filter(**_own(account), part=None).values_list("pk", flat=True):
         documents.delete_document(account=account, document_id=document)
     bulks = BulkSend.objects.filter(**_own(account))
     _let_go(account, bulks.exclude(pattern=None).values_list("pattern", flat=True))
     bulks.delete()
+    Batch.objects.filter(**_own(account)).delete()
     drafts = Envelope.objects.filter(**_own(account), state__in=(Envelope.State.DRAFT, Envelope.State.TEMPLATE))
     _let_go(account, drafts.values_list("pk", flat=True))
     _let_go(account, visible_envelopes(account).values_list("pk", flat=True))
