@@ -1,12 +1,12 @@
 # What each target needs is installed when it runs; nothing is installed twice.
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots seed test soak check lock clean
+.PHONY: help run demo screenshots messages seed test soak check lock clean
 PYTHON := .venv/bin/python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
-run: ## start everything on 127.0.0.1, port 8000 or PORT=…, until Ctrl-C
+run: ## start everything on 127.0.0.1, port 8000 or PORT=…, until Ctrl-C; HOST=name: over TLS, for other devices too
 	@scripts/bootstrap.sh run
 	@$(PYTHON) -m scripts.run
 
@@ -17,6 +17,10 @@ demo: ## sign var/demo/signed.pdf in a real browser, or PDF=path, and leave scre
 screenshots: ## every page of signapp and authz, light and dark, desktop and phone, into var/screenshots/
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.screenshots
+
+messages: ## find the texts of the pages, and say which are to be translated (locale/)
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.messages
 
 seed: ## print the running instance's demo data as JSON (make -s seed)
 	@$(PYTHON) -m scripts.seed

@@ -12,6 +12,7 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 from django.urls import Resolver404, resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
@@ -69,6 +70,17 @@ def _find_api(request: HttpRequest) -> Callable[[], HttpResponseBase] | None:
         return None
     request.resolver_match = match
     return partial(match.func, request, *match.args, **match.kwargs)
+
+
+class PageLanguageMiddleware(LocaleMiddleware):
+    """Pages for people in their language: the one that they chose, or their browser's; the rest in one alone."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(settings.ONE_LANGUAGE):
+            translation.activate(settings.LANGUAGE_CODE)
+            request.LANGUAGE_CODE = settings.LANGUAGE_CODE
+        else:
+            super().process_request(request)
 
 
 class NoSession(SessionBase):

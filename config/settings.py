@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.RoleSessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "config.middleware.PageLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -154,6 +154,16 @@ APPEND_SLASH = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 USE_I18N = True
+# Each by its own name for itself. Without a catalogue below locale/ a language is none of ours.
+LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}paraph_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+# What programs and operators read is in LANGUAGE_CODE, whatever a browser asks for.
+ONE_LANGUAGE = ("/csc/", "/gateway/", "/pki/", "/rssp/", "/admin/", "/.well-known/")
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -225,7 +235,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
 # What is signed by itself may be had over HTTP as well: who checks the certificate of our TLS must not need it first.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^csc/healthz$", r"^pki/"]
-SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+# In development the name is one of somebody's own network, and not to be bound to TLS for a year.
+SECURE_HSTS_SECONDS = 31536000 if HTTPS and not DEVELOPMENT else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 TRUSTED_PROXIES = env_list("TRUSTED_PROXIES")

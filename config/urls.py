@@ -14,6 +14,7 @@ if "authz" in settings.ROLES:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.health),
+    path("language", views.language, name="language"),
     *(
         []
         if "authz" in settings.ROLES

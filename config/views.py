@@ -4,6 +4,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 _API_PREFIXES = (
     "/csc/",
@@ -20,6 +23,14 @@ _API_PREFIXES = (
 def health(_request: HttpRequest) -> JsonResponse:
     """Alive: this process answers. Each role's readiness stands at the role's own address."""
     return JsonResponse({"status": "alive"})
+
+
+@csrf_exempt  # whoever forges it changes a language
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """``language`` of the form in a cookie, and back to ``next``."""
+    response: HttpResponse = set_language(request)
+    return response
 
 
 def _answer(request: HttpRequest, status: int, error: str, title: str, sentence: str) -> HttpResponse:

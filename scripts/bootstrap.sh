@@ -67,6 +67,7 @@ system_packages() {
     [ -n "${PKCS11_MODULE:-}" ] || want softhsm2 test -e /usr/lib/softhsm/libsofthsm2.so
     want python3 command -v python3
     want util-linux command -v setpriv
+    want gettext command -v msgfmt
     want fonts-noto-core test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
     want fonts-unifont test -e /usr/share/fonts/opentype/unifont/unifont.otf
     if [ "$purpose" = test ]; then
@@ -118,6 +119,14 @@ front_end() {
     "$venv/bin/python" scripts/assets.py >&2
 }
 
+# What Django reads of the translations is made of what translators write.
+messages() {
+    local catalogue
+    for catalogue in locale/*/LC_MESSAGES/django.po; do
+        [ "${catalogue%.po}.mo" -nt "$catalogue" ] || msgfmt --check-format -o "${catalogue%.po}.mo" "$catalogue"
+    done
+}
+
 browser() {
     [ "$purpose" = test ] || return 0
     has_browser >/dev/null && return 0
@@ -131,4 +140,5 @@ browser() {
 system_packages
 virtual_environment
 front_end
+messages
 browser

@@ -16,13 +16,15 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import urlsplit
+
+from scripts.tls import Tls, prepare_tls
 
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 90
@@ -58,19 +60,25 @@ def verify_port_is_free(port: int) -> None:
 
 @dataclass
 class Instance:
-    """An installation below ``var_dir`` that listens on 127.0.0.1, ``port``; ``settings`` are further variables."""
+    """An installation below ``var_dir`` that listens on 127.0.0.1, ``port``; ``settings`` are further variables. With
+    a ``host``, a name of this machine, it listens on every address, and speaks TLS."""
 
     var_dir: Path
     port: int
     roles: str = "all"
     settings: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     _held: IO[str] | None = field(default=None, init=False)
 
     @property
     def base_url(self) -> str:
         # Passkeys are bound to a host name, and a number is none.
-        return f"http://localhost:{self.port}"
+        return f"https://{self.host}:{self.port}" if self.host else f"http://localhost:{self.port}"
+
+    @property
+    def tls(self) -> Tls:
+        return Tls(self.var_dir / "tls")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,6 +93,9 @@ class Instance:
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
         }
+        if self.host:
+            # Its processes call one another by its name. What is told of certificates has no second port for HTTP.
+            mine |= {"SSL_CERT_FILE": str(self.tls.bundle), "RSSP_PKI_URL": f"{self.base_url}/pki"}
         return {**os.environ, **mine, **self.settings}
 
     def __enter__(self) -> Self:
@@ -127,8 +138,12 @@ class Instance:
     def start(self) -> None:
         """Prepares the folder and starts every process; returns when the web process answers."""
         verify_port_is_free(self.port)
+        where = f"--bind 127.0.0.1:{self.port}"
+        if self.host:
+            tls = prepare_tls(self.tls.folder, self.host)
+            where = f"--bind 0.0.0.0:{self.port} --certfile {tls.certificate} --keyfile {tls.key}"
         self.manage("prepare", capture=True)
-        self._spawn("web", f"{_WEB} --bind 127.0.0.1:{self.port}")
+        self._spawn("web", f"{_WEB} {where}")
         self._spawn("worker", _WORKER, PROCESS="worker")
         self._spawn("beat", f"{_CELERY} beat", PROCESS="worker")
         deadline = time.monotonic() + _START_SECONDS
@@ -156,11 +171,19 @@ class Instance:
         return self.var_dir / "log" / f"{name}.log"
 
     def _is_answering(self) -> bool:
+        connection = self._connection()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (HTTPException, OSError):
             return False
+        finally:
+            connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        if self.host:
+            return HTTPSConnection("127.0.0.1", self.port, timeout=5, context=self.tls.context())
+        return HTTPConnection("127.0.0.1", self.port, timeout=5)
 
     def verify_alive(self) -> None:
         """Raises `InstanceError` with its last words if a process has ended."""
@@ -202,7 +225,9 @@ def running_instance(var_dir: Path) -> Instance:
             fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         address = (var_dir / "running").read_text(encoding="ascii").strip()
-        return Instance(var_dir, int(address.rsplit(":", 1)[1]))
+        parts = urlsplit(address)
+        host = str(parts.hostname) if parts.scheme == "https" else ""
+        return Instance(var_dir, parts.port or 443, host=host)
     except OSError:
         pass
     raise InstanceError("Nothing runs here. Start Paraph first: make run")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from scripts.instance import ROOT, Instance, InstanceError, verify_port_is_free
+from scripts.tls import HostNameError, verify_name
 
 
 class Ended(Exception):  # noqa: N818  (not an error: somebody asked for it)
@@ -34,9 +36,25 @@ def port_from_environment() -> int:
     return int(value)
 
 
-def var_dir_from_environment() -> Path:
-    """``VAR_DIR``, or ``var/`` beside the code."""
-    return Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
+def host_from_environment() -> str:
+    """``HOST``, a name of this machine in its network; empty where it is not set. Raises `InstanceError`."""
+    value = os.environ.get("HOST") or ""
+    try:
+        host = verify_name(value) if value else ""
+        if host:
+            socket.getaddrinfo(host, None)
+    except HostNameError as error:
+        raise InstanceError(str(error)) from None
+    except OSError:
+        raise InstanceError(f"HOST must be a name that leads to this machine, and {host} leads nowhere.") from None
+    return host
+
+
+def var_dir_from_environment(host: str = "") -> Path:
+    """``VAR_DIR``, or ``var/`` beside the code; an installation of its own below it for each ``host``, because
+    passkeys and certificates are bound to the name."""
+    var_dir = Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
+    return var_dir / "hosts" / host if host else var_dir
 
 
 def demo_accounts(instance: Instance) -> list[dict[str, Any]]:
@@ -54,8 +72,26 @@ def demo_accounts(instance: Instance) -> list[dict[str, Any]]:
     return accounts
 
 
+_TRUST = """
+Every device has to trust this installation's authority once. It can vouch for {host} alone, and its key is gone:
+
+    {authority}
+
+Bring it there, for instance with  python3 -m http.server 8080 --directory {folder}
+and  http://{host}:8080/authority.crt  in the device's browser. Then, on
+    iOS      Settings, General, VPN & Device Management: install it;
+             then General, About, Certificate Trust Settings: switch it on
+    Android  Settings, Security, Install a certificate, CA certificate
+    Linux    chrome://certificate-manager or Firefox's settings: import it as an authority for websites
+"""
+
+
 def announce(instance: Instance, accounts: list[dict[str, Any]]) -> None:
-    print(f"\nParaph runs at {instance.base_url} (listening on 127.0.0.1 only).\n")
+    where = "to every device of this network" if instance.host else "on 127.0.0.1 only"
+    print(f"\nParaph runs at {instance.base_url} (listening {where}).\n")
+    if instance.host:
+        authority = instance.tls.authority
+        print(_TRUST.format(host=instance.host, authority=authority, folder=authority.parent).lstrip())
     for account in accounts:
         print(f"    {account['name']:<14} {account['email']:<22} {account['password']}")
     if accounts:
@@ -69,7 +105,8 @@ def main() -> int:
         signal.signal(number, _end)
     try:
         port = port_from_environment()
-        with Instance(var_dir_from_environment(), port) as instance:
+        host = host_from_environment()
+        with Instance(var_dir_from_environment(host), port, host=host) as instance:
             verify_port_is_free(port)
             print("Starting …", flush=True)
             instance.start()

@@ -1,0 +1,89 @@
+"""Every text of the signers' and the authorization server's pages is there in every language, and pages speak it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils.translation import trans_real
+from pytest_django import Settings
+
+from scripts.messages import CATALOGUES, compile_all, extract
+
+_FIELD = re.compile(r"%%|%(?:\(\w+\))?[.\d]*[a-z]|\{\w+\}|<[^>]+>")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("messages") / "django.pot"
+    extract(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def _compiled() -> None:
+    """Whatever this process read of them before."""
+    compile_all()
+    trans_real._translations.clear()
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parent.parent.name)
+def test_no_text_is_missing_or_left_unsure(catalogue: Path, template: Path) -> None:
+    """After a new text: `make messages`, then translate what it says is left."""
+    told = subprocess.run(["msgcmp", str(catalogue), str(template)], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+
+
+def test_a_new_text_without_a_translation_is_noticed(template: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.pot"
+    more.write_text(template.read_text(encoding="utf-8") + '\nmsgid "Something new"\nmsgstr ""\n', encoding="utf-8")
+    told = subprocess.run(["msgcmp", str(CATALOGUES[0]), str(more)], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "Something new" in more.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parent.parent.name)
+def test_what_is_filled_into_a_text_is_filled_into_its_translation(catalogue: Path) -> None:
+    """Names in braces and markup too, which the compiler does not look at."""
+    wrong = []
+    flat = subprocess.run(["msgcat", "--no-wrap", str(catalogue)], capture_output=True, text=True, check=True).stdout
+    for entry in flat.split("\n\n"):
+        asked = re.findall(r'^msgid "(.+)"$', entry, re.MULTILINE)
+        said = re.findall(r'^msgstr(?:\[\d\])? "(.+)"$', entry, re.MULTILINE)
+        plural = re.findall(r'^msgid_plural "(.+)"$', entry, re.MULTILINE)
+        wanted = [sorted(_FIELD.findall(text)) for text in asked + plural]
+        wrong += [text for text in said if wanted and sorted(_FIELD.findall(text)) not in wanted]
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("_compiled")
+@pytest.mark.django_db(databases=["default", "signapp"])
+def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> None:
+    client = Client(headers={"accept-language": "fr-CA,fr;q=0.9"})
+    page = client.get("/authz/login")
+    assert '<html lang="fr"' in page.content.decode()
+    assert "<h1>Se connecter</h1>" in page.content.decode()
+    chosen = client.post("/language", {"language": "en", "next": "/authz/login"})
+    assert (chosen.status_code, chosen["Location"]) == (302, "/authz/login")
+    assert "<h1>Log in</h1>" in client.get("/authz/login").content.decode()
+    assert "<h1>Log in</h1>" in Client(headers={"accept-language": "de"}).get("/authz/login").content.decode()
+
+
+@pytest.mark.usefixtures("_compiled")
+def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
+    client = Client()
+    assert client.get("/language?language=fr").status_code == 405
+    away = client.post("/language", {"language": "fr", "next": "https://elsewhere.example/"})
+    assert away["Location"] == "/"
+    none = client.post("/language", {"language": "xx", "next": "/logged-out"})
+    assert not none.cookies
+
+
+@pytest.mark.usefixtures("_compiled")
+def test_what_programs_read_stays_as_the_standard_has_it(settings: Settings) -> None:
+    client = Client(headers={"accept-language": "fr"})
+    answer = client.post("/csc/v2/info", content_type="application/json", data="{}")
+    assert answer.headers.get("Content-Language", "en") == "en"
+    for path in ("/csc/v2/no-such-method", "/gateway/v1/credentials", "/pki/no-such-page"):
+        assert client.get(path).headers.get("Content-Language", "en") == "en", path
