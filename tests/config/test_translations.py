@@ -71,6 +71,7 @@ def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> 
 
 
 @pytest.mark.usefixtures("_compiled")
+@pytest.mark.django_db(databases=["default", "signapp"])
 def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
     client = Client()
     assert client.get("/language?language=fr").status_code == 405
@@ -81,6 +82,7 @@ def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
 
 
 @pytest.mark.usefixtures("_compiled")
+@pytest.mark.django_db(databases=["default", "signapp"])
 def test_what_programs_read_stays_as_the_standard_has_it(settings: Settings) -> None:
     client = Client(headers={"accept-language": "fr"})
     answer = client.post("/csc/v2/info", content_type="application/json", data="{}")
