@@ -17,6 +17,8 @@ NOT_PAGES = {
     "signapp:row": "a part of signapp:documents, renewed by htmx",
     "signapp:bulk_progress": "a part of signapp:bulk, renewed by htmx",
     "signapp:bulk_results": "a table for a spreadsheet",
+    "signapp:export_state": "a part of signapp:export, renewed by htmx",
+    "signapp:export_file": "an archive",
     "signapp:look_picture": "a picture",
     "signapp:file": "a PDF",
     "signapp:download": "a PDF",

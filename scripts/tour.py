@@ -262,7 +262,8 @@ class Tour:
         self.look(alice, "envelopes-cancel")
 
     def account(self, alice: Walk) -> None:
-        self.see(alice, "/account", "account")
+        for path, name in (("/account/export", "export"), ("/account/leave", "leave"), ("/account", "account")):
+            self.see(alice, path, name)
         self.see(alice, "/authz/passkeys", "passkeys-one")
         alice.press("Add a passkey")
         alice.await_heading("Add a passkey")
