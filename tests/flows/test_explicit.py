@@ -64,7 +64,8 @@ def read_password(chain: Chain, address: str) -> str:
     found = ""
     for path in sorted((chain.instance.var_dir / "mail").iterdir(), key=lambda file: file.stat().st_mtime_ns):
         message: Any = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-        password = re.match(r"(\d{6}) is your one-time password", message.get_content())
+        plain = message.get_body(("plain",)).get_content()
+        password = re.match(r"(\d{6}) is your one-time password", plain)
         if message["To"] == address and password:
             found = password[1]
     assert found
