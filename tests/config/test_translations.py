@@ -64,6 +64,7 @@ def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> 
     page = client.get("/authz/login")
     assert '<html lang="fr"' in page.content.decode()
     assert "<h1>Se connecter</h1>" in page.content.decode()
+    assert 'lang="en">English</button>' in page.content.decode()
     chosen = client.post("/language", {"language": "en", "next": "/authz/login"})
     assert (chosen.status_code, chosen["Location"]) == (302, "/authz/login")
     assert "<h1>Log in</h1>" in client.get("/authz/login").content.decode()
