@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 from collections import Counter
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -78,19 +79,17 @@ def use(signer: Signer, token: str, *digests: bytes) -> Callable[[httpx.Client],
     return lambda http: replace(signer.client, http=http).sign(token, signer.credential, list(digests))
 
 
-def processes_that_signed(chain: Chain) -> int:
-    return len({call.process for call in chain.all_sign_calls()})
-
-
 def sign_until_every_process_did(signer: Signer, processes: int) -> None:
-    """Which process answers is the kernel's choice: rounds of ten at once, until it chose each."""
+    """Which process answers is the kernel's choice: rounds of ten at once, until it chose each that there is."""
+    before = Counter(call.process for call in signer.chain.all_sign_calls())
     for _ in range(20):
-        if processes_that_signed(signer.chain) == processes:
-            return
         digests = [digest_of(secrets.token_hex(8)) for _ in range(10)]
         token = signer.ask(*digests)
         answers = at_once([use(signer, token, digest) for digest in digests])
         assert {answer.status_code for answer in answers} == {200}
+        now = Counter(call.process for call in signer.chain.all_sign_calls())
+        if len(now - before) == processes:
+            return
     raise AssertionError(f"not every one of {processes} processes signed")
 
 
