@@ -10,7 +10,6 @@ import os
 import random
 import secrets
 from collections import Counter
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
