@@ -28,7 +28,7 @@ def health(_request: HttpRequest) -> JsonResponse:
 @csrf_exempt  # whoever forges it changes a language
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """``language`` of the form in a cookie, and back to ``next``."""
+    """``language`` of the form in a cookie, and back to the page of ours that the browser came from, or to ``next``."""
     response: HttpResponse = set_language(request)
     return response
 

@@ -13,6 +13,8 @@ from django.core.wsgi import get_wsgi_application
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import Settings
 
+from config import appearance
+
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "static" / "vendor" / "axe" / "axe.min.js"
@@ -29,7 +31,9 @@ class Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture
-def address(settings: Settings) -> Iterator[str]:
+def address(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    # The living page shows samples, without a database: neither then has its product a name of an operator's.
+    monkeypatch.setattr(appearance, "read_product", lambda: appearance.Product(settings.PRODUCT_NAME))
     settings.ROOT_URLCONF = "config.design"
     settings.SESSION_REALMS = [("/", None, None)]
     with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:

@@ -414,6 +414,7 @@ def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tm
     alice.await_heading("You are about to sign 2 documents")
     assert alice.page.locator(".document .fingerprint__value").all_inner_texts() == shown
     alice.approve(ALICE)
+    alice.page.wait_for_url("**/batches/*")
     expect(alice.page.get_by_text("2 documents are signed").first).to_be_visible(timeout=60_000)
     inspection(alice.page, "signed")
     for number in range(2):

@@ -47,6 +47,7 @@ def test_i2_nor_do_those_in_an_exception() -> None:
     assert all(line.startswith("    ") and line.isprintable() for line in others)
 
 
+@pytest.mark.django_db  # for the page's name of the product
 def test_i2_nor_do_those_in_an_address(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.get("/x%0d%0aERROR%20all%1b%5b31m%e2%80%a8", HTTP_USER_AGENT=_EVIL.replace("\r\n", ""))
     assert caplog.records

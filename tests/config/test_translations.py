@@ -65,8 +65,9 @@ def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> 
     assert '<html lang="fr"' in page.content.decode()
     assert "<h1>Se connecter</h1>" in page.content.decode()
     assert 'lang="en">English</button>' in page.content.decode()
-    chosen = client.post("/language", {"language": "en", "next": "/authz/login"})
-    assert (chosen.status_code, chosen["Location"]) == (302, "/authz/login")
+    came_from = "http://testserver/authz/login?next=%2Fauthz%2Faccount"
+    chosen = client.post("/language", {"language": "en"}, headers={"referer": came_from})
+    assert (chosen.status_code, chosen["Location"]) == (302, came_from)
     assert "<h1>Log in</h1>" in client.get("/authz/login").content.decode()
     assert "<h1>Log in</h1>" in Client(headers={"accept-language": "de"}).get("/authz/login").content.decode()
 
@@ -76,7 +77,8 @@ def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> 
 def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
     client = Client()
     assert client.get("/language?language=fr").status_code == 405
-    away = client.post("/language", {"language": "fr", "next": "https://elsewhere.example/"})
+    elsewhere = "https://elsewhere.example/"
+    away = client.post("/language", {"language": "fr", "next": elsewhere}, headers={"referer": elsewhere})
     assert away["Location"] == "/"
     none = client.post("/language", {"language": "xx", "next": "/logged-out"})
     assert not none.cookies

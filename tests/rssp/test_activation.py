@@ -48,7 +48,7 @@ def from_vector(case: dict[str, Any]) -> SigningApproval | CreationApproval | De
             ApprovedDigest(item["hash_type"], unb64(item["digest"]), item["label"]) for item in case["document_digests"]
         )
         names = ("credential_id", "num_signatures", "hash_algorithm_oid")
-        common["on_behalf_of"] = case.get("on_behalf_of", "")
+        common |= {name: case.get(name, "") for name in ("on_behalf_of", "signature_qualifier")}
         return SigningApproval(digests=digests, **{name: case[name] for name in names}, **common)
     if case["kind"] == "credential-deletion":
         names = ("credential_id", "revocation_reason")
