@@ -5,29 +5,22 @@ An address is looked at before a packet leaves, and what was looked at is what i
 resolves to a moment later.
 """
 
-import ipaddress
 import logging
-import socket
 import ssl
-import threading
-import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import httpx
 
+from gateway.clients import pinning
 from gateway.errors import OutboundError, OutboundRefusedError, OutboundStatusError
 
 log = logging.getLogger(__name__)
 
-_PORTS = {"https": 443, "http": 80}
-_LONGEST_URL = 2000
 _TOO_LONG = "took too long"
 _BUSY, _LONGEST_RETRY_AFTER = (429, 503), 300
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ class Allowed:
 def origin_of(url: str) -> str:
     """``scheme://host:port`` of an address, the port always said; raises `OutboundRefusedError`."""
     parts = _split(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+    return f"{parts.scheme}://{parts.hostname}:{pinning.port_of(parts)}"
 
 
 def call(
@@ -71,15 +64,18 @@ def call(
     parts = _split(url)
     if parts.scheme not in allowed.schemes:
         raise OutboundRefusedError(f"The address is not {' or '.join(allowed.schemes)}.")
-    host, port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
-    address = _resolve(host, port, private=origin_of(url) in allowed.private_origins)
-    literal = f"[{address}]" if ":" in address else address
-    target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
-    deadline = _Deadline(bounds.seconds)
+    found = pinning.look_up(parts)
+    if not found:
+        raise OutboundError("The address's host is unknown.")
+    address = pinning.choose(found, private=origin_of(url) in allowed.private_origins)
+    if address is None:
+        raise OutboundRefusedError("The address leads to a host that is not public.")
+    target, pinned_headers, extensions = pinning.pin(parts, address)
+    deadline = pinning.Deadline(bounds.seconds)
     options: dict[str, Any] = {
         "content": content,
-        "headers": {**(headers or {}), "Host": parts.netloc, "Accept-Encoding": "identity"},
-        "extensions": {"sni_hostname": host, "trace": deadline.trace},
+        "headers": {**(headers or {}), **pinned_headers},
+        "extensions": {**extensions, "trace": deadline.trace},
     }
     client = httpx.Client(
         verify=verify or ssl.create_default_context(), timeout=bounds.seconds, trust_env=False, follow_redirects=False
@@ -117,68 +113,8 @@ def _read(chunks: Iterable[bytes], bounds: Bounds) -> bytes:
     return bytes(content)
 
 
-def is_public(address: str) -> bool:
-    """Whether the address is one of the public Internet; those that carry an IPv4 one are judged by that."""
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
-        if parsed in _NAT64:
-            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return parsed.is_global and not parsed.is_multicast
-
-
 def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise OutboundRefusedError("The address is malformed.") from None
-    odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url)
-    if not host or odd or len(url) > _LONGEST_URL or parts.username is not None or parts.scheme not in _PORTS:
+    parts = pinning.split_address(url)
+    if parts is None:
         raise OutboundRefusedError("The address is none that can be called.")
     return parts
-
-
-def _resolve(host: str, port: int, *, private: bool) -> str:
-    try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):
-        raise OutboundError("The address's host is unknown.") from None
-    # One bad address spoils the name: who controls it would have us try until we call that one.
-    if not found or not (private or all(is_public(address.partition("%")[0]) for address in found)):
-        raise OutboundRefusedError("The address leads to a host that is not public.")
-    # Of this machine's own, servers mostly listen on the older one.
-    return min(found, key=lambda address: ":" in address) if private else found[0]
-
-
-class _Deadline:
-    """Ends the connection when the time is up, however slowly the other side drips: HTTP's own time-outs begin anew
-    with every byte."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._streams: list[Any] = []
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self._until
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_exception: object) -> None:
-        self._timer.cancel()
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpx tells what it does; the streams are what it connected."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._streams.append(info["return_value"])
-
-    def _end(self) -> None:
-        for stream in self._streams:
-            with suppress(OSError):
-                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

@@ -5,6 +5,7 @@ import pytest
 from tests.architecture.sources import ROOT
 
 COPIES = {
+    "clients/pinning.py": ("authz", "rssp", "gateway"),
     "clients/external.py": ("rssp", "gateway", "signapp"),
     "clients/access_tokens.py": ("rssp", "gateway"),
     "clients/id_tokens.py": ("gateway", "signapp"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.clients import outbound
+from gateway.clients import pinning
 from gateway.clients.outbound import Allowed, Bounds, call, origin_of
 from gateway.errors import OutboundError, OutboundRefusedError
 from scripts.instance import free_port
@@ -112,12 +112,12 @@ def test_a_name_that_leads_inward_is_refused_and_a_second_answer_changes_nothing
         asked.append(host)
         return [(2, 1, 6, "", address) for address in answers[min(len(asked), len(answers)) - 1]]
 
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(pinning.socket, "getaddrinfo", resolve)
     for _ in range(2):
         with pytest.raises(OutboundRefusedError):
             call("GET", f"http://rebind.example:{server.port}/", bounds=QUICK, allowed=ANY)
     assert server.hits == 0
-    monkeypatch.setattr(outbound, "is_public", lambda _address: True)
+    monkeypatch.setattr(pinning, "is_public", lambda _address: True)
     assert call("GET", f"http://rebind.example:{server.port}/", bounds=QUICK, allowed=ANY) == b"ok"
     assert f"Host: rebind.example:{server.port}".encode().lower() in server.asked.lower()
     # getaddrinfo of the literal that is connected to is the system's own business; the name was asked for once a call.

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.management import CommandError, call_command
 
-from gateway.clients import outbound, trusted_lists
+from gateway.clients import pinning, trusted_lists
 from gateway.errors import (
     TrustedListExpiredError,
     TrustedListMalformedError,
@@ -290,7 +290,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread = threading.Thread(target=running.http.serve_forever, daemon=True)
     thread.start()
     found = [(2, 1, 6, "", ("127.0.0.1", running.http.server_port))]
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *_args, **_options: found)
+    monkeypatch.setattr(pinning.socket, "getaddrinfo", lambda *_args, **_options: found)
     yield running
     running.http.shutdown()
     running.http.server_close()
@@ -303,7 +303,7 @@ def test_a_name_that_leads_to_this_machine_is_not_asked(server: Server) -> None:
 
 
 def test_a_list_is_fetched_by_name_and_certificate(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "is_public", lambda _address: True)
+    monkeypatch.setattr(pinning, "is_public", lambda _address: True)
     server.body = b"<list/>"
     assert trusted_lists.fetch_trusted_list(url=server.url, verify=server.trust) == b"<list/>"
     assert server.hits == 1

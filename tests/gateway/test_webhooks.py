@@ -26,7 +26,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from gateway.clients import outbound
+from gateway.clients import outbound, pinning
 from gateway.clients import webhooks as wire
 from gateway.errors import OutboundRefusedError
 from gateway.models import Archive, Batch, ClientPolicy, Job, StoredDocument, WebhookDelivery, WebhookEndpoint
@@ -335,7 +335,7 @@ def test_h1_a_name_that_turns_inward_later_is_refused_then(
         client=client_policy, url=f"https://rebind.example:{port}/ok/rebind", events=EVENTS
     )
     monkeypatch.setattr(
-        outbound.socket, "getaddrinfo", lambda *_arguments, **_options: [(2, 1, 6, "", ("127.0.0.1", port))]
+        pinning.socket, "getaddrinfo", lambda *_arguments, **_options: [(2, 1, 6, "", ("127.0.0.1", port))]
     )
     delivery = tell(endpoint)
     webhooks.deliver(endpoint_id=endpoint.pk)

@@ -14,7 +14,8 @@ import pytest
 from django.utils import timezone
 
 from rssp.clients import outbound
-from rssp.clients.outbound import is_public, parse_address, post_json
+from rssp.clients.outbound import parse_address, post_json
+from rssp.clients.pinning import is_public
 from rssp.errors import OutboundRefusedError, OutboundUnreachableError
 from rssp.models import ActivatedDigest, AsynchronousCall
 from rssp.services import asynchronous
@@ -352,6 +353,7 @@ def test_a_name_that_leads_inward_is_refused_and_asked_for_once(
     [
         *(("93.184.216.34", True), ("2606:2800:220:1::1", True), ("100.64.0.1", False), ("224.0.0.1", False)),
         *(("240.0.0.1", False), ("fc00::1", False), ("2002:7f00:1::", False), ("192.0.2.1", False), ("::", False)),
+        *(("64:ff9b::808:808", True), ("64:ff9b::a00:1", False), ("::ffff:8.8.8.8", True), ("::ffff:10.0.0.1", False)),
     ],
 )
 def test_what_is_public(address: str, expected: bool) -> None:
