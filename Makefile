@@ -1,6 +1,6 @@
 # What each target needs is installed when it runs; nothing is installed twice.
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots messages seed test soak check lock clean
+.PHONY: help run demo screenshots messages seed test soak check audit sbom lock clean
 PYTHON := .venv/bin/python
 
 help: ## list the targets
@@ -33,9 +33,17 @@ soak: ## race, kill and fuzz for an hour or two, and write docs/soak.md (options
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.soak $(ARGS)
 
-check: ## what a change must pass: lint, types, contracts, migrations, deployment checks, every test
+check: ## what a change must pass: lint, types, contracts, migrations, deployment checks, known weaknesses, every test
 	@scripts/bootstrap.sh test
 	@$(PYTHON) -m scripts.check
+
+audit: ## ask for known weaknesses of what the lock files name; AUDIT_REQUIRED=1: fail where nobody answers
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.weaknesses
+
+sbom: ## write the bill of materials, var/sbom.json (CycloneDX), of the lock files and the system's packages
+	@scripts/bootstrap.sh test
+	@$(PYTHON) -m scripts.sbom $(ARGS)
 
 lock: ## compile the lock files from pyproject.toml
 	@scripts/bootstrap.sh test

@@ -60,6 +60,7 @@ def steps(folder: Path) -> Iterator[tuple[str, list[str], Mapping[str, str]]]:
     for roles in ("all", *ROLES):
         yield f"deployment, ROLES={roles}", deploy, {**production(folder / roles), "ROLES": roles}
     yield "types", [_PYTHON, "-m", "mypy"], development
+    yield "known weaknesses", [_PYTHON, "-m", "scripts.weaknesses"], {}
     yield "tests", [_PYTHON, "-m", "scripts.test"], {}
 
 
