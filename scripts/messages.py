@@ -17,7 +17,7 @@ from scripts.instance import ROOT
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/django.po"))
 _CODE = ("signapp", "authz", "config")
 _SUFFIXES = {".html", ".txt"}
-_TEMPLATES = ("signapp", "authz", "components", "frames")
+_TEMPLATES = ("signapp", "authz", "components", "frames", "mail")
 # The tools' own names the moment, and so would change each time.
 _HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 _KEYWORDS = (

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import redis
+from django.utils.translation import trans_real
 
+from scripts.messages import compile_all
 from tests.support.services import database_of_its_own
 
 _SLOW = ("postgresql", "browser", "instance")
@@ -57,6 +59,13 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """An empty database of this test's own on a real PostgreSQL server."""
     with database_of_its_own(postgresql_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def compiled_messages() -> None:
+    """Pages and mails speak French, whatever this process read of the catalogues before."""
+    compile_all()
+    trans_real._translations.clear()
 
 
 @pytest.fixture(scope="session")

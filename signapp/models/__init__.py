@@ -9,6 +9,7 @@ from signapp.models.filing import Binned
 from signapp.models.leaving import Departure, Export
 from signapp.models.limits import Limits
 from signapp.models.logins import Login, UsedLogoutToken
+from signapp.models.readers import Reader
 from signapp.models.remains import Remains
 from signapp.models.sessions import Session
 
@@ -29,6 +30,7 @@ __all__ = [
     "Login",
     "Look",
     "Notice",
+    "Reader",
     "Recipient",
     "Remains",
     "Session",

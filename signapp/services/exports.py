@@ -23,6 +23,7 @@ from signapp.models import Document, Envelope, Export, Look, StoredFile
 from signapp.services.envelopes.access import visible_envelopes
 from signapp.services.logins import Account
 from signapp.services.mails import Letter, send
+from signapp.services.readers import find_language, speaking_to
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ LIFETIME = timedelta(days=3)
 _LEASE = timedelta(minutes=10)
 
 
-def _own(account: Account) -> dict[str, str]:
+def _own(account: Account | Export) -> dict[str, str]:
     return {"issuer": account.issuer, "subject": account.subject}
 
 
@@ -125,13 +126,13 @@ def _build(export: Export) -> bool:
     if not _end(export, state=Export.State.READY, file=stored, expires_at=expires):
         documents.delete_file(stored)  # it was taken back meanwhile
         return False
-    _tell(export, expires)
+    if export.email:
+        with speaking_to(**_own(export)):
+            _tell(export, expires)
     return True
 
 
 def _tell(export: Export, expires: datetime) -> None:
-    if not export.email:
-        return
     send(
         Letter(
             subject=_("Your export is ready"),
@@ -189,7 +190,12 @@ def _write(export: Export, file: IO[bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         adding = _Archive(archive, export)
         body = {
-            "account": {**_own(account), "name": account.name, "email": account.email},
+            "account": {
+                **_own(account),
+                "name": account.name,
+                "email": account.email,
+                "language": find_language(**_own(account)),
+            },
             "made_at": timezone.now().isoformat(),
             "documents": [_describe_document(each, adding) for each in own],
             "envelopes": [_describe_envelope(each, adding, "envelopes") for each in envelopes],

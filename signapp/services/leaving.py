@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -32,7 +32,7 @@ from signapp.models import (
     Recipient,
     Remains,
 )
-from signapp.services import documents, exports, looks
+from signapp.services import documents, exports, looks, readers
 from signapp.services.envelopes import retention, turns
 from signapp.services.envelopes.access import locked, record, visible_envelopes
 from signapp.services.logins import Account
@@ -94,7 +94,8 @@ def tend_departures() -> int:
     """Tells of the day by mail, and deletes what is due; how many accounts."""
     for departure in Departure.objects.filter(told_at=None):
         if Departure.objects.filter(pk=departure.pk, told_at=None).update(told_at=timezone.now()):
-            _tell(departure)
+            with readers.speaking_to(**_own(departure)):
+                _tell(departure)
     gone = 0
     for departure in list(Departure.objects.filter(due_at__lte=timezone.now())):
         try:
@@ -148,20 +149,27 @@ def _leave(departure: Departure) -> None:
     for kind in Look.Kind:
         looks.delete_look(account=account, kind=kind)
     exports.delete_export(account=account)
+    language = readers.find_language(**_own(account))
+    readers.forget(**_own(account))
     departure.delete()
     log.info("account %s was deleted", account.subject)
     if account.email:
-        letter = Letter(
-            subject=_("Your account here is deleted"),
-            name=account.name,
-            before=[
-                _(
-                    "Your documents, drafts, templates and signatures are gone. What others sent or signed with you "
-                    "stays with them. Your login is kept by the login service, which has a page of its own."
-                )
-            ],
-        )
-        send(letter, to=account.email)
+        with translation.override(language):
+            _say_goodbye(account)
+
+
+def _say_goodbye(account: Account) -> None:
+    letter = Letter(
+        subject=_("Your account here is deleted"),
+        name=account.name,
+        before=[
+            _(
+                "Your documents, drafts, templates and signatures are gone. What others sent or signed with you "
+                "stays with them. Your login is kept by the login service, which has a page of its own."
+            )
+        ],
+    )
+    send(letter, to=account.email)
 
 
 def _end_open(account: Account) -> None:

@@ -13,12 +13,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from signapp import errors
 from signapp.decorators import no_store
 from signapp.error_responses import Explanation, explain
-from signapp.services import logins
+from signapp.services import logins, readers
 from signapp.services.logins import Account
 
 P = ParamSpec("P")
@@ -79,6 +80,7 @@ def logged_in(view: LoggedInView[P]) -> Callable[..., HttpResponseBase]:
         account = logins.read_account(session=request.session)
         if account is None:
             return _log_in(request)
+        readers.remember_language(session=request.session, account=account, language=get_language() or "")
         try:
             return view(request, Signer(account, logins.service_token(session=request.session)), *args, **kwargs)
         except errors.LoginRequiredError:

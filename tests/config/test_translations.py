@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from django.utils.translation import trans_real
 from pytest_django import Settings
 
-from scripts.messages import CATALOGUES, compile_all, extract
+from scripts.messages import CATALOGUES, extract
 
 _FIELD = re.compile(r"%%|%(?:\(\w+\))?[.\d]*[a-z]|\{\w+\}|<[^>]+>")
 
@@ -19,13 +18,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("messages") / "django.pot"
     extract(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def _compiled() -> None:
-    """Whatever this process read of them before."""
-    compile_all()
-    trans_real._translations.clear()
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parent.parent.name)
@@ -57,7 +49,7 @@ def test_what_is_filled_into_a_text_is_filled_into_its_translation(catalogue: Pa
     assert wrong == []
 
 
-@pytest.mark.usefixtures("_compiled")
+@pytest.mark.usefixtures("compiled_messages")
 @pytest.mark.django_db(databases=["default", "signapp"])
 def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> None:
     client = Client(headers={"accept-language": "fr-CA,fr;q=0.9"})
@@ -72,7 +64,7 @@ def test_a_page_is_in_the_browser_s_language_or_in_the_one_that_was_chosen() -> 
     assert "<h1>Log in</h1>" in Client(headers={"accept-language": "de"}).get("/authz/login").content.decode()
 
 
-@pytest.mark.usefixtures("_compiled")
+@pytest.mark.usefixtures("compiled_messages")
 @pytest.mark.django_db(databases=["default", "signapp"])
 def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
     client = Client()
@@ -84,7 +76,7 @@ def test_a_language_is_chosen_by_a_form_alone_and_leads_nowhere_else() -> None:
     assert not none.cookies
 
 
-@pytest.mark.usefixtures("_compiled")
+@pytest.mark.usefixtures("compiled_messages")
 @pytest.mark.django_db(databases=["default", "signapp"])
 def test_what_programs_read_stays_as_the_standard_has_it(settings: Settings) -> None:
     client = Client(headers={"accept-language": "fr"})

@@ -23,6 +23,7 @@ from signapp.services.envelopes.access import record
 from signapp.services.envelopes.invitations import create_invitation
 from signapp.services.envelopes.retention import deletion_date
 from signapp.services.mails import Letter, send
+from signapp.services.readers import speaking_to
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +71,17 @@ def _connect() -> BaseEmailBackend | None:
 
 
 def _send(notice: Notice, connection: BaseEmailBackend | None) -> bool:
-    envelope, recipient = notice.envelope, notice.recipient
     if not _still_true(notice):
         return True
+    # Of somebody who has no account yet nothing is known but who writes to them.
+    recipient = notice.recipient
+    reader = recipient if recipient is not None and recipient.subject else notice.envelope
+    with speaking_to(issuer=reader.issuer, subject=reader.subject):
+        return _write(notice, connection)
+
+
+def _write(notice: Notice, connection: BaseEmailBackend | None) -> bool:
+    envelope, recipient = notice.envelope, notice.recipient
     subject, action = _words(notice)
     link = _link(notice)
     letter = Letter(
