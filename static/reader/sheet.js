@@ -60,7 +60,13 @@ export class Sheet {
   release() {
     this.stop();
     this.drawn = false;
-    this.paper.replaceChildren(this.layer);
+    this.show();
+  }
+
+  // The layer stays where it is: what is moved, or in something that is, loses the focus.
+  show(...shown) {
+    for (const child of [...this.paper.children]) if (child !== this.layer) child.remove();
+    this.layer.before(...shown);
   }
 
   async draw() {
@@ -101,7 +107,7 @@ export class Sheet {
     // The sheet keeps its former picture, stretched, until the new one is whole.
     await Promise.all([drawing.promise, layer.render()]);
     if (job.cancelled) return;
-    this.paper.replaceChildren(canvas, words, this.layer);
+    this.show(canvas, words);
     this.drawn = true;
     this.drawnScale = scale;
     this.page.cleanup();
@@ -112,7 +118,7 @@ export class Sheet {
     const note = make("p", "reader__note");
     note.textContent = this.reader.text.textPageFailed;
     note.setAttribute("role", "alert");
-    this.paper.replaceChildren(note, this.layer);
+    this.show(note);
     console.warn(`Page ${this.number} could not be drawn:`, error?.name, error?.message);
   }
 }

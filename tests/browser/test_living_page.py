@@ -104,6 +104,23 @@ def test_the_reader_shows_every_page_with_its_text_and_counts_them(address: str,
     page.close()
 
 
+def test_what_lies_on_a_page_keeps_the_focus_while_the_page_is_drawn_anew(address: str, chromium: Browser) -> None:
+    page = opened(chromium.new_page(viewport={"width": 1280, "height": 800}), address + "/design/reader")
+    page.wait_for_selector(".reader__paper canvas")
+    page.evaluate(
+        """() => {
+          const field = document.createElement("button");
+          document.querySelector(".reader__layer").append(field);
+          field.focus();
+          document.querySelector(".reader__paper canvas").dataset.old = "yes";
+          document.querySelector("[data-reader-in]").click();
+        }"""
+    )
+    expect(page.locator(".reader__paper >> nth=0").locator("canvas:not([data-old])")).to_be_attached()
+    assert page.evaluate("document.activeElement.matches('.reader__layer > button')")
+    page.close()
+
+
 def test_a_file_that_is_no_pdf_is_a_sentence_and_a_link(address: str, chromium: Browser) -> None:
     page = chromium.new_page()
     page.route("**/sample.pdf", lambda route: route.fulfill(body="Mallory was here", content_type="application/pdf"))
