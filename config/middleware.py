@@ -1,5 +1,6 @@
 """What every request passes before it meets a role."""
 
+import math
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,8 @@ from django.urls import Resolver404, resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
-from config import logs
+from config import clock, logs
+from config.views import clock_set_back
 
 
 def request_id(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -31,6 +33,23 @@ def request_id(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Calla
         finally:
             logs.request_id.reset(token)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def refuse_without_time(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """503 for everything but static files while the clock says less than it said before (`config.clock`)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        missing = clock.WATCH.read_missing()
+        if not missing or request.path_info.startswith(settings.STATIC_URL):
+            return get_response(request)
+        translation.activate(settings.LANGUAGE_CODE)
+        response = clock_set_back(request)
+        response["Retry-After"] = str(math.ceil(missing))
         return response
 
     return middleware

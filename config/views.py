@@ -66,6 +66,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
+def clock_set_back(request: HttpRequest) -> HttpResponse:
+    return _answer(
+        request,
+        503,
+        "temporarily_unavailable",
+        "The time is not known just now",
+        "The clock of this service was set back. Nothing was done; try again later.",
+    )
+
+
 def csrf_failure(request: HttpRequest, reason: str = "", **_kwargs: Any) -> HttpResponse:
     return _answer(
         request,

@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+from config.clock import expect_what_was_recorded  # noqa: E402  (Django is set up by now)
+
+expect_what_was_recorded()

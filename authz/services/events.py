@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from celery import current_app
 from django.db import transaction
@@ -25,6 +26,7 @@ MAILED = (
     Kind.ADDRESS_RESTORED,
 )
 _SHOWN = 30
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ def record_event(*, user: User, kind: SecurityEvent.Kind, visitor: Visitor, deta
     logger.info("account %s: %s", user.sub, kind.value)
     if kind in MAILED:
         transaction.on_commit(_ring)
+
+
+def read_latest_moment() -> datetime | None:
+    """The latest that any of the newest events was written at: time was as late as that once."""
+    return max(SecurityEvent.objects.order_by("-pk").values_list("happened", flat=True)[:_LOOKED_AT], default=None)
 
 
 def _ring() -> None:

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connections, router, transaction
@@ -35,6 +36,8 @@ class Origin:
 
 
 SYSTEM = Origin(request_id="", address="")
+EPOCH_BEGUN = "restore epoch"
+_LOOKED_AT = 1000
 
 
 def record_refusal(*, action: str, error: RsspError, token: VerifiedToken, credential_id: str, origin: Origin) -> None:
@@ -95,6 +98,18 @@ def _read_end(chain: uuid.UUID) -> tuple[int | None, str]:
             "SELECT number, mac FROM rssp_auditevent WHERE chain = %s ORDER BY number DESC LIMIT 1", [adapted]
         )
         return cursor.fetchone() or (None, "")
+
+
+def read_latest_moment() -> datetime | None:
+    """The latest that any of the newest entries was written at: time was as late as that once. What was written before
+    a restore epoch was begun says nothing, because nothing of before activates a key any more."""
+    latest = None
+    newest = AuditEvent.objects.order_by("-sequence").values_list("happened", "reason")[:_LOOKED_AT]
+    for happened, reason in newest:
+        latest = happened if latest is None else max(latest, happened)
+        if reason.startswith(EPOCH_BEGUN):
+            break
+    return latest
 
 
 class _Own(threading.local):

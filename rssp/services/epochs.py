@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from rssp.hsm.interface import Epoch
 from rssp.models import AuditEvent, RestoreEpoch
-from rssp.services.auditing import record_events
+from rssp.services.auditing import EPOCH_BEGUN, record_events
 from rssp.services.hsm import get_hsm
 from rssp.services.operating import CONSOLE
 
@@ -43,7 +43,7 @@ def begin_epoch() -> Epoch:
                     action=AuditEvent.Action.ADMINISTER,
                     result=AuditEvent.Result.DONE,
                     subject=CONSOLE.name,
-                    reason=f"restore epoch {epoch.number} begun",
+                    reason=f"{EPOCH_BEGUN} {epoch.number} begun",
                 )
             ]
         )
