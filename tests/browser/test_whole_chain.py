@@ -321,7 +321,7 @@ def fill_in(walk: Walk, text: str) -> list[str]:
 
 
 def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, tmp_path: Path) -> None:
-    page, inspection, before = alice.page, Inspection(), len(alice.complaints)
+    page, inspection, earlier = alice.page, Inspection(), len(alice.complaints)
     alice.open("/envelopes/new")
     page.set_input_files('input[type="file"]', SAMPLE)
     alice.press("Upload and go on")
@@ -387,11 +387,11 @@ def test_fields_are_placed_kept_as_a_template_filled_in_and_signed(alice: Walk, 
     text = subprocess.run(["pdftotext", signed, "-"], capture_output=True, text=True, check=True).stdout
     assert "Under the third flowerpot" in text
     assert inspection.faults == []
-    assert alice.complaints[before:] == []
+    assert alice.complaints[earlier:] == []
 
 
 def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tmp_path: Path) -> None:
-    inspection, before = Inspection(), len(alice.complaints)
+    inspection, earlier = Inspection(), len(alice.complaints)
     alice.open("/envelopes/new")
     alice.page.set_input_files('input[type="file"]', SAMPLE)
     alice.press("Upload and go on")
@@ -425,4 +425,4 @@ def test_all_documents_of_an_envelope_are_signed_by_one_approval(alice: Walk, tm
         told = subprocess.run(["pdfsig", "-nocert", str(signed)], capture_output=True, text=True, check=False).stdout
         assert told.count("Signature is Valid.") == 1, told
     assert inspection.faults == []
-    assert alice.complaints[before:] == []
+    assert alice.complaints[earlier:] == []
