@@ -1,7 +1,6 @@
 """Codes that only this token can make: HMAC with SHA-256 by a secret of its own, which never leaves it.
 
-The secret is made with the first code. Should two processes make one each at that moment, both stay: any of them
-verifies what it made.
+The secret is made with the first code. A token may have several: any of them verifies what it made.
 """
 
 from typing import Any
@@ -20,10 +19,15 @@ _TEMPLATE: dict[Attribute, Any] = {
 }
 
 
-def make_code(session: HsmSession, *, data: bytes) -> bytes:
-    """32 bytes."""
-    secret: Any = next(iter(_find(session)), None) or _generate(session)
-    return bytes(secret.sign(data, mechanism=Mechanism.SHA256_HMAC))
+def make_code(session: HsmSession, *, data: bytes) -> bytes | None:
+    """32 bytes, or nothing if the token has no secret."""
+    secret: Any = next(iter(_find(session)), None)
+    return None if secret is None else bytes(secret.sign(data, mechanism=Mechanism.SHA256_HMAC))
+
+
+def make_first_code(session: HsmSession, *, data: bytes) -> bytes:
+    """32 bytes, by a secret that is made if there still is none."""
+    return make_code(session, data=data) or bytes(_generate(session).sign(data, mechanism=Mechanism.SHA256_HMAC))
 
 
 def verify_code(session: HsmSession, *, data: bytes, code: bytes) -> bool:

@@ -117,6 +117,11 @@ def destroy_key(session: Session, *, key_id: bytes) -> None:
             found.destroy()
 
 
+def look_again(session: Session) -> None:
+    """Has the module take note of what other processes made and destroyed."""
+    list(search(session, {Attribute.ID: b""}))
+
+
 def _curve_bytes(key: Key) -> int:
     if key.key_type is not KeyType.EC:
         return 0

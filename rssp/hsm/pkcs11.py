@@ -7,6 +7,11 @@
 A lost session or token is recovered while a call is being set up: the module is initialised again and the call tried
 once more. Nothing is tried again once the HSM was asked to sign. Two objects over one module would end each other's
 sessions whenever one of them recovers, so a process has one.
+
+Objects of the token are made and destroyed one at a time on a machine, each after a search. SoftHSM counts the changes
+of a token in a file, and a search looks at the folder again when that number is not the one it knows. But whoever
+changes something takes the new number for known, with what others changed since its last search: those objects it
+never finds, nor destroys, until somebody changes something again.
 """
 
 import secrets
@@ -19,16 +24,19 @@ import pkcs11
 
 from rssp.algorithms import DigestSigner, SigningOperation, WrappedKey, verify_digest_length, verify_signature
 from rssp.errors import HsmError, HsmUnavailableError, KeyNotFoundError, SigningFailedError
-from rssp.hsm.codes import make_code, verify_code
+from rssp.hsm.codes import make_code, make_first_code, verify_code
 from rssp.hsm.epochs import raise_epoch, read_epoch
 from rssp.hsm.interface import Epoch, TokenDescription
-from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids, read_public_key
+from rssp.hsm.keys import destroy_key, find_key, generate_key, list_key_ids, look_again, read_public_key
+from rssp.hsm.locks import hold
 from rssp.hsm.mechanisms import build_request, encode_signature
 from rssp.hsm.sessions import HsmSession, KeyHandle, SessionPool
 from rssp.hsm.unwrapped import UnwrappedKeys
 from rssp.hsm.wrapping import generate_kek, generate_wrapped_key, rewrap_key, temporary_key, verify_wrapped_key
 
 T = TypeVar("T")
+
+_CHANGE_WAIT_SECONDS = 30.0  # others may be making long RSA keys
 
 # What the token says of a request, not of itself: connecting again would change nothing.
 _REFUSALS = (
@@ -72,10 +80,11 @@ class Pkcs11Hsm:
             max_sessions=max_sessions,
             wait_seconds=wait_seconds,
         )
+        self._changes_path = lock_path.with_name(f"{lock_path.name}.changes")
         self._cache = UnwrappedKeys(self._pool, seconds=cache_seconds, keys=cache_keys)
 
     def generate_key(self, *, key_id: bytes, label: str, key_algorithm: str) -> bytes:
-        return self._call(
+        return self._change(
             lambda session: generate_key(session.raw, key_id=key_id, label=label, key_algorithm=key_algorithm)
         )
 
@@ -97,7 +106,7 @@ class Pkcs11Hsm:
             self._pool.give_back(session)
 
     def generate_kek(self, *, key_id: bytes, label: str) -> None:
-        self._call(lambda session: generate_kek(session.raw, key_id=key_id, label=label))
+        self._change(lambda session: generate_kek(session.raw, key_id=key_id, label=label))
 
     def generate_wrapped_key(self, *, kek_id: bytes, key_id: bytes, key_algorithm: str) -> WrappedKey:
         return self._call(
@@ -120,7 +129,7 @@ class Pkcs11Hsm:
         return self._call(lambda session: list_key_ids(session.raw))
 
     def destroy_key(self, *, key_id: bytes) -> None:
-        self._call(lambda session: destroy_key(session.raw, key_id=key_id))
+        self._change(lambda session: destroy_key(session.raw, key_id=key_id))
 
     def describe_token(self) -> TokenDescription:
         return self._call(_describe_token)
@@ -129,10 +138,11 @@ class Pkcs11Hsm:
         return self._call(read_epoch)
 
     def raise_epoch(self, *, epoch: Epoch) -> None:
-        self._call(lambda session: raise_epoch(session.raw, epoch=epoch))
+        self._change(lambda session: raise_epoch(session.raw, epoch=epoch))
 
     def make_code(self, *, data: bytes) -> bytes:
-        return self._call(lambda session: make_code(session, data=data))
+        code = self._call(lambda session: make_code(session, data=data))
+        return code or self._change(lambda session: make_first_code(session, data=data))
 
     def verify_code(self, *, data: bytes, code: bytes) -> bool:
         return self._call(lambda session: verify_code(session, data=data, code=code))
@@ -144,6 +154,16 @@ class Pkcs11Hsm:
         session, result = self._set_up(action)
         self._pool.give_back(session)
         return result
+
+    def _change(self, action: Callable[[HsmSession], T]) -> T:
+        """`_call` for what makes or destroys objects of the token."""
+
+        def change(session: HsmSession) -> T:
+            with hold(self._changes_path, wait_seconds=_CHANGE_WAIT_SECONDS):
+                look_again(session.raw)
+                return action(session)
+
+        return self._call(change)
 
     def _set_up(self, action: Callable[[HsmSession], T], *, key_id: bytes | None = None) -> tuple[HsmSession, T]:
         """A session with ``action`` done in it; once more over a new connection if the first one was lost."""

@@ -5,13 +5,11 @@ a file lock, because logins by several processes at once spoil SoftHSM's reads. 
 and a child process starts afresh.
 """
 
-import fcntl
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import pkcs11
 from rssp.algorithms import WrappedKey
 from rssp.errors import HsmUnavailableError
 from rssp.hsm.library import Library
+from rssp.hsm.locks import hold
 
 logger = logging.getLogger(__name__)
 
@@ -196,24 +195,9 @@ class SessionPool:
         return self._connection
 
     def _log_in(self) -> Connection:
-        with _file_lock(self._lock_path):
+        with hold(self._lock_path, wait_seconds=_WAIT_SECONDS):
             library = Library(self._module_path)
             token = library.find_token(self._token_label)
             if token.flags & (pkcs11.TokenFlag.USER_PIN_FINAL_TRY | pkcs11.TokenFlag.USER_PIN_LOCKED):
                 raise pkcs11.PinLocked  # a wrong PIN would be one too many, and ours may be the wrong one
             return Connection(library, token, token.open(user_pin=self._pin))
-
-
-@contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HsmUnavailableError("another process holds the lock for logging in") from None
-                time.sleep(0.02)
-        yield
