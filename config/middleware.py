@@ -95,7 +95,8 @@ class PageLanguageMiddleware(LocaleMiddleware):
     """Pages for people in their language: the one that they chose, or their browser's; the rest in one alone."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(settings.ONE_LANGUAGE):
+        path = request.path_info
+        if path.startswith(settings.ONE_LANGUAGE) and path not in settings.EVERY_LANGUAGE:
             translation.activate(settings.LANGUAGE_CODE)
             request.LANGUAGE_CODE = settings.LANGUAGE_CODE
         else:

@@ -165,6 +165,8 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 # What programs and operators read is in LANGUAGE_CODE, whatever a browser asks for.
 ONE_LANGUAGE = ("/csc/", "/gateway/", "/pki/", "/rssp/", "/admin/", "/.well-known/")
+# But for the pages among them that are for everybody.
+EVERY_LANGUAGE = ("/pki/",)
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -16,6 +16,7 @@ from scripts.instance import ROOT
 
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/django.po"))
 _CODE = ("signapp", "authz", "config")
+_SINGLE = ("rssp/trust.html",)
 _SUFFIXES = {".html", ".txt"}
 _TEMPLATES = ("signapp", "authz", "components", "frames", "mail")
 # The tools' own names the moment, and so would change each time.
@@ -31,6 +32,7 @@ def sources() -> Iterator[Path]:
     for folder in _CODE:
         yield from sorted(path for path in (ROOT / folder).rglob("*.py") if path.name != "design.py")
     yield from sorted((ROOT / "templates").glob("*.html"))
+    yield from (ROOT / "templates" / name for name in _SINGLE)
     for folder in _TEMPLATES:
         yield from sorted(
             path for path in (ROOT / "templates" / folder).rglob("*.*") if path.suffix in {".html", ".txt"}

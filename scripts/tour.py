@@ -99,6 +99,7 @@ class Tour:
             ("/logged-out", "logged-out"),
             ("/authz/logged-out", "authz-logged-out"),
             ("/no-such-page", "not-found"),
+            ("/pki/", "trust"),
             ("/invitations/x", "invitation-unknown"),
             ("/authz/password/x", "link-over"),
         ):
@@ -198,6 +199,12 @@ class Tour:
         alice.press("Save the template")
         alice.await_heading("Templates")
         self.look(alice, "templates")
+        alice.page.get_by_label("Delete Lease, as a draft").click()
+        self.look(alice, "templates-dialog")
+        alice.press("Keep it")
+        deleting = alice.page.get_by_label("Delete Lease, as a draft").get_attribute("href")
+        self.see(alice, str(deleting), "delete-template")
+        alice.press("Keep it")
         alice.press("Use it")
         self.look(alice, "use-template")
         self.see(alice, f"{draft}/list", "new-list")

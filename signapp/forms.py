@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from signapp.models import Field, Look, Recipient
-from signapp.services.envelopes.templates import Named
+from signapp.services.envelopes.copying import Named
 
 KEY_ALGORITHMS = (
     ("rsa-2048", _("RSA 2048: read by every program")),

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_cookie
 
 from rssp.models import Certificate
 from rssp.services.authority import list_authority
@@ -22,6 +23,7 @@ _CACHE_SECONDS = 3600
 
 @require_safe
 @cache_control(public=True, max_age=300)
+@vary_on_cookie  # which language was chosen
 def page(request: HttpRequest) -> HttpResponse:
     """How to trust this authority, in the programs that people have."""
     roots, issuing = list_authority(role="root"), list_authority(role="issuing")

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from signapp import errors
 from signapp.error_responses import explain
@@ -44,6 +44,11 @@ def _describe(template: Envelope) -> dict[str, Any]:
         "use_url": reverse("signapp:use_template", args=[template.pk]),
         "delete_url": reverse("signapp:delete_template", args=[template.pk]),
         "delete_label": _("Delete %(name)s") % {"name": title},
+        "delete_text": _(
+            "It is deleted at once, with its documents and fields. Envelopes that were made of it stay."
+            " That cannot be undone."
+        ),
+        "dialog": f"delete-{template.pk}",
     }
 
 
@@ -58,7 +63,7 @@ def save(request: HttpRequest, signer: Signer, envelope_id: UUID) -> HttpRespons
         title = form.cleaned_data["title"]
         try:
             service.save_template(account=signer.account, envelope_id=envelope_id, title=title, roles=form.roles)
-        except (errors.EnvelopeIncompleteError, errors.TooManyTemplatesError, errors.StorageFullError) as error:
+        except (errors.EnvelopeIncompleteError, errors.TooManyTemplatesError) as error:
             form.add_error(None, explain(error).sentence)
         else:
             messages.success(request, _("The template is saved."))
@@ -78,7 +83,7 @@ def use(request: HttpRequest, signer: Signer, template_id: UUID) -> HttpResponse
     if request.method == "POST" and form.is_valid():
         try:
             made = service.use_template(account=signer.account, template_id=template_id, people=form.people)
-        except (errors.RecipientTwiceError, errors.EnvelopeIncompleteError, errors.StorageFullError) as error:
+        except (errors.RecipientTwiceError, errors.EnvelopeIncompleteError) as error:
             form.add_error(None, explain(error).sentence)
         else:
             return HttpResponseRedirect(reverse("signapp:edit_envelope", args=[made.pk]))
@@ -103,9 +108,13 @@ def use(request: HttpRequest, signer: Signer, template_id: UUID) -> HttpResponse
     return render_page(request, "signapp/use_template.html", context, status=status)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @logged_in
 def delete(request: HttpRequest, signer: Signer, template_id: UUID) -> HttpResponseBase:
+    """Asks first; the list asks in a dialog instead."""
+    if request.method != "POST":
+        found = service.find_template(account=signer.account, template_id=template_id)
+        return render_page(request, "signapp/delete_template.html", {"template": _describe(found)})
     service.delete_template(account=signer.account, template_id=template_id)
     messages.success(request, _("The template is deleted."))
     return HttpResponseRedirect(reverse("signapp:templates"))

@@ -78,6 +78,18 @@ def test_openssl_reads_the_bundle(authority: Token, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("compiled_messages")
+def test_the_page_is_in_the_language_that_was_chosen_and_its_files_are_not(authority: Token) -> None:
+    client = Client(headers={"accept-language": "fr"})
+    answer = client.get("/pki/")
+    assert "<h1>Comment faire confiance à cette autorité</h1>" in answer.content.decode()
+    assert {"Cookie", "Accept-Language"} <= set(re.split(r",\s*", answer["Vary"])), "caches keep them apart"
+    came_from = "http://testserver/pki/"
+    assert client.post("/language", {"language": "en"}, headers={"referer": came_from})["Location"] == came_from
+    assert "<h1>How to trust this authority</h1>" in client.get("/pki/").content.decode()
+    assert client.get("/pki/root.pem").headers.get("Content-Language", "en") == "en"
+
+
 def test_without_an_authority_the_page_says_so(token: Token) -> None:
     answer = get("/pki/")
     assert answer.status_code == 503

@@ -256,6 +256,22 @@ def test_templates_are_led_to_and_say_how_the_first_one_is_made() -> None:
     assert "No templates yet" in browser_of("bob").get("/templates").content.decode()
 
 
+def test_a_template_is_deleted_once_that_is_confirmed_and_by_its_owner() -> None:
+    template = draft_of("alice", state="template")
+    address = f"/templates/{template.pk}/delete"
+    listed = browser_of("alice").get("/templates").content.decode()
+    assert f'<dialog class="dialog" id="delete-{template.pk}"' in listed
+    asked = browser_of("alice").get(address).content.decode()
+    assert "That cannot be undone" in listed
+    assert "Delete this template?" in asked
+    for method in ("get", "post"):
+        assert getattr(browser_of("bob"), method)(address).status_code == 404
+    assert Envelope.objects.filter(pk=template.pk).exists()
+    assert browser_of("alice").post(address)["Location"] == "/templates"
+    assert not Envelope.objects.filter(pk=template.pk).exists()
+    assert browser_of("alice").post(address).status_code == 404
+
+
 @pytest.mark.parametrize(
     "bent", [{"title": ""}, {"title": "x" * 121}, {"title": "a\u202eb"}, {"role": ""}, {"role": "a\nb"}]
 )

@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 
 from signapp import errors, pictures
 from signapp.models import Document, Envelope, EnvelopeDocument, Field, Look, Recipient, StoredFile
-from signapp.services import looks
+from signapp.services import documents, looks
 from signapp.services.envelopes import access, drafts, fields, filling, notices, overview, templates
+from signapp.services.envelopes.copying import Named
 from signapp.services.envelopes.fields import PlacedField
-from signapp.services.envelopes.templates import Named
-from tests.signapp.conftest import Person
+from tests.signapp.conftest import PDF, Person
 from tests.signapp.test_envelopes import claim, draft, link_to, send, sign, turn_of
 
 PEOPLE = [("bob", "signer", 1), ("carol", "signer", 2), ("dana", "approver", 2)]
@@ -340,12 +340,15 @@ def test_a_template_keeps_documents_roles_and_fields_and_no_person(alice: Person
     made = templates.use_template(account=alice.account, template_id=template.pk, people=people)
     drafts.delete_draft(account=alice.account, envelope_id=envelope.pk)
     templates.delete_template(account=alice.account, template_id=template.pk)
+    assert made.title == "A lease"
     part = made.documents.get()
     assert part.page_sizes == [[595.0, 842.0, 2], [842.0, 595.0, 1]]
     placed = Field.objects.filter(part=part)
     assert placed.count() == Field.objects.count() == 7
     assert {field.recipient.email for field in placed} == {"p0@example.org", "p1@example.org"}
-    assert StoredFile.objects.count() == 1
+    assert StoredFile.objects.count() == 1, "the one that all three of them shared"
+    with documents.open_stored(part.original) as source:
+        assert source.read() == PDF + b"A"
     drafts.send_envelope(
         account=alice.account, envelope_id=made.pk, title="Lease", message="", due_on=None, now=timezone.now()
     )

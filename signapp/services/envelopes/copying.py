@@ -1,6 +1,9 @@
 """Another envelope with the same documents, people, fields and words. Files are shared, not copied: an original never
 changes, and the last envelope that holds one takes it along (`release_file`)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from django.db.models import Q
 
 from signapp import documents
@@ -10,26 +13,39 @@ _FACTS = ("position", "name", "size", "pages", "sha256", "signatures", "encrypti
 _PLACED = ("kind", "label", "page", "left", "bottom", "right", "top", "is_required")
 
 
-def copy_draft(source: Envelope, **values: object) -> tuple[Envelope, dict[object, Recipient]]:
-    """The copy, with ``values`` in place of what the source has, and its people by the source's identifiers.
+@dataclass(frozen=True)
+class Named:
+    """Who a recipient of the copy is."""
 
-    The caller's transaction.
+    name: str
+    email: str = ""
+
+
+def copy_draft(
+    source: Envelope, people: Mapping[object, Named] | None = None, **values: object
+) -> tuple[Envelope, dict[object, Recipient]]:
+    """The copy, with ``values`` in place of what the source has, and its recipients by the source's identifiers, under
+    the names that ``people`` has for them. Fields are copied without what was filled in.
+
+    The caller holds the source, in its transaction.
     """
     kept = ("issuer", "subject", "sender_name", "sender_email", "title", "message", "due_on", "may_delegate")
     copied = Envelope.objects.create(**{**{name: getattr(source, name) for name in kept}, **values})
-    people = {}
+    copies = {}
     for person in source.recipients.all():
-        facts = {name: getattr(person, name) for name in ("role", "order", "name", "email")}
-        people[person.pk] = Recipient.objects.create(envelope=copied, **facts)
+        named = (people or {}).get(person.pk) or Named(person.name, person.email)
+        copies[person.pk] = Recipient.objects.create(
+            envelope=copied, role=person.role, order=person.order, name=named.name, email=named.email
+        )
     for part in source.documents.all():
         facts = {name: getattr(part, name) for name in _FACTS}
         copy = EnvelopeDocument.objects.create(
             envelope=copied, original_id=part.original_id, current_id=part.original_id, **facts
         )
         for field in part.fields.all():
-            values = {name: getattr(field, name) for name in _PLACED}
-            Field.objects.create(part=copy, recipient=people[field.recipient_id], **values)
-    return copied, people
+            placed = {name: getattr(field, name) for name in _PLACED}
+            Field.objects.create(part=copy, recipient=copies[field.recipient_id], **placed)
+    return copied, copies
 
 
 def release_file(stored: StoredFile | None) -> None:

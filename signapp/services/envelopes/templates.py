@@ -2,9 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from signapp import documents
 from signapp.errors import (
     EnvelopeIncompleteError,
     EnvelopeNotFoundError,
@@ -12,21 +10,12 @@ from signapp.errors import (
     RecipientTwiceError,
     TooManyTemplatesError,
 )
-from signapp.models import Envelope, EnvelopeDocument, Field, Recipient, StoredFile
-from signapp.services.documents import open_stored
+from signapp.models import Envelope
 from signapp.services.envelopes.access import find_draft, is_sender, locked
+from signapp.services.envelopes.copying import Named, copy_draft, release_file
 from signapp.services.logins import Account
 
 MOST_TEMPLATES = 200
-_PLACED = ("kind", "label", "page", "left", "bottom", "right", "top", "is_required")
-
-
-@dataclass(frozen=True)
-class Named:
-    """Who a recipient of the copy is."""
-
-    name: str
-    email: str = ""
 
 
 def list_templates(*, account: Account) -> Sequence[Envelope]:
@@ -47,7 +36,7 @@ def save_template(*, account: Account, envelope_id: uuid.UUID, title: str, roles
     """A draft's copy in which each recipient is a role, named by the recipient's identifier; the draft stays.
 
     Raises `EnvelopeIncompleteError` without documents or people, or if somebody has no role's name;
-    `TooManyTemplatesError`, `EnvelopeSentError`, `StorageFullError`.
+    `TooManyTemplatesError`, `EnvelopeSentError`.
     """
     draft = find_draft(account=account, envelope_id=envelope_id)
     people = list(draft.recipients.all())
@@ -56,14 +45,13 @@ def save_template(*, account: Account, envelope_id: uuid.UUID, title: str, roles
     if len(list_templates(account=account)) >= MOST_TEMPLATES:
         raise TooManyTemplatesError
     named = {each.pk: Named(roles[each.pk]) for each in people}
-    return copy_envelope(draft, named, account=account, title=title, state=Envelope.State.TEMPLATE)
+    return _copy(draft.pk, named, account=account, title=title, state=Envelope.State.TEMPLATE)
 
 
 def use_template(*, account: Account, template_id: uuid.UUID, people: Mapping[uuid.UUID, Named]) -> Envelope:
     """A draft with somebody for each role.
 
-    Raises `EnvelopeNotFoundError`, `EnvelopeIncompleteError` if a role has nobody, `RecipientTwiceError`,
-    `StorageFullError`.
+    Raises `EnvelopeNotFoundError`, `EnvelopeIncompleteError` if a role has nobody, `RecipientTwiceError`.
     """
     template = find_template(account=account, template_id=template_id)
     wanted = set(template.recipients.values_list("pk", flat=True))
@@ -71,7 +59,7 @@ def use_template(*, account: Account, template_id: uuid.UUID, people: Mapping[uu
         raise EnvelopeIncompleteError
     if len({each.email.casefold() for each in people.values()}) < len(people):
         raise RecipientTwiceError
-    return copy_envelope(template, people, account=account, title=template.title, state=Envelope.State.DRAFT)
+    return _copy(template_id, people, account=account, state=Envelope.State.DRAFT)
 
 
 def delete_template(*, account: Account, template_id: uuid.UUID) -> None:
@@ -81,68 +69,24 @@ def delete_template(*, account: Account, template_id: uuid.UUID) -> None:
         files = [part.original for part in held.documents.select_related("original")]
         held.delete()
     for stored in files:
-        documents.delete_file(stored)
+        release_file(stored)
 
 
-def copy_envelope(
-    source: Envelope, people: Mapping[uuid.UUID, Named], *, account: Account, title: str, state: Envelope.State
+def _copy(
+    source_id: uuid.UUID, people: Mapping[uuid.UUID, Named], *, account: Account, state: Envelope.State, title: str = ""
 ) -> Envelope:
-    """Documents, recipients under other names, and their fields, without values. Every file is a copy under a key of
-    its own: what becomes of the one concerns nobody else. Raises `StorageError`, `StorageFullError`."""
-    parts = list(source.documents.select_related("original").prefetch_related("fields"))
-    files: list[StoredFile] = []
-    try:
-        for part in parts:
-            with open_stored(part.original) as original:
-                files.append(documents.store_file(original))
-        with locked(source.pk) as held:
-            if held.state not in {Envelope.State.DRAFT, Envelope.State.TEMPLATE}:
-                raise EnvelopeSentError  # noqa: TRY301  (undone like every other failure)
-            made: Envelope = Envelope.objects.create(
-                issuer=account.issuer,
-                subject=account.subject,
-                sender_name=account.name,
-                sender_email=account.email,
-                title=title,
-                message=source.message,
-                may_delegate=source.may_delegate,
-                state=state,
-            )
-            _copy_rows(made, source, list(zip(parts, files, strict=True)), people)
-            return made
-    except BaseException:
-        for stored in files:
-            documents.delete_file(stored)
-        raise
-
-
-def _copy_rows(
-    made: Envelope,
-    source: Envelope,
-    parts: Sequence[tuple[EnvelopeDocument, StoredFile]],
-    people: Mapping[uuid.UUID, Named],
-) -> None:
-    copies = {}
-    for each in source.recipients.all():
-        named = people[each.pk]
-        copies[each.pk] = Recipient.objects.create(
-            envelope=made, role=each.role, order=each.order, name=named.name, email=named.email
+    with locked(source_id) as held:
+        if held.state not in {Envelope.State.DRAFT, Envelope.State.TEMPLATE}:
+            raise EnvelopeSentError
+        if set(held.recipients.values_list("pk", flat=True)) != set(people):
+            raise EnvelopeIncompleteError
+        made, _copies = copy_draft(
+            held,
+            people,
+            sender_name=account.name,
+            sender_email=account.email,
+            title=title or held.title,
+            due_on=None,
+            state=state,
         )
-    for part, stored in parts:
-        copy = EnvelopeDocument.objects.create(
-            envelope=made,
-            position=part.position,
-            name=part.name,
-            size=part.size,
-            pages=part.pages,
-            sha256=part.sha256,
-            signatures=part.signatures,
-            encryption=part.encryption,
-            repairs=part.repairs,
-            page_sizes=part.page_sizes,
-            original=stored,
-            current=stored,
-        )
-        for field in part.fields.all():
-            values = {name: getattr(field, name) for name in _PLACED}
-            Field.objects.create(part=copy, recipient=copies[field.recipient_id], **values)
+        return made
