@@ -49,7 +49,7 @@ class Placing {
     };
     this.guides = ["x", "y"].map((axis) => {
       const line = document.createElement("div");
-      line.className = `guide guide--${axis}`;
+      line.className = `snap-line snap-line--${axis}`;
       return line;
     });
     this.part("chosen-more").open = window.matchMedia("(min-width: 60rem)").matches;

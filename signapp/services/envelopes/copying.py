@@ -1,6 +1,7 @@
 """Another envelope with the same documents, people, fields and words. Files are shared, not copied: an original never
 changes, and the last envelope that holds one takes it along (`release_file`)."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ class Named:
 
 
 def copy_draft(
-    source: Envelope, people: Mapping[object, Named] | None = None, **values: object
+    source: Envelope, people: Mapping[uuid.UUID, Named] | None = None, **values: object
 ) -> tuple[Envelope, dict[object, Recipient]]:
     """The copy, with ``values`` in place of what the source has, and its recipients by the source's identifiers, under
     the names that ``people`` has for them. Fields are copied without what was filled in.
