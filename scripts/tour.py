@@ -43,6 +43,7 @@ class Tour:
         self.instance = instance
         self.on_page = on_page
         self.paths: set[str] = set()
+        self.followed: set[str] = set()
         self.names: list[str] = []
         self.complaints: list[str] = []
         self._walks: list[Walk] = []
@@ -78,7 +79,7 @@ class Tour:
         self.look(walk, name)
 
     def mailed(self, person: Person, pattern: str) -> str:
-        """The newest link of this kind that was mailed to somebody, once it has come."""
+        """The newest link of this kind that was mailed to somebody, once it has come; each link once."""
         deadline = time.monotonic() + _MAIL_SECONDS
         while time.monotonic() < deadline:
             mails = (self.instance.var_dir / "mail").iterdir()
@@ -87,7 +88,8 @@ class Tour:
                 body = message.get_body(("plain",))
                 if body is not None and message["To"] == person.email:
                     found = re.search(rf"https?://\S*{pattern}\S+", body.get_content())
-                    if found:
+                    if found and found[0] not in self.followed:
+                        self.followed.add(found[0])
                         return found[0]
             time.sleep(0.2)
         raise WalkError(f"No link to {pattern} was mailed to {person.email}.")
