@@ -105,8 +105,9 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def database(url: str) -> dict[str, object]:
-    """Django's description of ``sqlite:///path`` or ``postgresql://user:password@host:port/name``.
+def database(url: str, patience: int = 10) -> dict[str, object]:
+    """Django's description of ``sqlite:///path`` or ``postgresql://user:password@host:port/name``; a PostgreSQL is
+    waited for ``patience`` seconds when it is connected to, when it does not acknowledge, and for a lock.
 
     SQLite runs with a write-ahead log and takes its write lock at the start of a transaction, so that two
     writers wait for each other instead of failing half way.
@@ -135,5 +136,10 @@ def database(url: str) -> dict[str, object]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 600,
             "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {
+                "connect_timeout": patience,
+                "tcp_user_timeout": patience * 1000,
+                "options": f"-c lock_timeout={patience}s",
+            },
         }
     raise ConfigurationError(f"a database address starts with sqlite:// or postgresql://, not {parts.scheme!r}")

@@ -177,13 +177,15 @@ PRODUCT_ACCENT = env_str("PRODUCT_ACCENT", "")  # #rrggbb; empty: the stylesheet
 APPEARANCE = "config.appearance.read_product"
 
 # --- Databases: one a role ----------------------------------------------------------------------------------
+DATABASE_PATIENCE_SECONDS = env_int("DATABASE_PATIENCE_SECONDS", 10)
 DATABASES = {
     alias_of(role, ROLES): database(
         env_secret(
             f"DATABASE_URL_{role.upper()}",
             development=_DEVELOPMENT_SECRETS,
             make=lambda role=role: f"sqlite://{VAR_DIR}/{role}.sqlite3",  # type: ignore[misc]
-        )
+        ),
+        DATABASE_PATIENCE_SECONDS,
     )
     for role in ROLES
 }

@@ -1,7 +1,9 @@
 """Answers that belong to no role: health, and what is said when no view answered."""
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -18,6 +20,7 @@ _API_PREFIXES = (
     "/authz/oauth2/revoke",
     "/authz/oauth2/userinfo",
 )
+_RETRY_AFTER_SECONDS = "5"
 
 
 def health(_request: HttpRequest) -> JsonResponse:
@@ -57,6 +60,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Of the exception that is being handled: a database that is down, full, slow or in a deadlock is worth another
+    try, and everything else is not."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        response = _answer(
+            request,
+            503,
+            "temporarily_unavailable",
+            "Not just now",
+            "The service cannot reach what it keeps, or not fast enough. Try again in a moment.",
+        )
+        response["Retry-After"] = _RETRY_AFTER_SECONDS
+        return response
     return _answer(
         request,
         500,

@@ -171,6 +171,7 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
     (errors.TimeNotAvailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.TimestampError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
     (errors.BellRefusedError, 403, "access_denied", _fixed("This address is the service's own.")),
+    (errors.DatabaseUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.HsmUnavailableError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.KeyNotFoundError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),
     (errors.ReservationLostError, 503, "temporarily_unavailable", _fixed(UNAVAILABLE)),

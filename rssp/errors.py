@@ -10,6 +10,10 @@ class RsspError(Exception):
     """Root of this role's errors."""
 
 
+class DatabaseUnavailableError(RsspError):
+    """The database is down, full of connections, too slow or in a deadlock; certainly nothing was signed. Try again."""
+
+
 # --- The HSM ------------------------------------------------------------------------------------------------
 
 

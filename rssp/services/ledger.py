@@ -15,7 +15,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connections, router, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import IntegrityError, connections, router, transaction
 from django.utils import timezone
 
 from rssp.errors import (
@@ -233,7 +234,7 @@ def record_outcomes(*, reservation: Reservation, signatures: Sequence[bytes], as
     """
     try:
         _record_outcomes(reservation, signatures, asked, origin)
-    except (DatabaseError, OutcomeNotRecordedError) as error:
+    except (AnyDatabaseError, OutcomeNotRecordedError) as error:
         log.critical(
             "call %s: %d signatures made and not recorded, none handed out (%s)",
             reservation.call,

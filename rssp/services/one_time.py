@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, router, transaction
+from django.db import Error as AnyDatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -183,7 +184,7 @@ def close_used(*, credential: Credential, origin: Origin) -> None:
         if row is not None:
             _close(row, End.USED, origin)
         destroy_key(key=credential.key)
-    except (HsmError, DatabaseError):
+    except (HsmError, AnyDatabaseError):
         log.exception("the credential %s was used, and it or its key is still there", credential.credential_id)
 
 

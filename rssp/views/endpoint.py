@@ -5,12 +5,20 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from rssp.error_responses import SERVER_ERROR, respond, write_error
-from rssp.errors import BodyTooLongError, MalformedAuthorizationError, MalformedBodyError, RsspError, TokenError
+from rssp.errors import (
+    BodyTooLongError,
+    DatabaseUnavailableError,
+    MalformedAuthorizationError,
+    MalformedBodyError,
+    RsspError,
+    TokenError,
+)
 from rssp.services.auditing import Origin
 from rssp.services.callers import VerifiedToken, verify_caller
 from rssp.services.limiting import count_address, count_client
@@ -76,6 +84,9 @@ def _answered(call: View) -> View:
                 response = call(request, version)
             except RsspError as error:
                 response = respond(request, error, version)
+            except (OperationalError, InterfaceError) as error:
+                # No key was used: from then on it is a `SigningFailedError`.
+                response = respond(request, DatabaseUnavailableError(type(error.__cause__ or error).__name__), version)
             except Exception:
                 # The composition's own page for this says that nothing was signed, which nobody can know here.
                 log.exception("a request ended in an error that has no name")

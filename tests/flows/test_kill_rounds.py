@@ -18,12 +18,11 @@ import httpx
 import pytest
 
 from tests.flows import faults
-from tests.flows.chain import Chain, Signer, eventually, report, spied
-from tests.support.instance import start_instance
-from tests.support.services import database_of_its_own
+from tests.flows.chain import Chain, Signer, eventually, report
+from tests.flows.conftest import Breakable
 from tests.support.walk import digest_of
 
-pytestmark = [pytest.mark.instance, pytest.mark.postgresql, pytest.mark.xdist_group("flows-kill-rounds")]
+pytestmark = [pytest.mark.instance, pytest.mark.postgresql, pytest.mark.xdist_group("flows-breakable")]
 
 KILLS = int(os.environ.get("SOAK_KILLS", "5"))  # each gap once
 MINUTES = float(os.environ.get("SOAK_MINUTES", "60"))
@@ -32,15 +31,9 @@ _BATCH = 10
 _AGED = "UPDATE rssp_activateddigest SET {0} = {0} - interval '1 hour' WHERE {0} IS NOT NULL AND state IN ('reserved', 'intended')"  # noqa: E501
 
 
-@pytest.fixture(scope="module")
-def several(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Chain]:
-    folder = tmp_path_factory.mktemp("kill-rounds")
-    (folder / "faults").mkdir()
-    with database_of_its_own(postgresql_server) as rssp:
-        often = {"LEDGER_SWEEP_SECONDS": "1", "AUDIT_CHECKPOINT_SECONDS": "2", "WEB_CONCURRENCY": "3"}
-        own = {"DATABASE_URL_RSSP": rssp, "TEST_FAULTS_DIR": str(folder / "faults")}
-        with start_instance(folder / "var", settings=spied(folder, **often, **own)) as instance:
-            yield Chain(instance, folder, (("rssp", rssp),))
+@pytest.fixture
+def several(breakable: Breakable) -> Chain:
+    return breakable.chain
 
 
 @pytest.fixture
@@ -79,10 +72,9 @@ def test_web_processes_killed_in_every_gap_sign_nothing_twice(several: Chain, al
             again(alice, token, digest)
         all_digests += digests
     assert ends == {"lost": len(all_digests)}
-    for moment in ("reserved", "intended"):
-        several.rows("rssp", _AGED.format(moment))
-    eventually(lambda: set(several.ledger(all_digests)) <= {"authorised", "signed", "unknown"}, seconds=60)
+    settle(several, all_digests)
     account_for(several, all_digests, made)
+    report(f"{len(all_digests)} of {KILLS} kills that were asked for")
 
 
 def asked(signer: Signer, digests: list[bytes]) -> str:
@@ -95,6 +87,13 @@ def again(signer: Signer, token: str, digest: bytes) -> None:
     """What a client tries that lost its answer: it gets a signature if there certainly was none, or a refusal."""
     with suppress(httpx.TransportError):
         assert signer.sign(token, digest).status_code in {200, 400}
+
+
+def settle(chain: Chain, digests: list[bytes]) -> None:
+    """Lets the time pass after which the sweep looks at what was left, and waits for it."""
+    for moment in ("reserved", "intended"):
+        chain.rows("rssp", _AGED.format(moment))
+    eventually(lambda: set(chain.ledger(digests)) <= {"authorised", "signed", "unknown"}, seconds=60)
 
 
 def account_for(chain: Chain, digests: list[bytes], made: int) -> None:
@@ -112,7 +111,7 @@ def account_for(chain: Chain, digests: list[bytes], made: int) -> None:
     sql = "SELECT digest, count(*) FROM rssp_auditevent WHERE action = 'sign' AND result IN ('signed', 'outcome unknown') GROUP BY digest"  # noqa: E501
     assert {count for _, count in chain.rows("rssp", sql)} == {1}
     report(
-        f"{len(digests)} of {KILLS} kills that were asked for: {dict(states)}, {signatures} signatures made,"
+        f"{len(digests)} digests: {dict(states)}, {signatures} signatures made,"
         f" at most {max(asked.values())} C_Sign over a digest, {len(spent)} intents"
     )
     assert "all as they were written" in chain.instance.manage("verify_audit", capture=True)
