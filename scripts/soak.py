@@ -3,12 +3,13 @@
 ``SOAK_PARTS`` (races kills databases restore batches fuzzing mutants collection sizes timing) says which, in that
 order; the report keeps what it has of the others.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
-``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``SOAK_DATABASE_KILLS`` (100) how often a PostgreSQL is
-killed under many calls; ``RESTORED_DOCUMENTS`` (10000) are copied and put back; ``SOAK_BATCH`` (200) documents are
-signed by one approval while ``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests are
-made up; ``MUTANTS`` (10000) how many changed PDFs are uploaded, of ``MUTANTS_SEED`` (1); ``COLLECTION`` (all) which real PDFs
-are signed; ``SIGNERS`` (51) how many sign one file, ``LARGE_PAGES`` (2000) and ``LARGE_MEGABYTES`` (100) how large a
-document is prepared; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go to pytest.
+``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``SOAK_DATABASE_KILLS`` (100) how often a PostgreSQL
+is killed under many calls; ``RESTORED_DOCUMENTS`` (10000) are copied and put back; ``SOAK_BATCH`` (200) documents are
+signed by one approval while ``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests
+are made up; ``MUTANTS`` (10000) how many changed PDFs are uploaded, of ``MUTANTS_SEED`` (1); ``COLLECTION`` (all)
+which real PDFs are signed; ``SIGNERS`` (51) how many sign one file, ``LARGE_PAGES`` (2000) and ``LARGE_MEGABYTES``
+(100) how large a document is prepared; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go
+to pytest.
 """
 
 import datetime as dt

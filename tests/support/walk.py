@@ -202,10 +202,11 @@ class CscClient:
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
 
     def authorize(
-        self, signer: Walker, *, consent: str = "approve", choose: str = "", **parameters: Any
+        self, signer: Walker, *, consent: str = "approve", choose: str = "", push: bool = False, **parameters: Any
     ) -> dict[str, str]:
         """Sends the signer's browser through the authorization; the parameters of the token request that follows.
-        ``choose`` is the credential that the signer takes, where there is a choice."""
+        ``choose`` is the credential that the signer takes, where there is a choice; what is too long for an address is
+        pushed (RFC 9126)."""
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         asked = {
             "response_type": "code",
@@ -216,6 +217,11 @@ class CscClient:
             "code_challenge_method": "S256",
             **{name: json.dumps(value) if isinstance(value, list) else value for name, value in parameters.items()},
         }
+        if push:
+            pushed = self.http.post(
+                f"{self.issuer}/oauth2/pushed_authorize", data=asked, auth=(self.client_id, self.secret)
+            )
+            asked = {"client_id": self.client_id, "request_uri": pushed.json()["request_uri"]}
         page = signer.open(str(httpx.URL(f"{self.issuer}/oauth2/authorize", params=asked)))
         if choose:
             page = signer.send(page, answer="choose", credential=choose)
@@ -244,9 +250,12 @@ class CscClient:
         token: str = self.redeem(self.authorize(signer, consent="allow", scope="service")).json()["access_token"]
         return token
 
-    def ask(self, signer: Walker, credential_id: str, *digests: bytes, hash_type: str = "dtbsr") -> str:
+    def ask(
+        self, signer: Walker, credential_id: str, *digests: bytes, hash_type: str = "dtbsr", push: bool = False
+    ) -> str:
         """A token of scope ``credential`` (the SAD): these digests, approved by the signer."""
-        answer = self.redeem(self.authorize(signer, **self.details(credential_id, *digests, hash_type=hash_type)))
+        details = self.details(credential_id, *digests, hash_type=hash_type)
+        answer = self.redeem(self.authorize(signer, push=push, **details))
         if answer.status_code != httpx.codes.OK:
             raise WalkError(f"no token: {answer.text}")
         token: str = answer.json()["access_token"]
