@@ -155,17 +155,10 @@ def fill(credential_id: str, rows: int) -> None:
         cursor.execute("ANALYZE")
 
 
-def sign_least(*arguments: Any) -> tuple[float, float, float]:
-    from benchmarks import floor
-
-    return floor.sign_least(*arguments)
-
-
 ACTS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,
     "authorise": authorise,
     "sign_raw": sign_raw,
-    "sign_least": sign_least,
     "commit": commit,
     "fill": fill,
 }
@@ -174,11 +167,21 @@ ACTS: dict[str, Callable[..., Any]] = {
 # --- Outside ----------------------------------------------------------------------------------------------------------
 
 
-def inside(instance: Instance, what: str, *arguments: object) -> Any:
-    command = [sys.executable, "-m", "benchmarks.signing", f"--inside={json.dumps([what, *arguments])}"]
+def inside(instance: Instance, what: str, *arguments: object, module: str = "benchmarks.signing") -> Any:
+    """What an act of a module answers in a process with the instance's settings (`act`)."""
+    command = [sys.executable, "-m", module, f"--inside={json.dumps([what, *arguments])}"]
     environment = {**instance.environment, "BENCHMARK_PASSWORD": PASSWORD}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def act(acts: dict[str, Callable[..., Any]], asked: str) -> None:
+    """The other end of `inside`."""
+    import django
+
+    django.setup()
+    what, *arguments = json.loads(asked)
+    print(json.dumps(acts[what](*arguments)))
 
 
 def measure_raw(instance: Instance, credential: str, seconds: float) -> float:
@@ -276,11 +279,7 @@ def main() -> None:
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        import django
-
-        django.setup()
-        what, *arguments = json.loads(chosen.inside)
-        print(json.dumps(ACTS[what](*arguments)))
+        act(ACTS, chosen.inside)
         return
     print("| database | key | call | raw | signatures a second | of raw | goal | median ms | server ms | load ms |")
     print("|---|---|---|---|---|---|---|---|---|---|")
