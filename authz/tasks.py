@@ -35,6 +35,6 @@ def send_password_link(email: str) -> None:
 
 
 @shared_task(name="authz.send_sign_up_link")  # type: ignore[untyped-decorator]  # Celery has no types
-def send_sign_up_link(email: str, next_path: str, browser: str) -> None:
+def send_sign_up_link(email: str, next_path: str, browser: str, language: str) -> None:
     """Mails a link to a sign-up, or to the login: here, where nobody can see how long it takes."""
-    sign_up_links.send_link(email=email, next_path=next_path, browser=browser)
+    sign_up_links.send_link(email=email, next_path=next_path, browser=browser, language=language)

@@ -128,8 +128,8 @@ def write_approval(
     }
 
 
-def write_metadata(issuer: str) -> dict[str, Any]:
-    """Authorization server metadata (RFC 8414, section 2; RFC 9126, 9207, 9396)."""
+def write_metadata(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
+    """Authorization server metadata (RFC 8414, section 2; RFC 9126, 9207, 9396); ``languages`` are the pages'."""
     endpoint = f"{issuer}/oauth2/"
     authentication = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     return {
@@ -165,12 +165,13 @@ def write_metadata(issuer: str) -> dict[str, Any]:
         "dpop_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "require_pushed_authorization_requests": False,
+        "ui_locales_supported": list(languages),
     }
 
 
-def write_provider_metadata(issuer: str) -> dict[str, Any]:
+def write_provider_metadata(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
     """OpenID provider metadata (OpenID Connect Discovery 1.0, section 3)."""
-    return write_metadata(issuer) | {
+    return write_metadata(issuer, languages) | {
         "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
         "end_session_endpoint": f"{issuer}/oauth2/logout",
         "frontchannel_logout_supported": True,

@@ -92,15 +92,19 @@ def _find_api(request: HttpRequest) -> Callable[[], HttpResponseBase] | None:
 
 
 class PageLanguageMiddleware(LocaleMiddleware):
-    """Pages for people in their language: the one that they chose, or their browser's; the rest in one alone."""
+    """Pages for people in their language: the one that they chose, on the authorization server's pages the one that
+    the application asked for, or their browser's; the rest in one alone."""
 
     def process_request(self, request: HttpRequest) -> None:
         path = request.path_info
         if path.startswith(settings.ONE_LANGUAGE) and path not in settings.EVERY_LANGUAGE:
             translation.activate(settings.LANGUAGE_CODE)
             request.LANGUAGE_CODE = settings.LANGUAGE_CODE
-        else:
-            super().process_request(request)
+            return
+        asked = request.COOKIES.get(settings.ASKED_LANGUAGE_COOKIE_NAME)
+        if asked and request.path_info.startswith("/authz/"):
+            request.META["HTTP_ACCEPT_LANGUAGE"] = f"{asked},{request.META.get('HTTP_ACCEPT_LANGUAGE', '')}"
+        super().process_request(request)
 
 
 class NoSession(SessionBase):

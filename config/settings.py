@@ -163,6 +163,8 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+# What an application asked for (`lang`, `ui_locales`), below /authz/ alone and until the browser is closed.
+ASKED_LANGUAGE_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}paraph_asked_language"
 # What programs and operators read is in LANGUAGE_CODE, whatever a browser asks for.
 ONE_LANGUAGE = ("/csc/", "/gateway/", "/pki/", "/rssp/", "/admin/", "/.well-known/")
 # But for the pages among them that are for everybody.

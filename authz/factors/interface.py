@@ -46,7 +46,14 @@ class PossessionFactor(Protocol):
     """Enrolment and use of a key that the user holds. ``verify_…`` raises `FactorError` or returns a verified value."""
 
     def write_registration_options(
-        self, *, challenge: bytes, user_handle: bytes, user_name: str, display_name: str, known: Sequence[KnownKey]
+        self,
+        *,
+        challenge: bytes,
+        rp_name: str,
+        user_handle: bytes,
+        user_name: str,
+        display_name: str,
+        known: Sequence[KnownKey],
     ) -> dict[str, Any]: ...
 
     def verify_registration(self, *, response: str, challenge: bytes) -> VerifiedRegistration: ...

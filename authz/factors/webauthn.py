@@ -59,17 +59,23 @@ class WebAuthn:
     ``attestation`` any authenticator may be enrolled that verifies its user."""
 
     rp_id: str
-    rp_name: str
     origin: str
     attestation: AttestationPolicy | None = None
 
     def write_registration_options(
-        self, *, challenge: bytes, user_handle: bytes, user_name: str, display_name: str, known: Sequence[KnownKey]
+        self,
+        *,
+        challenge: bytes,
+        rp_name: str,
+        user_handle: bytes,
+        user_name: str,
+        display_name: str,
+        known: Sequence[KnownKey],
     ) -> dict[str, Any]:
         """Options for ``navigator.credentials.create``; keys in ``known`` are not enrolled a second time."""
         options = webauthn.generate_registration_options(
             rp_id=self.rp_id,
-            rp_name=self.rp_name,
+            rp_name=rp_name,
             user_name=user_name,
             user_id=user_handle,
             user_display_name=display_name,

@@ -36,6 +36,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     # The address that was verified; it counts as long as it is the account's.
     verified_email = models.EmailField(_("verified address"), blank=True, editable=False)
     name = models.CharField(_("name"), max_length=150)
+    # The one that the account's pages were last shown in; empty for who was never here.
+    language = models.CharField(_("language"), max_length=16, blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("operator"), default=False)
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)

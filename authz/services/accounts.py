@@ -62,16 +62,17 @@ def sign_up(
     registration: VerifiedRegistration,
     passkey_name: str,
     link_id: int | None = None,
+    language: str = "",
 ) -> tuple[User, Passkey]:
     """Account and first passkey at once: no account exists that could log in without a passkey.
 
     ``link_id`` is the link that it began at, which is used up (`RequestGoneError`). Whether the address is taken
     (`AddressTakenError`) shows only here: to somebody who reads its mail, or, where no link is needed, after the whole
-    ceremony.
+    ceremony. ``language`` is the one that it is written to in.
     """
     with transaction.atomic():
         user = create_user(email=email, name=name, password=None, sub=sub)
-        User.objects.filter(pk=user.pk).update(password=password_hash)
+        User.objects.filter(pk=user.pk).update(password=password_hash, language=language)
         user.refresh_from_db()
         if link_id is not None:
             sign_up_links.use_link(link_id=link_id, user=user)

@@ -40,6 +40,7 @@ from authz.errors import (
 from authz.models import Application, Face, PushedRequest
 from authz.services import account_tokens
 from authz.services.account_tokens import AccountToken
+from authz.services.languages import find_asked_language
 from authz.services.secrets import checksum, create_secret
 from authz.wire import REQUEST_URI_PREFIX
 
@@ -71,7 +72,8 @@ class AuthorizationRequest:
 
     ``access`` is there where an account was asked for by authorization details.
     ``account_token`` names the only account that may answer; ``client_data`` is kept with the consent and means
-    nothing here. ``dpop_jkt``, if any, is the thumbprint of the key that the code will be for.
+    nothing here. ``dpop_jkt``, if any, is the thumbprint of the key that the code will be for. ``language`` is the one
+    of ours that the pages are wanted in, or empty.
     """
 
     application: Application
@@ -90,6 +92,7 @@ class AuthorizationRequest:
     account_token: AccountToken | None
     access: ServiceAccess | None
     client_data: str = ""
+    language: str = ""
 
 
 class RefusedRequestError(Exception):
@@ -190,6 +193,7 @@ def _parse_trusted(
         account_token=account_token,
         access=access,
         client_data=values.get("clientData", "")[:_MAX_CLIENT_DATA],
+        language=find_asked_language(values),
     )
 
 

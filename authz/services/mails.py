@@ -1,20 +1,41 @@
 """What this role writes to people, about what waits at its own pages. No message decides anything, and everything that
 one tells of is on the pages too."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec
 
 from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from authz.models import AddressChange, Consent, SecurityEvent, User
+from authz.services.languages import speaking
 from authz.services.letters import Letter, send
+
+Given = ParamSpec("Given")
+
+
+def _in_language(find: Callable[[Any], str]) -> Callable[[Callable[Given, bool]], Callable[Given, bool]]:
+    """Writes in the language that ``find`` says of the arguments, whatever the one of who caused it."""
+
+    def decorate(tell: Callable[Given, bool]) -> Callable[Given, bool]:
+        @wraps(tell)
+        def told(*args: Given.args, **given: Given.kwargs) -> bool:
+            with speaking(find(given)):
+                return tell(*args, **given)
+
+        return told
+
+    return decorate
 
 
 def _until(expires: datetime) -> str:
     return date_format(expires, "j F Y, H:i")
 
 
+@_in_language(lambda given: given["user"].language)
 def tell_of_link(*, user: User, secret: str, expires: datetime) -> bool:
     """How to confirm an address."""
     letter = Letter(
@@ -40,6 +61,7 @@ def tell_of_link(*, user: User, secret: str, expires: datetime) -> bool:
     return send(letter, to=user.email)
 
 
+@_in_language(lambda given: given["consent"].user.language if given["consent"].user else "")
 def tell_of_request(*, consent: Consent) -> bool:
     """An approval waits: who asks, and where to read what it is. Documents are named on the page alone, and nothing is
     written to an address that may be a stranger's."""
@@ -71,6 +93,7 @@ def tell_of_request(*, consent: Consent) -> bool:
     return send(letter, to=consent.user.email)
 
 
+@_in_language(lambda given: given["user"].language)
 def tell_of_password_link(*, user: User, secret: str, expires: datetime) -> bool:
     """How to set a new password, which the link alone does not do."""
     letter = Letter(
@@ -96,8 +119,10 @@ def tell_of_password_link(*, user: User, secret: str, expires: datetime) -> bool
     return send(letter, to=user.email)
 
 
-def tell_of_sign_up_link(*, email: str, secret: str, expires: datetime) -> bool:
-    """How to go on with a sign-up. To somebody of whom nothing is known: nothing that was typed stands in it."""
+@_in_language(lambda given: given["language"])
+def tell_of_sign_up_link(*, email: str, secret: str, expires: datetime, language: str) -> bool:
+    """How to go on with a sign-up. To somebody of whom nothing is known: nothing that was typed stands in it. In
+    ``language``, which the page was in."""
     letter = Letter(
         subject=_("Create your account"),
         before=[
@@ -117,6 +142,7 @@ def tell_of_sign_up_link(*, email: str, secret: str, expires: datetime) -> bool:
     return send(letter, to=email)
 
 
+@_in_language(lambda given: given["user"].language)
 def tell_of_sign_up(*, user: User) -> bool:
     """To somebody who has an account, or whose address somebody else knows: it is there already."""
     letter = Letter(
@@ -136,6 +162,7 @@ def tell_of_sign_up(*, user: User) -> bool:
     return send(letter, to=user.email)
 
 
+@_in_language(lambda given: given["user"].language)
 def tell_of_address_change(*, user: User, email: str, secret: str, expires: datetime) -> bool:
     """To the new address: how to confirm it."""
     letter = Letter(
@@ -161,6 +188,7 @@ def tell_of_address_change(*, user: User, email: str, secret: str, expires: date
     return send(letter, to=email)
 
 
+@_in_language(lambda given: given["user"].language)
 def tell_of_changed_address(*, user: User, change: AddressChange, secret: str, expires: datetime) -> bool:
     """To the old address: what was changed, and the way back."""
     letter = Letter(
@@ -181,6 +209,7 @@ def tell_of_changed_address(*, user: User, change: AddressChange, secret: str, e
     return send(letter, to=change.old_email)
 
 
+@_in_language(lambda given: given["event"].user.language)
 def tell_of_event(*, event: SecurityEvent) -> bool:
     """Something that changes who can get in. Not written to an address that may be a stranger's."""
     user = event.user

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from authz.errors import LastPasskeyError, PasskeyRefusedError, StaleApprovalError, WrongFactorError
 from authz.factors.interface import (
@@ -39,9 +41,7 @@ def passkey_factor() -> PossessionFactor:
     if settings.PASSKEY_AAGUIDS:
         roots = _read_roots(settings.PASSKEY_ATTESTATION_ROOTS)
         policy = AttestationPolicy(aaguids=frozenset(settings.PASSKEY_AAGUIDS), roots=roots)
-    return WebAuthn(
-        rp_id=settings.WEBAUTHN_RP_ID, rp_name="Paraph", origin=settings.WEBAUTHN_ORIGIN, attestation=policy
-    )
+    return WebAuthn(rp_id=settings.WEBAUTHN_RP_ID, origin=settings.WEBAUTHN_ORIGIN, attestation=policy)
 
 
 @cache
@@ -83,7 +83,12 @@ def write_registration_options(
     """Options for the browser; ``sub`` is the user handle (also of an account that is only about to be made)."""
     known = [_known(passkey) for passkey in user.passkeys.all()] if user else []
     return passkey_factor().write_registration_options(
-        challenge=challenge, user_handle=sub.bytes, user_name=email, display_name=name, known=known
+        challenge=challenge,
+        rp_name=import_string(settings.APPEARANCE)().name,
+        user_handle=sub.bytes,
+        user_name=email,
+        display_name=name,
+        known=known,
     )
 
 
@@ -102,7 +107,7 @@ def create_passkey(*, user: User, registration: VerifiedRegistration, name: str)
         with transaction.atomic():
             return Passkey.objects.create(
                 user=user,
-                name=name.strip()[:60] or f"Passkey {user.passkeys.count() + 1}",
+                name=name.strip()[:60] or _("Passkey %(number)d") % {"number": user.passkeys.count() + 1},
                 credential_id=registration.credential_id,
                 public_key=registration.public_key,
                 sign_count=registration.sign_count,

@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 LINK_LIFETIME = timedelta(hours=1)
 
 
-def send_link(*, email: str, next_path: str, browser: str) -> None:
+def send_link(*, email: str, next_path: str, browser: str, language: str) -> None:
     """Mails a link to a sign-up, or to the login where there is an account. Beside the request, so that asking takes as
-    long for every address; ``browser`` is the checksum of the binding of the one that asked."""
+    long for every address; ``browser`` is the checksum of the binding of the one that asked, and
+    ``language`` the one that it showed."""
     email = User.objects.normalize_email(email)
     if not throttling.may_send_sign_up_link(email=email):
         logger.info("no link to a sign-up was sent")
@@ -34,7 +35,7 @@ def send_link(*, email: str, next_path: str, browser: str) -> None:
     SignUpLink.objects.create(
         email=email, checksum=checksum(secret), next=next_path[:2000], browser=browser, expires=expires
     )
-    mails.tell_of_sign_up_link(email=email, secret=secret, expires=expires)
+    mails.tell_of_sign_up_link(email=email, secret=secret, expires=expires, language=language)
 
 
 def read_link(*, secret: str) -> SignUpLink:

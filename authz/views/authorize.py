@@ -23,6 +23,7 @@ from authz.services import consents
 from authz.services.authorization_requests import AuthorizationRequest, RefusedRequestError, keep_request, take_request
 from authz.services.grants import write_redirect
 from authz.views.browser import browser_binding, read_login
+from authz.views.languages import keep_language, speak
 from authz.views.problems import request_gone
 
 
@@ -42,6 +43,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _forward_form(request)
     pairs = [(name, str(value)) for name, values in request.GET.lists() for value in values]
+    speak(request, dict(pairs))
     try:
         asked = take_request(parameters=pairs, face=request.META.get(FACE, Face.OAUTH))
     except RefusedRequestError as refused:
@@ -51,13 +53,14 @@ def authorize(request: HttpRequest) -> HttpResponse:
     consent = consents.open_consent(request=asked, browser=browser_binding(request))
     if "none" in asked.prompt:
         return _answer_silently(request, asked, consent)
-    return HttpResponseRedirect(reverse("authz:consent", args=[consent.pk]))
+    return keep_language(HttpResponseRedirect(reverse("authz:consent", args=[consent.pk])), asked.language)
 
 
 def _forward_form(request: HttpRequest) -> HttpResponse:
     """A form from another site (OpenID Connect Core, 3.1.2.1) comes without the session's cookie, which stays as it is:
     the browser is sent on with a reference to what it brought."""
     pairs = [(name, str(value)) for name, values in request.POST.lists() for value in values]
+    speak(request, dict(pairs))
     try:
         client_id, request_uri = keep_request(parameters=pairs)
     except RefusedRequestError as refused:

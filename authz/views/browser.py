@@ -11,10 +11,11 @@ from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language
 
 from authz.errors import StaleApprovalError
 from authz.models import User
-from authz.services import devices, ended_logins, logins, passkeys
+from authz.services import devices, ended_logins, languages, logins, passkeys
 from authz.services.accounts import VerifiedLogin
 from authz.services.consents import create_browser_binding
 from authz.services.ended_logins import Frame
@@ -63,6 +64,7 @@ def end_login(request: HttpRequest) -> list[Frame]:
 def log_in(request: HttpRequest, verified: VerifiedLogin, to: str) -> HttpResponseRedirect:
     """`keep_login`, and the browser is known to the account from now on; sends it to ``to``, a path of ours."""
     device = devices.remember_device(user=verified.user, visitor=visitor(request))
+    languages.remember_language(user=verified.user, language=get_language())
     keep_login(request, verified)
     response = HttpResponseRedirect(to)
     response.set_cookie(

@@ -7,9 +7,11 @@ from django.views.decorators.http import require_http_methods
 
 from authz.decorators import no_store
 from authz.errors import UntrustedRequestError
+from authz.services.languages import find_asked_language
 from authz.services.logouts import read_logout_request
 from authz.views import browser
 from authz.views.authorize import ClientRedirect
+from authz.views.languages import keep_language, speak
 from authz.views.login import say_logged_out
 from authz.views.pages import render_page
 from authz.views.problems import request_gone
@@ -23,6 +25,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     logged in: any page can send a browser here. Nobody else's session ends by it, and no address is gone to that the
     client did not register."""
     asked = request.POST if request.method == "POST" else request.GET
+    speak(request, asked.dict())
     names = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
     hint, client_id, redirect_uri, state = (asked.get(name, "") for name in names)
     try:
@@ -37,4 +40,4 @@ def end_session(request: HttpRequest) -> HttpResponse:
         return say_logged_out(request, frames, wanted.destination)
     if wanted.destination:
         return ClientRedirect(wanted.destination)
-    return HttpResponseRedirect(reverse("authz:logged_out"))
+    return keep_language(HttpResponseRedirect(reverse("authz:logged_out")), find_asked_language(asked.dict()))

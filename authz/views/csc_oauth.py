@@ -31,7 +31,7 @@ def forward(request: HttpRequest, version: int) -> HttpResponse:
 
 
 def authorize(request: HttpRequest, version: int) -> HttpResponse:
-    """CSC API v1, 8.3.2; v2, 8.4.2, at this server's own address. ``lang`` changes nothing: there is one language."""
+    """CSC API v1, 8.3.2; v2, 8.4.2, at this server's own address."""
     request.META[FACE] = FACES[version]
     return oauth_authorize.authorize(request)
 

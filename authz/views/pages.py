@@ -8,8 +8,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+
+from authz.models import User
+from authz.services.languages import remember_language
 
 _KEY_ALGORITHMS = {
     "rsa-2048": "RSA 2048",
@@ -35,6 +38,8 @@ def render_page(
     """The page, with where the wordmark leads and, on the account's pages, the navigation that signapp has too."""
     shared: dict[str, Any] = {"home_url": f"{settings.SIGNAPP_URL}/"}
     if section := (context or {}).get("section"):
+        if isinstance(request.user, User):
+            remember_language(user=request.user, language=get_language())
         shared["nav_items"] = [
             {
                 "href": f"{settings.SIGNAPP_URL}/documents",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -86,7 +87,7 @@ def _ask_for_address(request: HttpRequest, next_path: str) -> HttpResponse:
         context["message"] = explain(error)
         return render_page(request, "authz/signup_link.html", context, status=error_status(error))
     email = form.cleaned_data["email"]
-    tasks.send_sign_up_link.delay(email, next_path, checksum(browser.browser_binding(request)))
+    tasks.send_sign_up_link.delay(email, next_path, checksum(browser.browser_binding(request)), get_language() or "")
     return render_page(request, "authz/signup_sent.html", {"email": email})
 
 
@@ -201,6 +202,7 @@ def _enrol(kept: dict[str, Any], registration: VerifiedRegistration, name: str) 
         registration=registration,
         passkey_name=name,
         link_id=kept["link"],
+        language=get_language() or "",
     )
 
 

@@ -63,7 +63,7 @@ def a_link_for_a_password(alice: Person, flow: Flow) -> tuple[Use, Callable[[Any
 
 
 def a_link_to_sign_up(alice: Person, flow: Flow) -> tuple[Use, Callable[[Any], bool]]:
-    sign_up_links.send_link(email="new@example.org", next_path="", browser="")
+    sign_up_links.send_link(email="new@example.org", next_path="", browser="", language="")
     link = link_in_mail()
     return lambda: Client().get(link), lambda answer: answer.status_code >= 400
 

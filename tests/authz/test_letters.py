@@ -47,7 +47,7 @@ def send_all(user: User) -> list[Any]:
     sent = [
         lambda: mails.tell_of_link(user=user, **soon),
         lambda: mails.tell_of_password_link(user=user, **soon),
-        lambda: mails.tell_of_sign_up_link(email="new@example.org", **soon),
+        lambda: mails.tell_of_sign_up_link(email="new@example.org", language="", **soon),
         lambda: mails.tell_of_sign_up(user=user),
         lambda: mails.tell_of_address_change(user=user, email="next@example.org", **soon),
         lambda: mails.tell_of_changed_address(user=user, change=change, **soon),
