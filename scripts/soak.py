@@ -1,15 +1,15 @@
 """``make soak``: the long form of the tests that race, kill, fuzz and sign, and docs/soak.md with what came of them.
 
-``SOAK_PARTS`` (races kills databases restore batches fuzzing mutants collection sizes timing) says which, in that
-order; the report keeps what it has of the others.
+``SOAK_PARTS`` (races kills databases restore endurance batches fuzzing mutants collection sizes timing) says which,
+in that order; the report keeps what it has of the others.
 ``SOAK_ROUNDS`` (20) is how often each race is run; ``SOAK_KILLS`` (300) how often a process is killed, but for
 ``SOAK_MINUTES`` (60) at most, in an order of ``SOAK_SEED`` (1); ``SOAK_DATABASE_KILLS`` (100) how often a PostgreSQL
-is killed under many calls; ``RESTORED_DOCUMENTS`` (10000) are copied and put back; ``SOAK_BATCH`` (200) documents are
-signed by one approval while ``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests
-are made up; ``MUTANTS`` (10000) how many changed PDFs are uploaded, of ``MUTANTS_SEED`` (1); ``COLLECTION`` (all)
-which real PDFs are signed; ``SIGNERS`` (51) how many sign one file, ``LARGE_PAGES`` (2000) and ``LARGE_MEGABYTES``
-(100) how large a document is prepared; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go
-to pytest.
+is killed under many calls; ``RESTORED_DOCUMENTS`` (10000) are copied and put back; ``ENDURANCE_MINUTES`` (120) is how
+long ``ENDURANCE_RATE`` (5) signatures a second go on; ``SOAK_BATCH`` (200) documents are signed by one approval while
+``SOAK_BATCH_KILLS`` (40) and more workers die; ``FUZZ_CASES`` (5000) how many requests are made up; ``MUTANTS``
+(10000) how many changed PDFs are uploaded, of ``MUTANTS_SEED`` (1); ``COLLECTION`` (all) which real PDFs are signed;
+``SIGNERS`` (51) how many sign one file, ``LARGE_PAGES`` (2000) and ``LARGE_MEGABYTES`` (100) how large a document is
+prepared; ``TIMING_SAMPLES`` (200) how often each answer is timed. Further arguments go to pytest.
 """
 
 import datetime as dt
@@ -29,6 +29,7 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "kills": (["tests/flows/test_kill_rounds.py"], {"SOAK_KILLS": "300", "SOAK_MINUTES": "60", "SOAK_SEED": "1"}),
     "databases": (["tests/flows/test_database_faults.py"], {"SOAK_DATABASE_KILLS": "100", "SOAK_SEED": "1"}),
     "restore": (["tests/flows/long_restore.py"], {"RESTORED_DOCUMENTS": "10000"}),
+    "endurance": (["tests/flows/long_endurance.py"], {"ENDURANCE_MINUTES": "120", "ENDURANCE_RATE": "5"}),
     "batches": (
         ["tests/flows/long_batch_kills.py"],
         {"SOAK_BATCH": "200", "SOAK_BATCH_KILLS": "40", "SOAK_SEED": "1"},
