@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.instance, pytest.mark.postgresql, pytest.mark.xdist_gr
 
 DOCUMENTS = int(os.environ.get("RESTORED_DOCUMENTS", "10000"))
 QUARTER_OF_AN_HOUR = 900
+ROOM = {"LIBRARY_DOCUMENTS": "100000"}
 _AT_ONCE, _APPROVED = 100, 500
 
 
@@ -39,7 +40,7 @@ def database_settings(server: Cluster) -> dict[str, str]:
 
 @contextmanager
 def installation(folder: Path, port: int, server: Cluster) -> Iterator[Instance]:
-    with Instance(folder, port, settings={**THRIFT, **database_settings(server)}) as instance:
+    with Instance(folder, port, settings={**THRIFT, **ROOM, **database_settings(server)}) as instance:
         yield instance
 
 
