@@ -5,6 +5,7 @@ every one again.
 """
 
 import hashlib
+import secrets
 import shutil
 import uuid
 from io import BytesIO
@@ -12,13 +13,15 @@ from io import BytesIO
 from signapp import documents
 from signapp.models import Document, StoredFile
 
+_BYTES = 50_000
+
 
 def fill(count: int) -> None:
     pattern = Document.objects.exclude(signed=None).get()
     contents = [_read(pattern.original), _read(pattern.signed)]
     for number in range(count):
         # What follows the end of a PDF makes it another file, and is no matter to any reader.
-        mark = f"%{number}\n".encode()
+        mark = b"%" + secrets.token_hex(_BYTES // 2).encode() + b"\n"
         pattern.pk, pattern._state.adding = uuid.uuid4(), True
         pattern.original, pattern.signed = (documents.store_file(BytesIO(content + mark)) for content in contents)
         pattern.name, pattern.sha256 = f"{number}.pdf", hashlib.sha256(contents[0] + mark).hexdigest()

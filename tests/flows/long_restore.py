@@ -156,7 +156,8 @@ def test_f17_what_was_spent_stays_spent_and_every_document_is_there_within_a_qua
             time.sleep(61)  # approvals of an epoch's first minute count as of before
             alice.walker.log_in()
             alice.walker.sign(make_pdf(), credential_id=alice.credential)
+    megabytes = sum(path.stat().st_size for path in copy.rglob("*") if path.is_file()) // 1_000_000
     report(
-        f"{DOCUMENTS} signed documents, {signed} signatures: copied in {backed_up:.0f} s under load,"
+        f"{DOCUMENTS} signed documents, {signed} signatures, {megabytes} MB: copied in {backed_up:.0f} s under load,"
         f" restored and answering in {restored:.0f} s, each file read again in {read:.0f} s"
     )
