@@ -177,6 +177,8 @@ PRODUCT_NAME = env_str("PRODUCT_NAME", "Paraph")
 PRODUCT_ACCENT = env_str("PRODUCT_ACCENT", "")  # #rrggbb; empty: the stylesheet's own
 # A callable that answers it (name, accent, logo): how a role asks, which does not know the composition.
 APPEARANCE = "config.appearance.read_product"
+# What a role sends mails by.
+LETTERS = "config.letters.send_letter"
 
 # --- Databases: one a role ----------------------------------------------------------------------------------
 DATABASE_PATIENCE_SECONDS = env_int("DATABASE_PATIENCE_SECONDS", 10)
@@ -423,7 +425,7 @@ if "rssp" in ROLES:
     RSSP_SAD_SECONDS = env_int("RSSP_SAD_SECONDS", 5 * 60)
     RSSP_APPROVAL_WAIT_SECONDS = env_int("RSSP_APPROVAL_WAIT_SECONDS", 60)
     RSSP_APPROVAL_WAITS = env_int("RSSP_APPROVAL_WAITS", 4)
-    RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "Signs digests that their signers approved with a passkey")
+    RSSP_DESCRIPTION = env_str("RSSP_DESCRIPTION", "")
     # An OpenID provider that says who asks for a certificate (docs/registration.md), whose client rssp is; which of its
     # claims are which attributes, and what acr is close enough a look.
     IDENTITY_CLIENT_ID = env_str("IDENTITY_CLIENT_ID", "")

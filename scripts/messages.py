@@ -15,7 +15,8 @@ from django.utils.translation.template import templatize
 from scripts.instance import ROOT
 
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/django.po"))
-_CODE = ("signapp", "authz", "config")
+# Of rssp what its clients show to signers, and what it mails to them.
+_CODE = ("signapp", "authz", "config", "rssp/services")
 _SINGLE = ("rssp/trust.html",)
 _SUFFIXES = {".html", ".txt"}
 _TEMPLATES = ("signapp", "authz", "components", "frames", "mail")

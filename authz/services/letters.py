@@ -1,23 +1,10 @@
-"""How this role writes: HTML and text with the same words, under the product's name."""
+"""What this role writes, as settings.LETTERS sends it: HTML and text with the same words, under the product's name."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.mime.image import MIMEImage
-from email.utils import formataddr, parseaddr
-from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
 from django.utils.module_loading import import_string
-
-log = logging.getLogger(__name__)
-
-_ACCENT = "#23408e"  # the stylesheet's own
-# RFC 3834, section 5: whoever answers by a machine does not answer this. Nothing here goes to a list of people, so
-# there is no List-Id and nothing to unsubscribe from.
-_HEADERS = {"Auto-Submitted": "auto-generated"}
 
 
 @dataclass(frozen=True)
@@ -34,31 +21,6 @@ class Letter:
     after: Sequence[object] = ()
 
 
-def send(letter: Letter, *, to: str, reply_to: str = "") -> bool:
+def send(letter: Letter, *, to: str) -> bool:
     """Whether it was taken. What cannot be sent is logged, without whom it was for."""
-    product = import_string(settings.APPEARANCE)()
-    logo = product.logo
-    words = {**vars(letter), "product": product.name, "accent": product.accent or _ACCENT, "has_logo": bool(logo)}
-    own_name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    message = EmailMultiAlternatives(
-        letter.subject,
-        render_to_string("mail/message.txt", words),
-        formataddr((own_name or product.name, address)),
-        [to],
-        reply_to=[reply_to] if reply_to else None,
-        headers=_HEADERS,
-    )
-    message.attach_alternative(render_to_string("mail/message.html", words), "text/html")
-    if logo:
-        # With the message, so that opening it tells nobody anything.
-        picture = MIMEImage(logo, "png")
-        picture.add_header("Content-ID", "<logo>")
-        picture.add_header("Content-Disposition", "inline", filename="logo.png")
-        message.mixed_subtype = "related"  # type: ignore[attr-defined]  # Django has it, its stubs do not
-        message.attach(picture)
-    try:
-        message.send()
-    except (OSError, SMTPException) as error:
-        log.error("a message was not sent: %s", type(error).__name__)
-        return False
-    return True
+    return bool(import_string(settings.LETTERS)(to=to, **vars(letter)))

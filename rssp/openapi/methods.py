@@ -175,7 +175,7 @@ def _check_request(_version: Version) -> Schema:
 
 
 def _challenge_request(_version: Version) -> Schema:
-    return opened(_CREDENTIAL_ID | {"authObjectID": string()}, CLIENT_DATA)
+    return opened(_CREDENTIAL_ID | {"authObjectID": string()}, LANGUAGE | CLIENT_DATA)
 
 
 def _challenge_answer(_version: Version) -> Schema:
@@ -190,7 +190,7 @@ def _extend_request(version: Version) -> Schema:
 
 
 def _otp_request(_version: Version) -> Schema:
-    return opened(_CREDENTIAL_ID, CLIENT_DATA)
+    return opened(_CREDENTIAL_ID, LANGUAGE | CLIENT_DATA)
 
 
 # --- Signatures ---------------------------------------------------------------------------------------------

@@ -1,15 +1,14 @@
 """``credentials/sendOTP`` and ``credentials/getChallenge``: an answer is expected, once and soon, from this client."""
 
 import base64
-import logging
 import math
-import smtplib
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import router, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from rssp.clients.introspection import VerifiedToken
 from rssp.errors import InvalidParameterError, MessageNotSentError, TooManyChallengesError
@@ -20,16 +19,8 @@ from rssp.services.factors import hash_answer, place_of, verify_unlocked
 from rssp.services.objects import list_objects
 from rssp.services.sealing import unseal
 
-log = logging.getLogger(__name__)
-
 Kind = AuthenticationObject.Kind
 _MOST_AN_HOUR = 10
-_SUBJECT = "Your one-time password"
-_TEXT = """{password} is your one-time password.
-
-It opens your signing key "{credential}" once, within {minutes} minutes, for the application {client}.
-If you are signing nothing now, somebody else is trying to: tell no one this password, and inform your operator.
-"""
 
 
 def send_one_time_password(*, token: VerifiedToken, credential_id: str) -> None:
@@ -63,18 +54,24 @@ def _send(credential: Credential, factor: AuthenticationObject, client_id: str) 
     password, address = random_digits(DIGITS), unseal(sealed=factor.secret, place=place_of(factor))
     pause = timedelta(seconds=settings.RSSP_OTP_RESEND_SECONDS)
     _expect(factor, client_id, password, pause=pause)
-    text = _TEXT.format(
-        password=password,
-        credential=credential.description,
-        minutes=settings.RSSP_OTP_SECONDS // 60,
-        client=client_id,
+    minutes = settings.RSSP_OTP_SECONDS // 60
+    opens = _(
+        'It opens your signing key "%(credential)s" once, within %(minutes)d minutes, for the application %(client)s.'
     )
-    try:
-        send_mail(_SUBJECT, text, None, [address])
-    except (OSError, smtplib.SMTPException) as error:
-        # What it says may hold the address.
-        log.error("a one-time password was not sent: %s", type(error).__name__)
-        raise MessageNotSentError("the one-time password was not sent") from None
+    sent = import_string(settings.LETTERS)(
+        to=address,
+        subject=_("Your one-time password"),
+        before=[_("%(password)s is your one-time password.") % {"password": password}],
+        ask=[opens % {"credential": credential.description, "minutes": minutes, "client": client_id}],
+        after=[
+            _(
+                "If you are signing nothing now, somebody else is trying to: tell no one this password, and inform your"
+                " operator."
+            )
+        ],
+    )
+    if not sent:
+        raise MessageNotSentError("the one-time password was not sent")
 
 
 def _expect(factor: AuthenticationObject, client_id: str, answer: str, *, pause: timedelta) -> None:

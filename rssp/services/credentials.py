@@ -14,6 +14,7 @@ from rssp.errors import CertificateNotValidError, CredentialDisabledError, Inval
 from rssp.models import Credential, SigningKey
 from rssp.models.prepared import Prepared
 from rssp.services.authority import certificate_status, read_chain
+from rssp.services.languages import current_language
 from rssp.services.seals import verify_granted_owner, verify_open_to
 from rssp.wire import CredentialDescription, ListRequest
 
@@ -111,6 +112,7 @@ def describe_credential(*, credential: Credential) -> CredentialDescription:
         scal=credential.scal,
         auth_mode=credential.csc_auth_mode,
         multisign=credential.multisign,
+        language=current_language(),
     )
 
 

@@ -3,8 +3,10 @@
 import base64
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from rssp.algorithms import KEY_ALGORITHMS, RSASSA_PSS, sign_algos
+from rssp.services.languages import current_language
 from rssp.wire import ServiceDescription, Version
 
 _BOTH = (
@@ -50,10 +52,12 @@ def describe_service(*, version: Version) -> ServiceDescription:
         name=settings.RSSP_NAME,
         logo=settings.RSSP_LOGO,
         region=settings.RSSP_REGION,
-        description=settings.RSSP_DESCRIPTION,
+        description=settings.RSSP_DESCRIPTION or _("Signs digests that their signers approved with a passkey"),
         issuer=settings.ISSUER,
         oauth2=f"{settings.CSC_BASE_URL}/v1/" if settings.CSC_AUTH else f"{settings.ISSUER}/",
         auth_types=list_auth_types(),
         methods=list_methods(version),
+        # An operator's own words are in the service's own language.
+        language=settings.LANGUAGE_CODE if settings.RSSP_DESCRIPTION else current_language(),
         sign_algos=tuple((oid, _PARAMETERS.get(oid)) for oid in offered),
     )

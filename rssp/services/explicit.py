@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.translation import gettext_noop as _
 
 from rssp.errors import AuthenticationObjectError, ExpressionError
 from rssp.expressions import IDENTIFIER, OPERATORS, join_all, parse_expression
@@ -24,19 +25,20 @@ from rssp.services.sealing import seal
 Kind = AuthenticationObject.Kind
 SHORTEST_PIN, LONGEST_PIN = 6, 64
 _MOST_OBJECTS = 8
+# As they are kept; whoever tells of them says them in its language.
 _LABELS = {
-    Kind.PIN: "PIN",
-    Kind.TOTP: "One-time password",
-    Kind.EMAIL: "One-time password",
-    Kind.OCRA: "Answer of your device",
-    Kind.PASSKEY: "Your passkey",
+    Kind.PIN: _("PIN"),
+    Kind.TOTP: _("One-time password"),
+    Kind.EMAIL: _("One-time password"),
+    Kind.OCRA: _("Answer of your device"),
+    Kind.PASSKEY: _("Your passkey"),
 }
 _DESCRIPTIONS = {
     Kind.PIN: "",
-    Kind.TOTP: "The digits that your authenticator shows now",
-    Kind.EMAIL: "The digits that were sent to you by e-mail",
-    Kind.OCRA: "The digits that your device shows for the challenge",
-    Kind.PASSKEY: "You are asked on the authorization server's page",
+    Kind.TOTP: _("The digits that your authenticator shows now"),
+    Kind.EMAIL: _("The digits that were sent to you by e-mail"),
+    Kind.OCRA: _("The digits that your device shows for the challenge"),
+    Kind.PASSKEY: _("You are asked on the authorization server's page"),
 }
 _GENERATORS = {Kind.TOTP: "TOTP", Kind.EMAIL: "e-mail", Kind.OCRA: "OCRA"}
 

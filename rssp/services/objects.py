@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import product
 
+from django.utils.translation import gettext
+
 from rssp.expressions import Expression, join_all, parse_expression
 from rssp.models import AuthenticationObject, Credential
 from rssp.models.prepared import Prepared
@@ -61,8 +63,8 @@ def _describe(found: AuthenticationObject, word: Word | None, presence: Presence
     return ObjectDescription(
         identifier=found.identifier,
         type=TYPES[Kind(found.kind)],
-        label=found.label,
-        description=found.description,
+        label=gettext(found.label),
+        description=found.description and gettext(found.description),
         format=found.format,
         generator=found.generator,
         version_1=word,

@@ -12,6 +12,7 @@ from rssp.pki.profiles import SUBSCRIBER_PROFILES
 from rssp.pki.subjects import build_subject
 from rssp.services.identifying import is_offered
 from rssp.services.issuing import describe_request as name_of
+from rssp.services.languages import current_language
 from rssp.services.registration import subject_of
 from rssp.wire import RequestDescription, StandingDescription
 
@@ -76,4 +77,5 @@ def describe_standing(*, request: CertificateRequest) -> StandingDescription:
         validity=SUBSCRIBER_PROFILES[policy].validity,
         since=request.created,
         expires=request.expires,
+        language=current_language(),
     )

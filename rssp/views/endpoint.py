@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -21,6 +22,7 @@ from rssp.errors import (
 )
 from rssp.services.auditing import Origin
 from rssp.services.callers import VerifiedToken, verify_caller
+from rssp.services.languages import speaking
 from rssp.services.limiting import count_address, count_client
 from rssp.views.addresses import client_address, read_call
 from rssp.wire import LONGEST_BODY, Version, parse_object
@@ -42,7 +44,9 @@ def endpoint(scopes: Mapping[Version, frozenset[str]]) -> Callable[[View], View]
     def decorate(view: View) -> View:
         def call(request: HttpRequest, version: Version) -> HttpResponseBase:
             token = _identify(request, scopes[version])
-            return view(request, version, token, read_object(request))
+            body = read_object(request)
+            with _language(body):
+                return view(request, version, token, body)
 
         return _answered(wraps(view)(call))
 
@@ -61,12 +65,19 @@ def _identify(request: HttpRequest, scopes: frozenset[str]) -> VerifiedToken:
     return token
 
 
+def _language(body: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Where a client wants a language; without, it is the service's own already (`config.middleware`)."""
+    return speaking(body["lang"]) if "lang" in body else nullcontext()
+
+
 def open_endpoint(view: View) -> View:
     """The same for what needs no token: the view gets (request, version, body)."""
 
     def call(request: HttpRequest, version: Version) -> HttpResponseBase:
         count_address(address=client_address(request))
-        return view(request, version, read_object(request))
+        body = read_object(request)
+        with _language(body):
+            return view(request, version, body)
 
     return _answered(wraps(view)(call))
 

@@ -30,6 +30,7 @@ class CredentialDescription:
     scal: str
     auth_mode: str
     multisign: int
+    language: str  # of the texts
     signature_qualifier: str = ""  # CSC API v2, 11.5; empty where an operator named none
 
 
@@ -51,7 +52,7 @@ def write_credential(found: CredentialDescription, members: Members, version: Ve
     return answer | {
         "SCAL": found.scal,
         "multisign": found.multisign,
-        "lang": "en",
+        "lang": found.language,
         "certificatePolicy": found.certificate_policy,
     }
 
@@ -106,6 +107,7 @@ class StandingDescription:
     validity: timedelta
     since: datetime
     expires: datetime
+    language: str
     signature_qualifier: str = ""
 
 
@@ -128,7 +130,7 @@ def write_standing(found: StandingDescription) -> dict[str, Any]:
         **_write_qualifier(found),
         "SCAL": "2",
         "multisign": 1,
-        "lang": "en",
+        "lang": found.language,
         "certificatePolicy": found.certificate_policy,
         "shortLived": {"validitySeconds": int(found.validity.total_seconds())},
     }
@@ -211,6 +213,7 @@ class ServiceDescription:
     auth_types: tuple[str, ...]
     methods: tuple[str, ...]
     sign_algos: tuple[tuple[str, bytes | None], ...]
+    language: str
 
 
 def write_info(service: ServiceDescription, version: Version) -> dict[str, Any]:
@@ -219,7 +222,7 @@ def write_info(service: ServiceDescription, version: Version) -> dict[str, Any]:
         "name": service.name,
         "logo": service.logo,
         "region": service.region,
-        "lang": "en",
+        "lang": service.language,
         "description": service.description,
         "authType": list(service.auth_types),
         "methods": list(service.methods),

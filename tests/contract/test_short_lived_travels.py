@@ -26,6 +26,7 @@ def written() -> dict[str, Any]:
         validity=timedelta(hours=1),
         since=SINCE,
         expires=UNTIL,
+        language="en",
     )
     return {"credentialID": "c1"} | rssp_wire.write_standing(standing)
 

@@ -65,7 +65,7 @@ def read_password(chain: Chain, address: str) -> str:
     for path in sorted((chain.instance.var_dir / "mail").iterdir(), key=lambda file: file.stat().st_mtime_ns):
         message: Any = email.message_from_bytes(path.read_bytes(), policy=policy.default)
         plain = message.get_body(("plain",)).get_content()
-        password = re.match(r"(\d{6}) is your one-time password", plain)
+        password = re.search(r"(?m)^(\d{6}) is your one-time password", plain)
         if message["To"] == address and password:
             found = password[1]
     assert found

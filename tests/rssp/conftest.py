@@ -178,8 +178,10 @@ class Signer:
         return call("signatures/signHash", body, bearer, version=version)
 
 
-def call(method: str, body: Any, bearer: str | None = None, *, version: int = 2) -> Any:
-    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+def call(
+    method: str, body: Any, bearer: str | None = None, *, version: int = 2, headers: dict[str, str] | None = None
+) -> Any:
+    headers = (headers or {}) | ({} if bearer is None else {"Authorization": f"Bearer {bearer}"})
     raw = body if isinstance(body, bytes) else json.dumps(body)
     return Client(enforce_csrf_checks=True).post(f"/csc/v{version}/{method}", raw, "application/json", headers=headers)
 

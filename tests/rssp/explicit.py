@@ -53,7 +53,7 @@ def read_mail() -> str:
     """The one-time password of the last mail."""
     last = mail.outbox[-1]
     assert last.to == [ADDRESS]
-    found = re.match(r"\d{6}\b", str(last.body))
+    found = re.search(r"(?m)^\d{6}\b", str(last.body))
     assert found is not None, last.body
     return found[0]
 
