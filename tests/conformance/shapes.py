@@ -37,6 +37,7 @@ def check_info(body: dict[str, Any], version: Version) -> None:
     for name in ("specs", "name", "logo", "region", "lang", "description"):
         want(isinstance(body.get(name), str) and body[name], f"{name} is not a string")
     want(re.fullmatch(rf"{version}\.\d+\.\d+\.\d+", body["specs"]), "specs is not of this version")
+    want(re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", body["lang"]), "lang is not a language tag (RFC 5646)")
     want(re.fullmatch(r"[A-Z]{2}", body["region"]), "region is not an ISO 3166-1 code")
     want(len(body["name"]) <= 255 and len(body["description"]) <= 255, "name or description is over 255 characters")
     want(strings(body.get("authType")) and set(body["authType"]) <= _AUTH_TYPES, "authType has an unknown value")

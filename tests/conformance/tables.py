@@ -104,6 +104,8 @@ def _body_rows() -> list[Row]:
 INFO = (
     Row("info", "no parameter", Answer(200, shape="info"), authorization=None),
     Row("info", "a language", Answer(200, shape="info"), having(lang="fr-CA"), authorization=None),
+    Row("info", "a language that nobody speaks", Answer(200, shape="info"), having(lang="xx"), authorization=None),
+    Row("info", "a long language", Answer(200, shape="info"), having(lang="fr" * 2000), authorization=None),
     Row("info", "an unknown member", Answer(200, shape="info"), having(surprise=[1]), authorization=None),
 )
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings as django_settings
+from django.core.wsgi import get_wsgi_application
 
 from config.transport import GuardedTransport, InProcessTransport
-from config.wsgi import application
 from gateway.models import StoredDocument
 from gateway.services import signing as gateway_signing
 from signapp import errors
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(
 def transport_for(address: str) -> httpx.BaseTransport:
     """The gateway in this process; everything that it asks, at the stand-in."""
     if address == django_settings.GATEWAY_API_URL:
-        return GuardedTransport(InProcessTransport(application))
+        return GuardedTransport(InProcessTransport(get_wsgi_application()))
     return beyond.transport_for(address)
 
 
