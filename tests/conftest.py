@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.utils import translation
 from django.utils.translation import trans_real
 
 from scripts.messages import compile_all
@@ -85,3 +86,10 @@ def redis_url(redis_server: str) -> Iterator[str]:
         client.flushdb()
         yield url
         client.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_left_behind() -> Iterator[None]:
+    """A page that a test asked for in French leaves its thread so."""
+    yield
+    translation.deactivate()

@@ -1,7 +1,6 @@
 """The language of the pages and mails: what an application asks for, what a person chose, what a browser says."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -43,12 +42,6 @@ HOSTILE = [
     "fr-" + "a" * 5000,
     "fr-" + "-".join(["latn"] * 20),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_language_left_behind() -> Iterator[None]:
-    yield
-    translation.deactivate()
 
 
 def language_of(page: Any) -> str:

@@ -1,6 +1,5 @@
 """Texts of the API and the mail with a one-time password in the language that a client asks for."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ pytestmark = [
 both_versions = pytest.mark.parametrize("version", [1, 2])
 ODD = ["", "xx", "fr\n", "fr\x07", "fr,en", "*", "fr" * 5000, "-", "fr_", "é", 7, True, ["fr"], {"fr": 1}]
 ENGLISH = "Signs digests that their signers approved with a passkey"
-
-
-@pytest.fixture(autouse=True)
-def _no_language_left_behind() -> Iterator[None]:
-    yield
-    translation.deactivate()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Mails in their reader's language: what a worker writes, whatever the language of who caused it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,12 +20,6 @@ pytestmark = [
     pytest.mark.django_db(databases=["default", "signapp"]),
     pytest.mark.usefixtures("compiled_messages"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_language_left_behind() -> Iterator[None]:
-    yield
-    translation.deactivate()
 
 
 def reads(subject: str, language: str) -> Client:
