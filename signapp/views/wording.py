@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -33,7 +34,8 @@ def write_size(size: int) -> str:
         return ngettext("%(size)d byte", "%(size)d bytes", size) % {"size": size}
     if size < 1_000_000:
         return _("%(size)d kB") % {"size": round(size / 1000)}
-    return _("%(size).1f MB") % {"size": size / 1_000_000}
+    megabytes = round(size / 1_000_000, 1)
+    return _("%(size)s MB") % {"size": number_format(megabytes, 0 if megabytes.is_integer() else 1)}
 
 
 def describe_protection(encryption: str) -> str:

@@ -21,7 +21,6 @@ from tests.support.walk import query_of
 
 _FAULTY = instance_module._WORKER.replace("config.celery", "tests.flows.faulty_worker")
 _AGED = "UPDATE gateway_job SET lease_until = '2020-01-01 00:00:00' WHERE lease_until IS NOT NULL"
-
 _ASKED = "SELECT count(*) FROM gateway_job WHERE state = 'approved' OR (state = 'signing' AND signature IS NULL)"
 
 
