@@ -44,7 +44,7 @@ def transport_for(address: str) -> httpx.BaseTransport:
     """The transport for calls to ``address``: in-process where this process serves that host's role."""
     parts = urlsplit(address)
     if f"{parts.scheme}://{parts.netloc}" in settings.IN_PROCESS_URLS:
-        from config.wsgi import application
+        from config.application import application
 
         return GuardedTransport(InProcessTransport(application))
     return GuardedTransport(httpx.HTTPTransport(retries=0))

@@ -1,14 +1,8 @@
-"""The web process's entry: all served roles behind one WSGI application."""
+"""The web process's entry: the application, its clock compared and its waiting bounded."""
 
-import os
-
-from django.core.wsgi import get_wsgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
-
-from config.clock import expect_what_was_recorded  # noqa: E402  (Django is set up by now)
-from config.patience import bound_statements  # noqa: E402
+from config.application import application as application
+from config.clock import expect_what_was_recorded
+from config.patience import bound_statements
 
 bound_statements()
 expect_what_was_recorded()

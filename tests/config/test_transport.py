@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from django.utils import translation
 
 from config import transport
+from config.application import application
 from config.transport import CalledInsideTransactionError, GuardedTransport, InProcessTransport
 
 pytestmark = pytest.mark.django_db(databases=["default"], transaction=True)

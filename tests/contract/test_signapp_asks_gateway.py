@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.wsgi import get_wsgi_application
 
+from config.application import application
 from config.transport import GuardedTransport, InProcessTransport
 from gateway.models import StoredDocument
 from gateway.services import signing as gateway_signing
