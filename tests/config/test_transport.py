@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.core.wsgi import get_wsgi_application
 from django.db import connections, transaction
 from django.utils import translation
 
@@ -42,7 +41,7 @@ def test_the_callers_connection_and_language_stay() -> None:
         cursor.execute("SELECT 1")
     before = connections["default"].connection
     with translation.override("fr"):
-        assert _get(InProcessTransport(get_wsgi_application())).json() == {"status": "alive"}
+        assert _get(InProcessTransport(application)).json() == {"status": "alive"}
         assert translation.get_language() == "fr"
     assert connections["default"].connection is before
 

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings as django_settings
-from django.core.wsgi import get_wsgi_application
 
 from config.application import application
 from config.transport import GuardedTransport, InProcessTransport
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.django_db(
 def transport_for(address: str) -> httpx.BaseTransport:
     """The gateway in this process; everything that it asks, at the stand-in."""
     if address == django_settings.GATEWAY_API_URL:
-        return GuardedTransport(InProcessTransport(get_wsgi_application()))
+        return GuardedTransport(InProcessTransport(application))
     return beyond.transport_for(address)
 
 
