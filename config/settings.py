@@ -570,6 +570,8 @@ if "signapp" in ROLES:
     # How long what was thrown away can be put back, and what has ended is kept; 0 keeps it for ever.
     BIN_DAYS = env_int("BIN_DAYS", 30)
     KEEP_DAYS = env_int("KEEP_DAYS", 0)
+    # How much one file of an export holds before the next one is begun.
+    EXPORT_MEGABYTES = env_int("EXPORT_MEGABYTES", 1000)
 
 # --- Jobs -----------------------------------------------------------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"

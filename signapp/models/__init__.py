@@ -6,7 +6,7 @@ from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.fields import Field, Look
 from signapp.models.filing import Binned
-from signapp.models.leaving import Departure, Export
+from signapp.models.leaving import Departure, Export, ExportPart
 from signapp.models.limits import Limits
 from signapp.models.logins import Login, UsedLogoutToken
 from signapp.models.readers import Reader
@@ -24,6 +24,7 @@ __all__ = [
     "EnvelopeDocument",
     "Event",
     "Export",
+    "ExportPart",
     "Field",
     "Invitation",
     "Limits",

@@ -10,7 +10,8 @@ from signapp.models.documents import StoredFile
 
 
 class Export(models.Model):
-    """One account's things as a ZIP: asked for, made by a worker, there for some days. One at most for each account."""
+    """One account's things as ZIP files: asked for, made by a worker, there for some days. One at most for each
+    account."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -26,7 +27,7 @@ class Export(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     done = models.PositiveIntegerField(default=0)  # files, of ``total``
     total = models.PositiveIntegerField(default=0)
-    file = models.OneToOneField(StoredFile, models.SET_NULL, null=True, related_name="+")
+    attempt = models.PositiveIntegerField(default=0)  # each worker's own: one that was overtaken adds nothing more
     error_code = models.CharField(max_length=64, default="", blank=True)
     created = models.DateTimeField(default=timezone.now)
     lease_until = models.DateTimeField(null=True)  # a worker that is not heard of until then has died
@@ -37,6 +38,22 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} ({self.state})"
+
+
+class ExportPart(models.Model):
+    """One of an export's files, from ``number`` 1 on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    export = models.ForeignKey(Export, models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    file = models.OneToOneField(StoredFile, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["export", "number"], name="signapp_export_part")]
+
+    def __str__(self) -> str:
+        return f"{self.export_id}, {self.number}"
 
 
 class Departure(models.Model):

@@ -42,6 +42,12 @@ class Limits(models.Model):
             " nothing for a week. A record without names and contents stays."
         ),
     )
+    export_megabytes = _number(
+        _("megabytes in one file of an export"),
+        100_000,
+        least=10,
+        help_text=_("Who has more gets several files. A worker needs as much room beside the documents."),
+    )
     updated = models.DateTimeField(_("last changed"), auto_now=True)
 
     class Meta:

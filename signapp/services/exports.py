@@ -1,9 +1,12 @@
-"""Everything of an account as one ZIP (APPNOTE 6.3): ``export.json`` and the files that it names. A worker makes it;
-what somebody else could read of it lies encrypted, as every document does."""
+"""Everything of an account as ZIP files (APPNOTE 6.3): the files that ``export.json`` names, and that in the last of
+them. Each holds so much and no more (`read_limits`), so that a worker needs no more room beside the documents; one
+document that is larger lies in one of its own. What somebody else could read of it lies encrypted, as every document
+does."""
 
 import json
 import logging
 import shutil
+import uuid
 import zipfile
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -11,7 +14,7 @@ from typing import IO, Any
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -19,8 +22,9 @@ from django.utils.translation import gettext as _
 
 from signapp import documents
 from signapp.errors import ExportNotReadyError, SignappError, StorageError, StorageFullError
-from signapp.models import Document, Envelope, Export, Look, StoredFile
+from signapp.models import Document, Envelope, Export, ExportPart, Look, StoredFile
 from signapp.services.envelopes.access import visible_envelopes
+from signapp.services.limits import read_limits
 from signapp.services.logins import Account
 from signapp.services.mails import Letter, send
 from signapp.services.readers import find_language, speaking_to
@@ -36,7 +40,7 @@ def _own(account: Account | Export) -> dict[str, str]:
 
 
 def find_export(*, account: Account) -> Export | None:
-    return Export.objects.filter(**_own(account)).select_related("file").first()
+    return Export.objects.filter(**_own(account)).prefetch_related("parts__file").first()
 
 
 def request_export(*, account: Account) -> Export:
@@ -61,34 +65,46 @@ def ring() -> None:
         log.warning("the worker could not be rung: %s", type(error).__name__)
 
 
-def open_export(*, account: Account) -> IO[bytes]:
-    """The ZIP; the caller closes it. Raises `ExportNotReadyError`, also once its days are over; `StorageError`."""
-    found = find_export(account=account)
-    if found is None or found.file is None or found.expires_at is None or found.expires_at <= timezone.now():
+def open_export(*, account: Account, part_id: uuid.UUID) -> tuple[IO[bytes], ExportPart]:
+    """One of its files; the caller closes it. Raises `ExportNotReadyError`, `StorageError`."""
+    found = ExportPart.objects.filter(
+        pk=part_id,
+        export__state=Export.State.READY,
+        export__expires_at__gt=timezone.now(),
+        **{f"export__{name}": value for name, value in _own(account).items()},
+    )
+    part = found.select_related("export", "file").first()
+    if part is None:
         raise ExportNotReadyError
-    return documents.open_file(found.file)
+    return documents.open_file(part.file), part
 
 
 def delete_export(*, account: Account) -> None:
     """One that is not there is no fault."""
     with transaction.atomic(using=Export.objects.db):
-        for found in Export.objects.filter(**_own(account)):
+        for found in Export.objects.select_for_update().filter(**_own(account)):
             _delete(found)
 
 
 def clear_exports() -> int:
     """Those whose days are over; how many."""
-    over = list(Export.objects.filter(expires_at__lte=timezone.now()))
-    for found in over:
-        with transaction.atomic(using=Export.objects.db):
+    with transaction.atomic(using=Export.objects.db):
+        over = list(Export.objects.select_for_update().filter(expires_at__lte=timezone.now()))
+        for found in over:
             _delete(found)
     return len(over)
 
 
 def _delete(export: Export) -> None:
-    stored = export.file
+    """The caller holds it: no worker adds anything now."""
+    _delete_parts(export)
     export.delete()
-    documents.delete_files([stored] if stored else [])
+
+
+def _delete_parts(export: Export) -> None:
+    files = [part.file for part in export.parts.select_related("file")]
+    export.parts.all().delete()
+    documents.delete_files(files)
 
 
 # --- What the worker does -------------------------------------------------------------------------------------------
@@ -107,24 +123,29 @@ def build_exports() -> int:
     """Makes those that wait, and those whose worker died; how many."""
     now, made, free = timezone.now(), 0, _is_free()
     for export_id in list(Export.objects.filter(free).values_list("pk", flat=True)):
-        mine = Export.objects.filter(free, pk=export_id)
-        if mine.update(state=Export.State.BUILDING, done=0, lease_until=now + _LEASE):
+        taken = Export.objects.filter(free, pk=export_id).update(
+            state=Export.State.BUILDING, done=0, lease_until=now + _LEASE, attempt=F("attempt") + 1
+        )
+        if taken:
             made += _build(Export.objects.get(pk=export_id))
     return made
 
 
 def _build(export: Export) -> bool:
+    with transaction.atomic(using=Export.objects.db):
+        for held in _mine(export).select_for_update():
+            _delete_parts(held)  # of a worker that died
     try:
-        with documents.scratch_file() as file:
-            with documents.writing():
-                _write(export, file)
-            stored = documents.store_file(file)
+        _Archive(export).write()
     except (StorageFullError, StorageError) as error:
-        _end(export, state=Export.State.FAILED, error_code=error.code)
+        with transaction.atomic(using=Export.objects.db):
+            if _end(export, state=Export.State.FAILED, error_code=error.code):
+                _delete_parts(export)
+        return False
+    except _OvertakenError:
         return False
     expires = timezone.now() + LIFETIME
-    if not _end(export, state=Export.State.READY, file=stored, expires_at=expires):
-        documents.delete_file(stored)  # it was taken back meanwhile
+    if not _end(export, state=Export.State.READY, expires_at=expires):
         return False
     if export.email:
         with speaking_to(**_own(export)):
@@ -138,7 +159,7 @@ def _tell(export: Export, expires: datetime) -> None:
             subject=_("Your export is ready"),
             name=export.name,
             before=[
-                _("Your documents, envelopes, templates and signatures lie ready as one ZIP file until %(day)s UTC.")
+                _("Your documents, envelopes, templates and signatures lie ready for download until %(day)s UTC.")
                 % {"day": date_format(expires, "j F Y, H:i")}
             ],
             action=_("Download the export"),
@@ -149,22 +170,49 @@ def _tell(export: Export, expires: datetime) -> None:
     )
 
 
+def _mine(export: Export) -> QuerySet[Export]:
+    """It, unless it was taken back meanwhile, or another worker is at it."""
+    return Export.objects.filter(pk=export.pk, state=Export.State.BUILDING, attempt=export.attempt)
+
+
 def _end(export: Export, **values: Any) -> bool:
-    return Export.objects.filter(pk=export.pk, state=Export.State.BUILDING).update(lease_until=None, **values) > 0
+    return _mine(export).update(lease_until=None, **values) > 0
+
+
+class _OvertakenError(Exception):
+    """Nobody waits any more for what this worker makes."""
 
 
 class _Archive:
-    """Counts files as they go in, and remembers which could not be read."""
+    """Puts files into one ZIP after another, counts them, and remembers which could not be read.
 
-    def __init__(self, archive: zipfile.ZipFile, export: Export) -> None:
-        self.archive, self.export, self.done = archive, export, 0
+    Raises `StorageFullError`, `StorageError`, `_OvertakenError`.
+    """
+
+    def __init__(self, export: Export) -> None:
+        self.export, self.most = export, read_limits().export_megabytes * 1_000_000
+        self.done, self.parts, self.size = 0, 0, 0
+        self.file = documents.temporary_file()
+        self.archive = zipfile.ZipFile(self.file, "w", zipfile.ZIP_STORED)
+
+    def write(self) -> None:
+        try:
+            with documents.writing():
+                body = _describe(self.export, self)
+                # Compressed inside is what is signed, and its bytes are what is signed: stored as it is. This is not.
+                self.archive.writestr("export.json", body, zipfile.ZIP_DEFLATED)
+            self._keep()
+        finally:
+            documents.discard(self.file)
 
     def add(self, stored: StoredFile | None, name: str) -> str:
-        """The name under which it is in the archive; empty if there is none, or it cannot be read any more."""
+        """The name under which it is in one of the archives; empty if there is none, or it cannot be read any more."""
         if stored is None:
             return ""
+        if self.size and self.size + stored.size > self.most:
+            self._keep()
+            self._begin()
         try:
-            # What is signed is compressed inside, and its bytes are what is signed: stored as it is.
             with documents.open_file(stored) as source, self.archive.open(name, "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target)
         except StorageFullError:
@@ -172,13 +220,33 @@ class _Archive:
         except SignappError as error:
             log.error("an export lacks file %s: %s", stored.pk, error.code)
             return ""
+        self.size += stored.size
         self.done += 1
-        mine = Export.objects.filter(pk=self.export.pk)
-        mine.update(done=self.done, lease_until=timezone.now() + _LEASE)
+        if not _mine(self.export).update(done=self.done, lease_until=timezone.now() + _LEASE):
+            raise _OvertakenError
         return name
 
+    def _begin(self) -> None:
+        self.file, self.size = documents.temporary_file(), 0
+        self.archive = zipfile.ZipFile(self.file, "w", zipfile.ZIP_STORED)
 
-def _write(export: Export, file: IO[bytes]) -> None:
+    def _keep(self) -> None:
+        """What is in the archive by now becomes the next part."""
+        with documents.writing():
+            self.archive.close()
+        stored = documents.store_file(self.file)
+        documents.discard(self.file)
+        self.parts += 1
+        with transaction.atomic(using=Export.objects.db):
+            if _mine(self.export).select_for_update().exists():
+                ExportPart.objects.create(export=self.export, number=self.parts, file=stored)
+                return
+        documents.delete_file(stored)
+        raise _OvertakenError
+
+
+def _describe(export: Export, adding: _Archive) -> str:
+    """The words of it, in JSON; files are added as they are named."""
     account = Account(export.issuer, export.subject, export.email, export.name, is_operator=False)
     own = list(Document.objects.filter(**_own(account), part=None).select_related("original", "signed"))
     envelopes = list(visible_envelopes(account).order_by("created"))
@@ -186,26 +254,24 @@ def _write(export: Export, file: IO[bytes]) -> None:
     looks = list(Look.objects.filter(**_own(account)).select_related("picture"))
     count = sum((each.original is not None) + (each.signed is not None) for each in own) + len(looks)
     count += sum(each.documents.count() for each in (*envelopes, *templates))
-    Export.objects.filter(pk=export.pk).update(total=count)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        adding = _Archive(archive, export)
-        body = {
-            "account": {
-                **_own(account),
-                "name": account.name,
-                "email": account.email,
-                "language": find_language(**_own(account)),
-            },
-            "made_at": timezone.now().isoformat(),
-            "documents": [_describe_document(each, adding) for each in own],
-            "envelopes": [_describe_envelope(each, adding, "envelopes") for each in envelopes],
-            "templates": [_describe_envelope(each, adding, "templates") for each in templates],
-            "looks": [
-                {"kind": each.kind, "style": each.style, "file": adding.add(each.picture, f"looks/{each.kind}.png")}
-                for each in looks
-            ],
-        }
-        archive.writestr("export.json", json.dumps(body, indent=1, ensure_ascii=False, default=str))
+    _mine(export).update(total=count)
+    body = {
+        "account": {
+            **_own(account),
+            "name": account.name,
+            "email": account.email,
+            "language": find_language(**_own(account)),
+        },
+        "made_at": timezone.now().isoformat(),
+        "documents": [_describe_document(each, adding) for each in own],
+        "envelopes": [_describe_envelope(each, adding, "envelopes") for each in envelopes],
+        "templates": [_describe_envelope(each, adding, "templates") for each in templates],
+        "looks": [
+            {"kind": each.kind, "style": each.style, "file": adding.add(each.picture, f"looks/{each.kind}.png")}
+            for each in looks
+        ],
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False, default=str)
 
 
 def _take(row: Any, *names: str) -> dict[str, Any]:

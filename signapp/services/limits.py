@@ -20,6 +20,7 @@ class Numbers:
     reminder_days: int
     bin_days: int
     keep_days: int
+    export_megabytes: int
 
 
 NAMES = tuple(field.name for field in fields(Numbers))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -59,11 +60,20 @@ def _describe(signer: Signer) -> dict[str, object]:
     found = exports.find_export(account=signer.account)
     if found is None or (found.expires_at is not None and found.expires_at <= timezone.now()):
         return {"state": ""}
+    parts = list(found.parts.all())
     return {
         "state": found.state,
         "done": found.done,
         "total": found.total,
-        "size": write_size(found.file.size) if found.file else "",
+        "parts": [
+            {
+                "href": reverse("signapp:export_file", args=[part.pk]),
+                "label": _("Download") if len(parts) == 1 else _("Download part %(number)d") % {"number": part.number},
+                "size": write_size(part.file.size),
+            }
+            for part in parts
+        ],
+        "size": write_size(sum(part.file.size for part in parts)),
         "expires_at": found.expires_at,
         "problem": explanation_of(found.error_code) if found.error_code else None,
     }
@@ -87,9 +97,11 @@ def delete_export(request: HttpRequest, signer: Signer) -> HttpResponseBase:
 @require_safe
 @logged_in
 @confirmed("export")
-def export_file(request: HttpRequest, signer: Signer) -> HttpResponseBase:
-    opened = exports.open_export(account=signer.account)
-    name = _("Export %(day)s.zip") % {"day": f"{timezone.now():%Y-%m-%d}"}
+def export_file(request: HttpRequest, signer: Signer, export_part_id: UUID) -> HttpResponseBase:
+    opened, part = exports.open_export(account=signer.account, part_id=export_part_id)
+    words = {"day": f"{timezone.now():%Y-%m-%d}", "number": part.number}
+    is_alone = part.export.parts.count() == 1
+    name = (_("Export %(day)s.zip") if is_alone else _("Export %(day)s, part %(number)d.zip")) % words
     return FileResponse(opened, as_attachment=True, filename=name, content_type="application/zip")
 
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import zipfile
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -14,7 +16,19 @@ from PIL import Image
 
 from signapp import documents as storage
 from signapp.errors import StorageFullError
-from signapp.models import Departure, Document, Envelope, Event, Export, Login, Look, Recipient, Remains, StoredFile
+from signapp.models import (
+    Departure,
+    Document,
+    Envelope,
+    Event,
+    Export,
+    ExportPart,
+    Login,
+    Look,
+    Recipient,
+    Remains,
+    StoredFile,
+)
 from signapp.services import exports, leaving
 from signapp.tasks import build_exports, clear_expired, tend_retention
 from tests.signapp.test_pages import PDF, _this_role_alone, browser_of, document_of, envelope_of  # noqa: F401
@@ -42,7 +56,8 @@ def grow_old(client: Client) -> None:
 def make(client: Client) -> Any:
     client.post("/account/export/make")
     build_exports()
-    return client.get("/account/export/file")
+    part = ExportPart.objects.first()
+    return client.get(f"/account/export/files/{part.pk if part else uuid4()}")
 
 
 def test_an_export_holds_ones_own_and_names_each_file() -> None:
@@ -124,27 +139,99 @@ def test_a_full_disk_and_a_lost_file_are_told(monkeypatch: pytest.MonkeyPatch) -
     assert "storage_full" in page
 
 
+def test_what_is_too_large_for_one_file_lies_in_several(settings: Any) -> None:
+    """Of four files that hold some 34 bytes each; the smallest number that can be set is 10 MB, so the bytes are."""
+    everything_of_alice()
+    StoredFile.objects.update(size=6_000_000)
+    settings.EXPORT_MEGABYTES = 13
+    alice = browser_of("alice")
+    first = make(alice)
+    assert ", part 1.zip" in first["Content-Disposition"]
+    page = alice.get("/account/export").content.decode()
+    found = re.findall(r"/account/export/files/[-0-9a-f]+", page)
+    assert len(found) == ExportPart.objects.count() == 3
+    together: dict[str, bytes] = {}
+    for address in found:
+        with zipfile.ZipFile(io.BytesIO(alice.get(address).getvalue())) as archive:
+            assert archive.testzip() is None
+            assert len(archive.namelist()) <= 3
+            assert together.keys().isdisjoint(archive.namelist())
+            together |= {name: archive.read(name) for name in archive.namelist()}
+    told = json.loads(together["export.json"])
+    assert together[told["documents"][0]["signed_file"]] == PDF + b" signed"
+    assert told["envelopes"][0]["documents"][0]["file"] in together
+    assert "Unpack all parts into the same folder" in page
+    alice.post("/account/export/delete")
+    assert not ExportPart.objects.exists()
+
+
+def test_one_document_that_is_larger_than_a_file_may_be_lies_in_one_of_its_own(settings: Any) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        document_of("alice", name=name)
+    StoredFile.objects.update(size=600_000_000)
+    settings.EXPORT_MEGABYTES = 500
+    make(browser_of("alice"))
+    assert ExportPart.objects.count() == 2
+
+
+@pytest.mark.parametrize("meanwhile", ["deleted", "overtaken", "full"])
+def test_nothing_is_left_of_parts_that_nobody_gets(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any, meanwhile: str
+) -> None:
+    """Taken back, built by another worker, or no room for the second part while the first is there."""
+    everything_of_alice()
+    StoredFile.objects.update(size=6_000_000)
+    settings.EXPORT_MEGABYTES = 10
+    alice, really, parts = browser_of("alice"), storage.store_file, []
+    before = StoredFile.objects.count()
+
+    def store(file: Any, **more: Any) -> Any:
+        parts.append(1)
+        if len(parts) == 2 and meanwhile == "deleted":
+            alice.post("/account/export/delete")
+        if len(parts) == 2 and meanwhile == "overtaken":
+            Export.objects.update(attempt=9)
+        if len(parts) == 2 and meanwhile == "full":
+            raise StorageFullError
+        return really(file, **more)
+
+    monkeypatch.setattr(storage, "store_file", store)
+    alice.post("/account/export/make")
+    with django_capture_on_commit_callbacks(using="signapp", execute=True):
+        assert build_exports() is None
+    if meanwhile == "overtaken":
+        assert ExportPart.objects.count() == 1, "which the other worker deletes"
+        Export.objects.update(state="building", lease_until=timezone.now() - timedelta(minutes=1))
+        with django_capture_on_commit_callbacks(using="signapp", execute=True):
+            build_exports()
+        assert (Export.objects.get().state, ExportPart.objects.count()) == ("ready", 5)
+    else:
+        assert not ExportPart.objects.exists()
+    assert StoredFile.objects.count() == before + ExportPart.objects.count()
+
+
 def test_it_takes_a_fresh_login_the_same_account_and_its_days(clock: Clock) -> None:  # noqa: F811
     everything_of_alice()
     alice, bob = browser_of("alice"), browser_of("bob")
     assert make(alice).status_code == 200
-    assert bob.get("/account/export/file").status_code == 404
+    address = f"/account/export/files/{ExportPart.objects.get().pk}"
+    assert bob.get(address).status_code == 404
     assert "Your export is ready" not in bob.get("/account/export").content.decode()
     grow_old(alice)
-    for method, address, back in (
+    for method, wanted, back in (
         (alice.post, "/account/export/make", "export"),
-        (alice.get, "/account/export/file", "export"),
+        (alice.get, address, "export"),
         (alice.get, "/account/leave", "leave"),
         (alice.post, "/account/leave", "leave"),
     ):
-        assert method(address)["Location"] == f"/login?next=%2Faccount%2F{back}"
+        assert method(wanted)["Location"] == f"/login?next=%2Faccount%2F{back}"
     assert not Departure.objects.exists()
     assert Export.objects.get().state == "ready", "the old one is still there"
     assert "Log in again and download" in alice.get("/account/export").content.decode()
     clock(days=3, seconds=1)
     again = browser_of("alice")
     Login.objects.update(created=timezone.now())
-    assert again.get("/account/export/file").status_code == 404
+    assert again.get(address).status_code == 404
     files = StoredFile.objects.count()
     clear_expired()
     assert not Export.objects.exists()
@@ -154,8 +241,9 @@ def test_it_takes_a_fresh_login_the_same_account_and_its_days(clock: Clock) -> N
 def test_an_export_can_be_deleted_at_once() -> None:
     alice = browser_of("alice")
     make(alice)
+    address = f"/account/export/files/{ExportPart.objects.get().pk}"
     alice.post("/account/export/delete")
-    assert alice.get("/account/export/file").status_code == 404
+    assert alice.get(address).status_code == 404
     assert not StoredFile.objects.exists()
 
 

@@ -16,6 +16,7 @@ from django.urls import URLPattern
 from django.utils import timezone
 from pytest_django import Settings
 
+from config import clock
 from signapp import documents as storage
 from signapp import errors, urls
 from signapp.clients import gateway
@@ -28,6 +29,8 @@ from signapp.models import (
     Envelope,
     EnvelopeDocument,
     Event,
+    Export,
+    ExportPart,
     Invitation,
     Login,
     Recipient,
@@ -108,6 +111,8 @@ def document_of(subject: str, **values: Any) -> Document:
 @pytest.fixture(autouse=True)
 def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ROOT_URLCONF = "tests.signapp.addresses"
+    # Whichever test is the first to load the web process's entry has no database of the other roles' to compare with.
+    monkeypatch.setattr(clock, "expect_what_was_recorded", lambda: None)
     monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [CERTIFICATE])
     monkeypatch.setattr(gateway, "list_requests", lambda **_call: REQUESTS)
     monkeypatch.setattr(gateway, "delete_job", lambda **_call: None)
@@ -146,6 +151,16 @@ def batch_of(subject: str) -> Batch:
     return batch
 
 
+def export_of(subject: str) -> Export:
+    """One that is ready, in one file."""
+    expires = timezone.now() + timedelta(days=3)
+    known = {"state": "ready", "total": 1, "done": 1, "expires_at": expires}
+    export, _made = Export.objects.get_or_create(issuer=settings.ISSUER, subject=subject, defaults=known)
+    if not export.parts.exists():
+        ExportPart.objects.create(export=export, number=1, file=storage.store_file(io.BytesIO(b"PK")))
+    return export
+
+
 def things_of(subject: str, **values: Any) -> dict[str, object]:
     """One of everything that an address can name."""
     envelope = envelope_of(subject, **values)
@@ -157,12 +172,24 @@ def things_of(subject: str, **values: Any) -> dict[str, object]:
         "bulk_id": bulk_of(subject, envelope).pk,
         "template_id": envelope_of(subject, **{**values, "state": "template"}).pk,
         "batch_id": batch_of(subject).pk,
+        "export_part_id": export_of(subject).parts.get().pk,
         "secret": "x" * 43,
     }
 
 
 def everything() -> list[Any]:
-    kinds: tuple[Any, ...] = (Batch, Document, Envelope, EnvelopeDocument, Recipient, Event, BulkSend, BulkRow)
+    kinds: tuple[Any, ...] = (
+        Batch,
+        Document,
+        Envelope,
+        EnvelopeDocument,
+        Recipient,
+        Event,
+        BulkSend,
+        BulkRow,
+        Export,
+        ExportPart,
+    )
     return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 
