@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,21 @@ class Answer:
 
 
 def ask_about_python(locks: Sequence[Path] = LOCKS, osv_url: str = "") -> Answer:
-    """What pip-audit says of each distinct package and version; each lock's hashes are compared by pip itself."""
+    """What pip-audit says of each distinct package and version. One is asked about first: a list that does not know it
+    is not there, and is not asked a hundred times."""
+    with tempfile.TemporaryDirectory(prefix="paraph-audit-") as folder:
+        first = Path(folder) / "first.txt"
+        first.write_text(_first_package(locks[0]), encoding="utf-8")
+        answer = _run_pip_audit([first], osv_url)
+    return _run_pip_audit(locks, osv_url) if answer.is_complete else answer
+
+
+def _first_package(lock: Path) -> str:
+    name, *rest = lock.read_text(encoding="utf-8").splitlines()
+    return "\n".join([name, *takewhile(lambda line: line.startswith(" "), rest)])
+
+
+def _run_pip_audit(locks: Sequence[Path], osv_url: str) -> Answer:
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner=off"]
     command += ["--format=json", "--desc=off", "--timeout=10", *(f"--ignore-vuln={each}" for each in ACCEPTED)]
     command += [f"--requirement={lock}" for lock in locks]
@@ -107,9 +122,7 @@ def main() -> int:
         if answer.is_complete:
             print(f"{name}: asked about {answer.packages} packages, {len(answer.weaknesses)} known weaknesses")
         else:
-            print(
-                f"{name}: NOT ASKED, or not about all: {answer.asked} of {answer.packages} packages ({answer.reason})"
-            )
+            print(f"{name}: NOT ASKED about {'all' if answer.asked else 'any'} ({answer.reason})")
         for weakness in answer.weaknesses:
             print(f"  {weakness}")
         failed |= bool(answer.weaknesses) or (is_required and not answer.is_complete)
