@@ -82,7 +82,8 @@ def read_pip_audit(told: Mapping[str, Any]) -> Answer:
         for found in each["vulns"]
     )
     lacking = len(packages) - len(known)
-    return Answer(len(packages), len(known), tuple(weaknesses), f"the list does not know {lacking}" if lacking else "")
+    reason = f"the list does not know {lacking} of {len(packages)}" if lacking else ""
+    return Answer(len(packages), len(known), tuple(weaknesses), reason)
 
 
 def read_npm(told: Mapping[str, Any]) -> Answer:

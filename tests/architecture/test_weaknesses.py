@@ -116,7 +116,7 @@ def test_i8_a_package_that_the_list_does_not_know_is_named_as_not_asked() -> Non
     told = {"dependencies": [{"name": "segno", "skip_reason": "Dependency not found on PyPI"}], "fixes": []}
     answer = weaknesses.read_pip_audit(told)
     assert not answer.is_complete
-    assert (answer.asked, answer.packages, answer.reason) == (0, 1, "the list does not know 1")
+    assert (answer.asked, answer.packages, answer.reason) == (0, 1, "the list does not know 1 of 1")
 
 
 @pytest.mark.parametrize(
