@@ -157,7 +157,8 @@ class Load:
             if round_ % 5 == 0:
                 walker.log_in()
                 self.counts["logins"] += 1
-            self.ended.wait(2)
+            # Less than the two seconds after which the server closes what is idle: a request would meet that.
+            self.ended.wait(1)
 
     def _note(self, what: str, came: Any, wanted: Any) -> None:
         self.counts[what] += 1
@@ -211,13 +212,13 @@ def test_f19_under_a_steady_rate_nothing_grows_and_nothing_is_lost(several: Chai
             halves.append((now[0] - before[0], now[1] - before[1]))
             before = now
         lasted = (time.monotonic() - begun) / 60
-    assert not load.wrong, load.wrong[:5]
     several.instance.verify_alive()
-    report(f"{lasted:.0f} minutes: {dict(load.counts)}, none otherwise than it should be")
+    report(f"{lasted:.0f} minutes: {dict(load.counts)}, otherwise than it should be: {len(load.wrong)}")
     for line in watcher.describe():
         report(line)
     each = {table: [rows[table] / calls["signHash"] for rows, calls in halves] for table in halves[0][0] | halves[1][0]}
     shown = {table: f"{first:.2f}, {second:.2f}" for table, (first, second) in sorted(each.items()) if second > 0.05}
     report(f"rows for a signHash, in the first and the second half: {shown}")
+    assert not load.wrong, load.wrong[:5]
     assert watcher.grown() == {}
     assert {table: rates for table, rates in each.items() if rates[1] > 1.3 * rates[0] + 0.1} == {}
