@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx
 from django.conf import settings
+from django.utils.translation import get_language
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -49,6 +50,8 @@ def push_request(*, state: str, nonce: str, verifier: str, prompt: str) -> str:
         "nonce": nonce,
         "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
+        # The page that leads there and the one that follows speak alike.
+        "ui_locales": get_language() or settings.LANGUAGE_CODE,
         "resource": [settings.GATEWAY_RESOURCE, settings.RSSP_RESOURCE],
         **({"prompt": prompt} if prompt else {}),
     }

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx
 from django.conf import settings
+from django.utils.translation import get_language
 
 from signapp.clients import external, id_tokens
 from signapp.clients.authorization_server import VerifiedIdentity, read_session_id
@@ -41,6 +42,8 @@ def push_request(*, state: str, nonce: str, verifier: str, prompt: str) -> str:
         "nonce": nonce,
         "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
+        # The page that leads there and the one that follows speak alike.
+        "ui_locales": get_language() or settings.LANGUAGE_CODE,
         **_audiences(),
     }
     address = authorization_endpoint()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from signapp import errors
 from signapp.clients import gateway
@@ -53,6 +53,13 @@ def test_alice_logs_in_and_the_gateway_knows_her_token(alice: Person, session: S
         gateway.read_job(token=token, job_id=alice.user.sub)
     with pytest.raises(errors.LoginRequiredError):
         gateway.read_job(token=token + "x", job_id=alice.user.sub)
+
+
+def test_alice_is_asked_in_the_language_that_she_came_in(alice: Person, session: SessionStore) -> None:
+    with translation.override("fr"):
+        url = logins.begin_login(session=session, next_path="/documents")
+    logins.complete_login(session=session, **come_back(alice, url))
+    assert alice.user.language == "fr"
 
 
 def test_tokens_are_swapped_and_stay_alive(alice: Person, session: SessionStore) -> None:
