@@ -66,8 +66,10 @@ def write_introspection(
     authorization_details: list[dict[str, Any]] | None,
     approval: dict[str, Any] | None,
     confirmation: Confirmation = None,
+    username: str = "",
 ) -> dict[str, Any]:
-    """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3).
+    """A live token's introspection answer (RFC 7662, section 2.2; docs/protocols.md, section 3). ``username`` is said
+    of operators alone, whose acts bear it.
 
     ``sub`` is None where no person is behind the token: the client is its own subject then, and ``gty`` says so.
     """
@@ -84,6 +86,8 @@ def write_introspection(
     }
     if confirmation is not None:
         answer["cnf"] = confirmation
+    if username:
+        answer["username"] = username
     if sub is None:
         answer["gty"] = CLIENT_CREDENTIALS
     if amr:

@@ -378,6 +378,7 @@ if "authz" in ROLES:
             "credential-creation": "Create a certificate",
             "credential-deletion": "Delete a certificate",
             "passkey-binding": "Change which passkeys sign with a certificate",
+            "operator": "Administer everybody's certificates in your name",
         },
         "DEFAULT_SCOPES": ["service"],
     }
@@ -447,6 +448,9 @@ if "rssp" in ROLES:
     PREPARED_CREDENTIALS = env_int("PREPARED_CREDENTIALS", 10)
     # Where a second operator must confirm: requests (approving a request), lifecycle (ending keys and certificates).
     FOUR_EYES = env_list("FOUR_EYES")
+    # Clients that the operators' API lets in, by client_id; with =subject the person who answers for what the client
+    # does without anybody.
+    OPERATOR_API_CLIENTS = dict(item.partition("=")[::2] for item in env_list("OPERATOR_API_CLIENTS"))
     # How old an access token of EXTERNAL_ISSUER's of scope credential may be.
     EXTERNAL_APPROVAL_SECONDS = env_int("EXTERNAL_APPROVAL_SECONDS", 300)
     # Who issues, by policy: built-in (where it is not named), cmp or by-hand.

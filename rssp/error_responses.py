@@ -78,6 +78,10 @@ def _wrong(code: str) -> Code:
 
 # The first class that fits decides, so children stand before their parents.
 TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
+    (errors.UnknownMemberError, 400, "invalid_request", _fixed("The request has a member that is not known here.")),
+    (errors.NotAnOperatorError, 403, "access_denied", _fixed("This client is not let in here.")),
+    (errors.KeyReusedError, 422, "idempotency_key_reused", _fixed("The key came with another request before.")),
+    (errors.CallUnderWayError, 409, "call_under_way", _fixed("The first call with this key is being answered.")),
     (errors.MalformedAuthorizationError, 400, "invalid_request", lambda _, version: MALFORMED_HEADER[version]),
     (errors.BodyTooLongError, 413, "invalid_request", _fixed("The body is too long.")),
     (errors.MalformedBodyError, 400, "invalid_request", _fixed(INVALID_REQUEST)),
@@ -202,9 +206,37 @@ TABLE: tuple[tuple[type[errors.RsspError], int, Code, Sentence], ...] = (
 )
 
 
-def respond(request: HttpRequest, error: errors.RsspError, version: Version) -> JsonResponse:
-    """``{"error", "error_description", "request_id"}`` with the error's status and headers."""
-    found = next((row for row in TABLE if isinstance(error, row[0])), None)
+Row = tuple[type[errors.RsspError], int, Code, Sentence]
+# What the operators' API says otherwise than the CSC API.
+OPERATORS: tuple[Row, ...] = (
+    (errors.UnknownCredentialError, 404, "not_found", _fixed("There is no such credential or request.")),
+    (errors.EvidenceMissingError, 400, "invalid_request", _fixed("Something is missing: the reason, or an attribute.")),
+    (errors.OwnRequestError, 403, "own_credential", _fixed("It is the operator's own. Somebody else does this.")),
+    (
+        errors.SecondOperatorError,
+        403,
+        "second_operator",
+        _fixed("This operator has had their say. The second one is somebody else."),
+    ),
+    (errors.DecisionError, 409, "wrong_state", _fixed("It is so already, or cannot be in the state that it is in.")),
+    (errors.CredentialEndedError, 409, "wrong_state", _fixed("The credential is ended for good.")),
+    (
+        errors.WrongCertificateError,
+        422,
+        "wrong_certificate",
+        lambda error, _: f"The certificate is not taken: {error}.",
+    ),
+    (errors.ExplicitModeError, 400, "invalid_request", lambda error, _: str(error)),
+    (errors.MalformedAuthorizationError, 401, "invalid_token", _fixed("There is no access token.")),
+)
+
+
+def respond(
+    request: HttpRequest, error: errors.RsspError, version: Version, *, first: tuple[Row, ...] = ()
+) -> JsonResponse:
+    """``{"error", "error_description", "request_id"}`` with the error's status and headers; ``first`` goes before the
+    table."""
+    found = next((row for row in (*first, *TABLE) if isinstance(error, row[0])), None)
     if found is None:
         log.error("%s: %s", type(error).__name__, error)
         return write_error(request, 500, "server_error", SERVER_ERROR)

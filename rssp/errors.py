@@ -111,6 +111,10 @@ class InvalidParameterError(InvalidRequestError):
     """A parameter's value cannot be had. ``str`` is its name."""
 
 
+class UnknownMemberError(InvalidRequestError):
+    """A member that this call does not know: whoever sent it meant something by it. Of the operators' API alone."""
+
+
 class UserIdError(InvalidRequestError):
     """``userID`` beside a token that names the user already."""
 
@@ -172,6 +176,10 @@ class InsufficientAuthenticationError(TokenError):
 
 class InsufficientScopeError(TokenError):
     """The bearer token lives, but is not for this method."""
+
+
+class NotAnOperatorError(TokenError):
+    """The client, or whom it acts for, is not let into the operators' API."""
 
 
 class AuthorizationServerUnavailableError(RsspError):
@@ -423,6 +431,18 @@ class SecondOperatorError(DecisionError):
 
 class EvidenceMissingError(DecisionError):
     """No evidence, reason or verified attribute where one is needed. ``str`` names the fields."""
+
+
+class UnchangedError(DecisionError):
+    """What an operator asked for is so already, or cannot be any more."""
+
+
+class KeyReusedError(RsspError):
+    """The ``Idempotency-Key`` came with another request before."""
+
+
+class CallUnderWayError(RsspError):
+    """The first call with this ``Idempotency-Key`` is still being answered."""
 
 
 class IdentityRefusedError(RsspError):

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, identity, keeping, openapi, pki, revocation, timestamping, trust
+from rssp.views import csc, explicit, identity, keeping, openapi, operators, pki, revocation, timestamping, trust
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -61,6 +61,19 @@ urlpatterns = [
             ("/postman.json", openapi.collection, "postman"),
         )
     ),
+    path("rssp/operators/v1/credentials", operators.credentials, name="operators_credentials"),
+    path("rssp/operators/v1/credentials/<str:credential_id>", operators.credential, name="operators_credential"),
+    *(
+        path(f"rssp/operators/v1/credentials/<str:credential_id>/{act}", view, name=f"operators_credential_{act}")
+        for act, view in operators.CREDENTIAL_ACTS.items()
+    ),
+    path("rssp/operators/v1/requests", operators.certificate_requests, name="operators_requests"),
+    path("rssp/operators/v1/requests/<str:number>", operators.certificate_request, name="operators_request"),
+    *(
+        path(f"rssp/operators/v1/requests/<str:number>/{act}", view, name=f"operators_request_{act}")
+        for act, view in operators.REQUEST_ACTS.items()
+    ),
+    path("rssp/operators/v1/counts", operators.counts, name="operators_counts"),
     path("csc/healthz", keeping.health, name="health"),
     path("rssp/tend-keys", keeping.tend, name="tend_keys"),
     path("pki/", trust.page, name="trust"),

@@ -41,6 +41,7 @@ from authz.models import Application, Face, PushedRequest
 from authz.services import account_tokens
 from authz.services.account_tokens import AccountToken
 from authz.services.languages import find_asked_language
+from authz.services.oauth_clients import OPERATOR_SCOPE
 from authz.services.secrets import checksum, create_secret
 from authz.wire import REQUEST_URI_PREFIX
 
@@ -260,6 +261,8 @@ def _parse_scopes(
         details = parse_credential_parameters(values)
         _refuse_unknown_qualifier(details, InvalidRequestError)
         scopes = asked
+    elif asked == [OPERATOR_SCOPE]:
+        scopes = asked
     elif APPROVAL_SCOPES & set(asked):
         raise InvalidScopeError("This scope stands alone and needs its authorization_details or parameters.")
     else:
@@ -296,8 +299,9 @@ def _scope_of(details: AuthorizationDetails) -> str:
 
 
 def _parse_resources(application: Application, scopes: tuple[str, ...], asked: list[str]) -> tuple[str, ...]:
-    """RFC 8707. What approves a signature or a credential is for rssp alone; what names nothing is for all allowed."""
-    if APPROVAL_SCOPES & set(scopes):
+    """RFC 8707. What approves something, or is an operator's, is for rssp alone; what names nothing is for all
+    allowed."""
+    if (APPROVAL_SCOPES | {OPERATOR_SCOPE}) & set(scopes):
         allowed = [settings.RSSP_RESOURCE]
     else:
         allowed = list(application.allowed_resources) if "service" in scopes else []

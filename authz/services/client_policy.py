@@ -10,10 +10,10 @@ from authz.clients.outbound import parse_address
 from authz.errors import InvalidRequestError, OutboundError
 from authz.models import Application, Authentication, Signature
 from authz.services.client_assertions import read_key_set
-from authz.services.oauth_clients import FOREIGN_SCOPES, refuse_bad_redirect_uris
+from authz.services.oauth_clients import FOREIGN_SCOPES, OPERATOR_SCOPE, refuse_bad_redirect_uris
 from authz.services.signed_tokens import BadTokenError, import_public_key
 
-SCOPES = frozenset(FOREIGN_SCOPES.split()) | {"openid", "email", "profile"}
+SCOPES = frozenset(FOREIGN_SCOPES.split()) | {"openid", "email", "profile", OPERATOR_SCOPE}
 
 
 def find_faults(*, application: Application) -> Iterator[tuple[str, str]]:
@@ -21,6 +21,8 @@ def find_faults(*, application: Application) -> Iterator[tuple[str, str]]:
     is_public = application.client_type == Application.CLIENT_PUBLIC
     if unknown := application.scopes() - SCOPES:
         yield "allowed_scopes", _("There is no scope %(scope)s.") % {"scope": min(unknown)}
+    if is_public and OPERATOR_SCOPE in application.scopes():
+        yield "allowed_scopes", _("A client that can keep no secret acts for no operator.")
     try:
         if application.redirect_uris.split() or not application.may_act_alone:
             refuse_bad_redirect_uris(application.redirect_uris.split())

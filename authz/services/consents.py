@@ -43,6 +43,7 @@ from authz.services.accounts import authentication_methods
 from authz.services.authorization_requests import AuthorizationRequest
 from authz.services.events import Kind, Visitor, record_event
 from authz.services.grants import create_code, write_redirect
+from authz.services.oauth_clients import OPERATOR_SCOPE
 from authz.services.secrets import checksum, create_secret
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,10 @@ def is_login_recent_enough(*, consent: Consent, auth_time: datetime | None) -> b
 
 def bind_consent(*, consent: Consent, user: User) -> None:
     """The first user who sees it logged in is the one who may answer; raises `RequestGoneError` for another, and for
-    everybody but the one whom the client named in a token of its own."""
+    everybody but the one whom the client named in a token of its own, and for who is no operator where it is for
+    operators."""
+    if OPERATOR_SCOPE in consent.request["scopes"] and not user.is_staff:
+        raise RequestGoneError("Only operators can allow this.")
     if not is_account(name=consent.request.get("account", ""), user=user):
         raise RequestGoneError("The application asked for another account.")
     Consent.objects.filter(pk=consent.pk, user=None).update(user=user)

@@ -10,6 +10,8 @@ from authz.models.prepared import Prepared
 from authz.services.secrets import create_secret, is_client_secret, seal_client_secret
 
 FOREIGN_SCOPES = "service credential credential-creation credential-deletion passkey-binding"
+# Of rssp's operators' API: no client has it unless an operator gives it to this one.
+OPERATOR_SCOPE = "operator"
 MIN_SECRET = 32
 _FIND_SECRET: Prepared[Application] = Prepared(
     lambda client_id: Application.objects.filter(
@@ -149,15 +151,19 @@ def create_client(
     client_secret: str = "",
     may_act_alone: bool = False,
     may_use_gateway: bool = False,
+    may_operate: bool = False,
 ) -> tuple[Application, str]:
     """Registers a foreign client; returns it and its secret (empty for a public client), which is told only here.
 
     PKCE is required of every client. ``may_act_alone`` allows tokens without a user, for seals, and such a client
-    needs no redirect URI. ``may_use_gateway`` allows tokens for gateway's API beside those for the CSC API. Raises
-    `InvalidRequestError` for a malformed URI, a client_id in use, or a public client that should act alone.
+    needs no redirect URI. ``may_use_gateway`` allows tokens for gateway's API beside those for the CSC API;
+    ``may_operate`` those for the operators' API, and no others. Raises `InvalidRequestError` for a malformed URI, a
+    client_id in use, or a public client that should act alone or for operators.
     """
-    if may_act_alone and is_public:
-        raise InvalidRequestError("A client that can keep no secret cannot act without a user.")
+    if (may_act_alone or may_operate) and is_public:
+        raise InvalidRequestError("A client that can keep no secret cannot act without a user, or for operators.")
+    if may_operate and may_use_gateway:
+        raise InvalidRequestError("A client for operators is for nothing else.")
     secret = "" if is_public else (client_secret or create_secret())
     if secret and len(secret) < MIN_SECRET:
         raise InvalidRequestError(f"A client secret has at least {MIN_SECRET} characters.")
@@ -172,7 +178,7 @@ def create_client(
         ),
         algorithm=Application.RS256_ALGORITHM,
         redirect_uris=" ".join(redirect_uris),
-        allowed_scopes=FOREIGN_SCOPES,
+        allowed_scopes=OPERATOR_SCOPE if may_operate else FOREIGN_SCOPES,
         allowed_resources=[settings.RSSP_RESOURCE, *([settings.GATEWAY_RESOURCE] if may_use_gateway else [])],
         may_act_alone=may_act_alone,
     )

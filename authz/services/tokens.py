@@ -35,6 +35,7 @@ from authz.models.prepared import Prepared
 from authz.services import accounts
 from authz.services.access_tokens import JWT_LIFETIME, create_access_token, is_jwt
 from authz.services.grants import create_used_grant, hold_grant, is_taken_now, revoke_grant
+from authz.services.oauth_clients import OPERATOR_SCOPE
 from authz.services.secrets import checksum, create_secret
 from authz.wire import Confirmation, write_approval, write_introspection, write_token_type
 
@@ -278,32 +279,40 @@ def read_access_token(*, access_token: str) -> AccessToken:
 
 
 def _has_holder(token: AccessToken) -> bool:
-    """A person whose account is open, or a client that may (still) act without one."""
+    """A person whose account is open, or a client that may (still) act without one; of what operators do, an operator,
+    by a client that (still) may."""
+    if OPERATOR_SCOPE in token.scope.split():
+        is_let = OPERATOR_SCOPE in token.application.scopes() and (token.user is None or token.user.is_staff)
+        if not is_let:
+            return False
     return bool(token.application.may_act_alone if token.user is None else token.user.is_active)
 
 
 def issue_client_token(
     *, application: Application, scope: str, resources: list[str], confirmation: Confirmation = None
 ) -> dict[str, Any]:
-    """A service token without a person (RFC 6749, section 4.4), never with a refresh token.
+    """A token without a person (RFC 6749, section 4.4), never with a refresh token: of scope ``service``, or of
+    ``operator`` for rssp alone.
 
     ``application`` is authenticated. Raises `UnauthorizedClientError`, `InvalidScopeError` or `InvalidTargetError`.
     """
     if not application.may_act_alone or application.client_type != Application.CLIENT_CONFIDENTIAL:
         raise UnauthorizedClientError("This client may not act without a user.")
-    if scope not in {"", "service"} or "service" not in application.scopes():
-        raise InvalidScopeError("Without a user there is scope service alone.")
-    if not set(resources) <= set(application.allowed_resources):
+    wanted = scope or "service"
+    if wanted not in {"service", OPERATOR_SCOPE} or wanted not in application.scopes():
+        raise InvalidScopeError("Without a user there is scope service, or operator for a client that has it.")
+    allowed = [each for each in application.allowed_resources if wanted == "service" or each == settings.RSSP_RESOURCE]
+    if not set(resources) <= set(allowed) or not allowed:
         raise InvalidTargetError("This client may not ask for this resource.")
-    granted = resources or list(application.allowed_resources)
-    lifetime = _access_lifetime(application, "service")
+    granted = resources or allowed
+    lifetime = _access_lifetime(application, wanted)
     value = create_access_token(
-        application=application, grant=None, scope="service", resources=granted, confirmation=confirmation
+        application=application, grant=None, scope=wanted, resources=granted, confirmation=confirmation
     )
     token = AccessToken(
         user=None,
         application=application,
-        scope="service",
+        scope=wanted,
         expires=timezone.now() + lifetime,
         resource=granted,
         confirmation=confirmation,
@@ -316,7 +325,7 @@ def issue_client_token(
         "access_token": value,
         "token_type": write_token_type(confirmation),
         "expires_in": int(lifetime.total_seconds()),
-        "scope": "service",
+        "scope": wanted,
     }
 
 
@@ -368,6 +377,7 @@ def introspect_token(*, access_token: str, caller: Application) -> dict[str, Any
         authorization_details=consent.details if consent else None,
         approval=approval,
         confirmation=token.confirmation,
+        username=token.user.get_username() if token.user and OPERATOR_SCOPE in token.scope.split() else "",
     )
 
 

@@ -22,6 +22,7 @@ from authz.forms import ApprovalForm
 from authz.models import Consent
 from authz.services import addresses, choosing, consents
 from authz.services.logins import Login, read_sid
+from authz.services.oauth_clients import OPERATOR_SCOPE
 from authz.views.approval_page import approval_page
 from authz.views.authorize import ClientRedirect
 from authz.views.browser import (
@@ -46,8 +47,9 @@ def consent(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         login = read_login(request)
         if login is None or not consents.is_login_recent_enough(consent=pending, auth_time=login.auth_time):
             return _log_in(pending)
-        if pending.application.client_id == settings.OPERATORS_CLIENT_ID and "pwd" not in login.amr:
-            # The other roles' admin opens to password and passkey, as this one's does.
+        is_operators = OPERATOR_SCOPE in pending.request["scopes"]
+        if (is_operators or pending.application.client_id == settings.OPERATORS_CLIENT_ID) and "pwd" not in login.amr:
+            # The other roles' admin opens to password and passkey, as this one's does; so does their API.
             return HttpResponseRedirect(login_url(reverse("authz:consent", args=[pending.pk]), confirm=True))
         response = _respond(request, pending, login)
     except RequestGoneError as error:

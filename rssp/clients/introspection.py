@@ -39,6 +39,7 @@ class VerifiedToken:
     token_id: str = ""  # of another provider's: jti, or the checksum where it has none
     issued_at: int = 0
     acr: str = ""
+    username: str = ""  # what an operator is called; the server says it of tokens of scope ``operator``
 
     def __repr__(self) -> str:
         return f"VerifiedToken({self.client_id!r}, {self.subject!r}, {sorted(self.scopes)!r})"
@@ -98,6 +99,7 @@ def verify_token(token: str) -> VerifiedToken:
         token_id=token_id,
         issued_at=issued,
         acr=str(body.get("acr", "")),
+        username=str(body.get("username", "")),
     )
 
 

@@ -2,6 +2,7 @@
 the audit."""
 
 from rssp.models.activations import ActivatedDigest, Activation, Extension, Intent, RestoreEpoch
+from rssp.models.answers import KeptAnswer
 from rssp.models.audit import AppendOnlyError, AuditCheckpoint, AuditEvent
 from rssp.models.authentication import AuthenticationObject, Challenge, PendingAuthorization
 from rssp.models.calls import AsynchronousCall
@@ -34,6 +35,7 @@ __all__ = [
     "Extension",
     "IdentityProof",
     "Intent",
+    "KeptAnswer",
     "KeyEncryptionKey",
     "OneTimeCredential",
     "PasskeyBinding",

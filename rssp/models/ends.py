@@ -13,6 +13,7 @@ class ProposedEnd(models.Model):
 
     text = models.CharField(max_length=255)  # the first operator's own words
     proposed_by = models.CharField(max_length=255)
+    proposed_by_subject = models.CharField(max_length=255, default="", blank=True)  # who that is as a user
     proposed = models.DateTimeField(default=timezone.now)
     confirmed_by = models.CharField(max_length=255, default="", blank=True)
     confirmed = models.DateTimeField(null=True, blank=True)

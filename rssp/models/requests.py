@@ -118,6 +118,7 @@ class RequestDecision(models.Model):
 
     request = models.ForeignKey(CertificateRequest, models.PROTECT, related_name="decisions")
     operator = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255, default="", blank=True)  # who the operator is as a user
     verdict = models.CharField(max_length=16, choices=Verdict.choices)
     text = models.TextField()  # the evidence, or why it is refused
     decided = models.DateTimeField(default=timezone.now)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rssp.models import Challenge, PendingAuthorization, UsedProof
+from rssp.models import Challenge, KeptAnswer, PendingAuthorization, UsedProof
 from rssp.services.limiting import clear_limits
 
 # The longest time that a limit looks back is an hour.
@@ -17,4 +17,5 @@ def clear_expired() -> int:
     challenges, _ = Challenge.objects.filter(expires__lt=old).delete()
     pending, _ = PendingAuthorization.objects.filter(expires__lt=old).delete()
     proofs, _ = UsedProof.objects.filter(used__lt=old).delete()
-    return challenges + pending + proofs + clear_limits()
+    answers, _ = KeptAnswer.objects.filter(expires__lt=timezone.now()).delete()
+    return challenges + pending + proofs + answers + clear_limits()

@@ -27,10 +27,16 @@ def end_standing(*, request: CertificateRequest, text: str, operator: Operator) 
     with transaction.atomic(using=router.db_for_write(CertificateRequest)):
         held = _lock(request, operator)
         end, is_new = StandingEnd.objects.get_or_create(
-            request=held, withdrawn=None, defaults={"text": reason, "proposed_by": operator.name[:255]}
+            request=held,
+            withdrawn=None,
+            defaults={
+                "text": reason,
+                "proposed_by": operator.name[:255],
+                "proposed_by_subject": operator.subject[:255],
+            },
         )
         if needs_two():
-            if not is_new and end.proposed_by == operator.name[:255]:
+            if not is_new and operator.is_same(name=end.proposed_by, subject=end.proposed_by_subject):
                 raise SecondOperatorError("this operator proposed it")
             if is_new:
                 record_events([_event(held, f"end proposed: {reason}", operator)])

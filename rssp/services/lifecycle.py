@@ -40,10 +40,15 @@ def end_credential(*, credential: Credential, code: str, text: str, operator: Op
         end, is_new = CredentialEnd.objects.get_or_create(
             credential=held,
             withdrawn=None,
-            defaults={"code": code, "text": reason, "proposed_by": operator.name[:255]},
+            defaults={
+                "code": code,
+                "text": reason,
+                "proposed_by": operator.name[:255],
+                "proposed_by_subject": operator.subject[:255],
+            },
         )
         if needs_two():
-            if not is_new and end.proposed_by == operator.name[:255]:
+            if not is_new and operator.is_same(name=end.proposed_by, subject=end.proposed_by_subject):
                 raise SecondOperatorError("this operator proposed it")
             if is_new:
                 record_events([_event(held, f"end proposed ({code}): {reason}", operator)])

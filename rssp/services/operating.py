@@ -15,12 +15,18 @@ from rssp.services.revoking import resume_certificate, revoke_certificate, suspe
 
 @dataclass(frozen=True)
 class Operator:
-    """Who acts, and in which request; ``subject`` is who they are as a user, empty if nobody here knows."""
+    """Who acts, and in which request; ``subject`` is who they are as a user, empty if nobody here knows; ``client_id``
+    is the client by which they do, empty in the administration and at the console."""
 
     name: str
     request_id: str
     address: str
     subject: str = ""
+    client_id: str = ""
+
+    def is_same(self, *, name: str, subject: str) -> bool:
+        """Whether that was this person: whoever goes by several ways may have several names."""
+        return name == self.name[:255] or (subject != "" and subject == self.subject)
 
 
 # Somebody with a shell on the machine, whom nobody here can name.
@@ -84,6 +90,7 @@ def operator_event(credential_id: str, reason: str, operator: Operator) -> Audit
         result=AuditEvent.Result.DONE,
         subject=operator.name[:255],
         factors="",
+        client_id=operator.client_id,
         credential_id=credential_id,
         reason=reason[:255],
         address=operator.address,

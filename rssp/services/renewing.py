@@ -83,7 +83,11 @@ def _open(
             for row in known
         )
         RequestDecision.objects.create(
-            request=request, operator=operator.name[:255], verdict=RequestDecision.Verdict.APPROVED, text=reason
+            request=request,
+            operator=operator.name[:255],
+            subject=operator.subject[:255],
+            verdict=RequestDecision.Verdict.APPROVED,
+            text=reason,
         )
         kind = "the same key" if key.pk == credential.key_id else "a new key"
         record_events([operator_event(credential.credential_id, f"renewal with {kind} requested: {reason}", operator)])

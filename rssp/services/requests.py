@@ -199,7 +199,7 @@ def _lock(request: CertificateRequest, operator: Operator) -> CertificateRequest
         raise RequestClosedError(held.state if held.state != State.WAITING else State.EXPIRED.value)
     if operator.subject and operator.subject == held.subject:
         raise OwnRequestError("nobody decides on their own request")
-    if held.decisions.filter(operator=operator.name).exists():
+    if any(operator.is_same(name=each.operator, subject=each.subject) for each in held.decisions.all()):
         raise SecondOperatorError("this operator has decided already")
     return held
 
@@ -218,7 +218,13 @@ def record_verification(
 def _decide(request: CertificateRequest, verdict: str, text: str, operator: Operator) -> None:
     try:
         with transaction.atomic(using=router.db_for_write(RequestDecision)):
-            RequestDecision.objects.create(request=request, operator=operator.name[:255], verdict=verdict, text=text)
+            RequestDecision.objects.create(
+                request=request,
+                operator=operator.name[:255],
+                subject=operator.subject[:255],
+                verdict=verdict,
+                text=text,
+            )
     except IntegrityError:
         raise SecondOperatorError("this operator has decided already") from None
 

@@ -115,18 +115,18 @@ def not_implemented(request: HttpRequest, version: Version) -> HttpResponseBase:
     return write_error(request, 501, "not_implemented", "This service does not implement this method.")
 
 
-def read_object(request: HttpRequest) -> dict[str, Any]:
-    """The body's JSON object; raises `MalformedBodyError` or `BodyTooLongError`."""
+def read_object(request: HttpRequest, *, longest: int = LONGEST_BODY) -> dict[str, Any]:
+    """The JSON object of a body of at most ``longest`` bytes; raises `MalformedBodyError` or `BodyTooLongError`."""
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
         raise MalformedBodyError("the body is not application/json in UTF-8")
     announced = request.headers.get("Content-Length") or "0"
     if not announced.isascii() or not announced.isdigit():
         raise MalformedBodyError("the body's length is malformed")
-    if int(announced[:12]) > LONGEST_BODY:
+    if int(announced[:12]) > longest:
         raise BodyTooLongError("the body is too long")
-    raw = request.read(LONGEST_BODY + 1)
-    if len(raw) > LONGEST_BODY:
+    raw = request.read(longest + 1)
+    if len(raw) > longest:
         raise BodyTooLongError("the body is too long")
     return parse_object(raw)
 

@@ -22,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--may-use-gateway", action="store_true", help="tokens for the gateway's API too, not for the CSC API alone"
         )
+        parser.add_argument(
+            "--may-operate", action="store_true", help="tokens for the operators' API alone (docs/operators-api.md)"
+        )
         parser.add_argument("--client-id", default="", help="instead of a random one")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,6 +36,7 @@ class Command(BaseCommand):
                 client_id=options["client_id"],
                 may_act_alone=options["may_act_alone"],
                 may_use_gateway=options["may_use_gateway"],
+                may_operate=options["may_operate"],
             )
         except AuthzError as error:
             raise CommandError(str(error)) from None
