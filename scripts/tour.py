@@ -103,6 +103,7 @@ class Tour:
             ("/no-such-page", "not-found"),
             ("/pki/", "trust"),
             ("/invitations/x", "invitation-unknown"),
+            ("/start/x", "direct-link-unknown"),
             ("/authz/password/x", "link-over"),
         ):
             self.see(walk, path, name)
@@ -191,6 +192,25 @@ class Tour:
         self.look(bob, "envelope-reader")
         self.declined_and_others(alice, bob)
 
+    def direct_link(self, alice: Walk) -> None:
+        alice.press("Direct link")
+        alice.await_heading("Direct link")
+        self.look(alice, "direct-link-none")
+        alice.press("Make the link")
+        expect(alice.page.get_by_label("Address")).to_be_visible()
+        self.look(alice, "direct-link")
+        somebody = self.newcomer()
+        somebody.page.goto(alice.page.get_by_label("Address").input_value())
+        self.look(somebody, "start")
+        somebody.page.get_by_label("Your name").fill(MALLORY.name)
+        somebody.page.get_by_label("Your e-mail address").fill(MALLORY.email)
+        somebody.press("Send me the document")
+        somebody.await_heading("Look at your mail")
+        self.look(somebody, "started")
+        somebody.page.context.close()
+        alice.press("Templates")
+        alice.await_heading("Templates")
+
     def preparing(self, alice: Walk, draft: str) -> None:
         """What can be made of a draft before it is sent."""
         alice.page.locator('a[href$="/fields"]').first.click()
@@ -201,6 +221,7 @@ class Tour:
         alice.press("Save the template")
         alice.await_heading("Templates")
         self.look(alice, "templates")
+        self.direct_link(alice)
         alice.page.locator("a[data-opens^='delete-']").click()
         self.look(alice, "templates-dialog")
         alice.press("Keep it")

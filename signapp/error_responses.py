@@ -364,6 +364,26 @@ TABLE: dict[str, tuple[HTTPStatus, Words, Words]] = {
         gettext_lazy("There is no room for another template"),
         gettext_lazy("You have as many templates as one account can have. Delete one that you do not need."),
     ),
+    "several_roles": (
+        HTTPStatus.CONFLICT,
+        gettext_lazy("This template has no link"),
+        gettext_lazy("A link is for a template with one person, who signs. Make one of a draft that has one signer."),
+    ),
+    "direct_link_unknown": (
+        HTTPStatus.NOT_FOUND,
+        gettext_lazy("This link opens nothing"),
+        gettext_lazy("It may be cut short, or it was switched off. Ask whoever gave it to you for another one."),
+    ),
+    "direct_link_over": (
+        HTTPStatus.GONE,
+        gettext_lazy("This link is over"),
+        gettext_lazy("Its time is over, or it was used as often as it may be. Ask whoever gave it to you."),
+    ),
+    "direct_link_busy": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        gettext_lazy("Many people use this link just now"),
+        gettext_lazy("Nothing was sent to you yet. Try again in an hour."),
+    ),
     "field_not_found": (
         HTTPStatus.NOT_FOUND,
         gettext_lazy("There is no such field"),

@@ -398,6 +398,30 @@ class TooManyTemplatesError(SignappError):
     sentence = "There are as many templates as one account can have."
 
 
+class SeveralRolesError(SignappError):
+    """A direct link was asked for a template that needs more than one person, or nobody who signs."""
+
+    code = "several_roles"
+    sentence = "A direct link is for a template with one person, who signs."
+
+
+class DirectLinkUnknownError(SignappError):
+    code = "direct_link_unknown"
+    sentence = "There is no such link."
+
+
+class DirectLinkOverError(SignappError):
+    """Its days are over, or it was used as often as it may be."""
+
+    code = "direct_link_over"
+    sentence = "This link is over."
+
+
+class DirectLinkBusyError(SignappError):
+    code = "direct_link_busy"
+    sentence = "Very many people have used this link in the last hour."
+
+
 class FieldNotFoundError(SignappError):
     """A value for a field that there is not, or that is somebody else's: the answer is the same."""
 

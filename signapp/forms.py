@@ -318,6 +318,38 @@ class PeopleForm(forms.Form):
         return {each.pk: Named(given[f"name-{each.pk}"], given[f"email-{each.pk}"]) for each in self._roles}
 
 
+class DirectLinkForm(forms.Form):
+    """How long a template's link may be used, and how often."""
+
+    days = forms.IntegerField(
+        label=_("Days"), min_value=1, max_value=365, initial=30, help_text=_("After them the link opens nothing.")
+    )
+    most_uses = forms.IntegerField(
+        label=_("People"),
+        min_value=1,
+        max_value=10_000,
+        initial=100,
+        help_text=_("Each gets an envelope. After so many the link opens nothing."),
+    )
+
+
+class StartForm(forms.Form):
+    """Who opens a direct link."""
+
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=120,
+        validators=[refuse_hidden],
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    email = forms.EmailField(
+        label=_("Your e-mail address"),
+        max_length=254,
+        help_text=_("We send you a link that opens the document. It works with the account of this address alone."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
 class LookForm(forms.Form):
     """A picture of somebody's signature or initials, however it was made."""
 

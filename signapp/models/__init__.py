@@ -2,6 +2,7 @@
 
 from signapp.models.batches import Batch
 from signapp.models.bulk import BulkRow, BulkSend
+from signapp.models.direct_links import DirectLink, DirectLinkUse
 from signapp.models.documents import Document, StoredFile
 from signapp.models.envelopes import Envelope, EnvelopeDocument, Event, Invitation, Notice, Recipient
 from signapp.models.fields import Field, Look
@@ -19,6 +20,8 @@ __all__ = [
     "BulkRow",
     "BulkSend",
     "Departure",
+    "DirectLink",
+    "DirectLinkUse",
     "Document",
     "Envelope",
     "EnvelopeDocument",

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from signapp import errors
 from signapp.error_responses import explain
 from signapp.forms import PeopleForm, TemplateForm
-from signapp.models import Envelope
+from signapp.models import Envelope, Recipient
 from signapp.services.envelopes import access
 from signapp.services.envelopes import templates as service
 from signapp.views.fields import COLORS
@@ -42,6 +42,9 @@ def _describe(template: Envelope) -> dict[str, Any]:
             for index, each in enumerate(template.recipients.all())
         ],
         "use_url": reverse("signapp:use_template", args=[template.pk]),
+        "link_url": reverse("signapp:direct_link", args=[template.pk])
+        if [each.role for each in template.recipients.all()] == [Recipient.Role.SIGNER]
+        else "",
         "delete_url": reverse("signapp:delete_template", args=[template.pk]),
         "delete_label": _("Delete %(name)s") % {"name": title},
         "delete_text": _(

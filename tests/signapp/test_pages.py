@@ -42,10 +42,10 @@ from signapp.wire import Certificate, CertificateRequest
 pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
 OPEN = {
     *("home", "login", "signup", "login_callback", "logout", "logged_out", "stopped"),
-    *("invitation", "renew_invitation", "backchannel_logout"),
+    *("invitation", "renew_invitation", "backchannel_logout", "start", "started"),
 }
 POST_ONLY = {
-    *("begin_export", "delete_export", "stay"),
+    *("begin_export", "delete_export", "stay", "delete_direct_link"),
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
     *("act_on_envelopes", "resend", "start_bulk", "stop_bulk", "delete_look"),

@@ -125,7 +125,11 @@ def ask_for_link(*, secret: str) -> None:
     invitation = _find(secret)
     with suppress(InvitationExpiredError):
         _require_open(invitation)
-    recipient = invitation.recipient
+    invite_again(invitation.recipient)
+
+
+def invite_again(recipient: Recipient) -> None:
+    """To the invited address; at most once in ten minutes, and not once an account has taken the place."""
     with locked(recipient.envelope_id) as held:
         lately = recipient.notices.filter(created__gt=timezone.now() - _BETWEEN_LINKS).exists()
         if not lately and not recipient.subject:
