@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from signapp.errors import DocumentBusyError, EnvelopeNotFoundError, EnvelopeOverError
+from signapp.errors import DocumentBusyError, EnvelopeNotFoundError, EnvelopeOverError, SignappError
 from signapp.models import (
     Batch,
     Binned,
@@ -33,6 +33,7 @@ from signapp.models import (
     Remains,
 )
 from signapp.services import documents, exports, looks, readers
+from signapp.services.batches.gathering import release_documents
 from signapp.services.envelopes import retention, turns
 from signapp.services.envelopes.access import locked, record, visible_envelopes
 from signapp.services.logins import Account
@@ -100,8 +101,9 @@ def tend_departures() -> int:
     for departure in list(Departure.objects.filter(due_at__lte=timezone.now())):
         try:
             _leave(departure)
-        except DocumentBusyError:
-            log.warning("account %s signs just now, and is deleted in the next round", departure.subject)
+        except SignappError as error:
+            # Of one account alone, and the others are not kept waiting for it.
+            log.warning("account %s is deleted in a later round: %s", departure.subject, error.code)
             continue
         gone += 1
     return gone
@@ -137,12 +139,12 @@ def _leave(departure: Departure) -> None:
     # Nobody is logged in any more who could fetch a signature that was made long ago.
     stale = Document.objects.filter(**_own(account), part=None, updated__lt=timezone.now() - _LONGEST_SIGNING)
     stale.filter(state=Document.State.SIGNING).change(state=Document.State.FAILED)
+    _end_batches(account)
     for document in Document.objects.filter(**_own(account), part=None).values_list("pk", flat=True):
         documents.delete_document(account=account, document_id=document)
     bulks = BulkSend.objects.filter(**_own(account))
     _let_go(account, bulks.exclude(pattern=None).values_list("pattern", flat=True))
     bulks.delete()
-    Batch.objects.filter(**_own(account)).delete()
     drafts = Envelope.objects.filter(**_own(account), state__in=(Envelope.State.DRAFT, Envelope.State.TEMPLATE))
     _let_go(account, drafts.values_list("pk", flat=True))
     _let_go(account, visible_envelopes(account).values_list("pk", flat=True))
@@ -156,6 +158,14 @@ def _leave(departure: Departure) -> None:
     if account.email:
         with translation.override(language):
             _say_goodbye(account)
+
+
+def _end_batches(account: Account) -> None:
+    """Nobody approves them any more. Raises `DocumentBusyError` while one is signed."""
+    for batch in Batch.objects.filter(**_own(account)):
+        if batch.state == Batch.State.SIGNING and batch.updated >= timezone.now() - _LONGEST_SIGNING:
+            raise DocumentBusyError
+        release_documents(batch)
 
 
 def _say_goodbye(account: Account) -> None:

@@ -17,7 +17,11 @@ from PIL import Image
 from signapp import documents as storage
 from signapp.errors import StorageFullError
 from signapp.models import (
+    Batch,
+    BulkRow,
+    BulkSend,
     Departure,
+    DirectLink,
     Document,
     Envelope,
     Event,
@@ -31,7 +35,15 @@ from signapp.models import (
 )
 from signapp.services import exports, leaving
 from signapp.tasks import build_exports, clear_expired, tend_retention
-from tests.signapp.test_pages import PDF, _this_role_alone, browser_of, document_of, envelope_of  # noqa: F401
+from tests.signapp.test_pages import (  # noqa: F401  (one is a fixture)
+    PDF,
+    _this_role_alone,
+    batch_of,
+    browser_of,
+    bulk_of,
+    document_of,
+    envelope_of,
+)
 from tests.signapp.test_retention import Clock, _folder, clock, ended  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(databases=["default", "signapp"])
@@ -274,7 +286,11 @@ def test_open_envelopes_are_named_before_and_nothing_goes_for_some_days(clock: C
 
 
 def test_what_goes_and_what_others_keep(clock: Clock, django_capture_on_commit_callbacks: Any) -> None:  # noqa: F811
-    _document, shared, _template = everything_of_alice()
+    _document, shared, template = everything_of_alice()
+    batch_of("alice")
+    bulk_of("alice", envelope_of("alice"))
+    expires = timezone.now() + timedelta(days=1)
+    DirectLink.objects.create(template=template, secret="public", most_uses=1, expires_at=expires)
     alone = ended(carol="")
     sent = envelope_of("alice", state="sent", sent_at=timezone.now(), sender_name="Alice")
     asked = envelope_of("bob", state="sent", sender_email="bob@example.test", sent_at=timezone.now())
@@ -290,7 +306,7 @@ def test_what_goes_and_what_others_keep(clock: Clock, django_capture_on_commit_c
     assert not Departure.objects.exists()
     assert not Login.objects.filter(subject="alice").exists()
     assert alice.get("/account").status_code == 302
-    for kind in (Look, Export):
+    for kind in (Look, Export, Batch, BulkSend, BulkRow, DirectLink):
         assert not kind.objects.exists()
     assert not Document.objects.filter(subject="alice", part=None).exists()
     assert set(Envelope.objects.values_list("pk", flat=True)) == {shared.pk, asked.pk}
@@ -317,3 +333,19 @@ def test_who_signs_just_now_is_deleted_in_the_next_round(clock: Clock) -> None: 
     clock(hours=1, seconds=1)  # nobody can fetch what came of it any more
     assert leaving.tend_departures() == 1
     assert not Document.objects.filter(pk__in=(document.pk, other.pk)).exists()
+
+
+def test_who_signs_several_just_now_keeps_nobody_else_waiting(clock: Clock) -> None:  # noqa: F811
+    batch = batch_of("alice")
+    for name in ("alice", "bob"):
+        browser_of(name).post("/account/leave")
+    clock(days=14, seconds=1)
+    Batch.objects.filter(pk=batch.pk).update(state="signing", updated=timezone.now())
+    tend_retention()
+    assert [departure.subject for departure in Departure.objects.all()] == ["alice"]
+    assert batch.documents.exists()
+    clock(days=14, hours=2)
+    tend_retention()
+    assert not Departure.objects.exists()
+    assert not Batch.objects.exists()
+    assert not Document.objects.exists()

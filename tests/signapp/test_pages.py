@@ -16,7 +16,6 @@ from django.urls import URLPattern
 from django.utils import timezone
 from pytest_django import Settings
 
-from config import clock
 from signapp import documents as storage
 from signapp import errors, urls
 from signapp.clients import gateway
@@ -111,8 +110,6 @@ def document_of(subject: str, **values: Any) -> Document:
 @pytest.fixture(autouse=True)
 def _this_role_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ROOT_URLCONF = "tests.signapp.addresses"
-    # Whichever test is the first to load the web process's entry has no database of the other roles' to compare with.
-    monkeypatch.setattr(clock, "expect_what_was_recorded", lambda: None)
     monkeypatch.setattr(gateway, "list_credentials", lambda **_call: [CERTIFICATE])
     monkeypatch.setattr(gateway, "list_requests", lambda **_call: REQUESTS)
     monkeypatch.setattr(gateway, "delete_job", lambda **_call: None)

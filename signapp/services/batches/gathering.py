@@ -127,6 +127,11 @@ def cancel_batch(*, account: Account, token: str, batch_id: uuid.UUID) -> None:
         raise WrongStateError
     if batch.gateway_id is not None:
         _delete_at_the_gateway(token, batch.gateway_id)
+    release_documents(batch)
+
+
+def release_documents(batch: Batch) -> None:
+    """Deletes the batch as it was read; what is not signed is as it was. Raises `DocumentBusyError` if it went on."""
     with transaction.atomic(using=Batch.objects.db):
         changed = Batch.objects.filter(pk=batch.pk, state=batch.state).change(state=Batch.State.FAILED)
         if not changed:
