@@ -154,7 +154,14 @@ class Walk:
         ).first.click()
 
     def await_heading(self, text: str) -> None:
-        expect(self.page.get_by_role("heading", level=1)).to_contain_text(text, timeout=_STEP_MS)
+        """Raises `AssertionError` with what the page says instead."""
+        try:
+            expect(self.page.get_by_role("heading", level=1)).to_contain_text(text, timeout=_STEP_MS)
+        except AssertionError as error:
+            shown = self.page.locator("main").inner_text(timeout=1000)
+            raise AssertionError(
+                f"{error}\nat {self.page.url}, {self.complaints or 'no complaints'}:\n{shown}"
+            ) from None
 
     def sign_up(self, person: Person) -> None:
         """From the landing page to the documents, logged in."""

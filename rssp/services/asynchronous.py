@@ -17,7 +17,7 @@ from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.db import close_old_connections, connections
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from rssp.clients.introspection import VerifiedToken
@@ -148,12 +148,10 @@ def _finish(pk: int, call: SigningCall) -> None:
 
 def _close(pk: int, state: str, outcome: Mapping[str, object]) -> bool:
     now = timezone.now()
+    # In one statement: who sees the end also sees that it is to be told, and no death between the two forgets it.
+    told = Case(When(response_uri="", then=F("notification")), default=Value(Notification.DUE))
     open_row = AsynchronousCall.objects.filter(pk=pk, state=state)
-    if not open_row.update(finished=now, **outcome):
-        return False
-    wanted = AsynchronousCall.objects.filter(pk=pk).exclude(response_uri="")
-    wanted.update(notification=Notification.DUE, next_attempt=now)
-    return True
+    return bool(open_row.update(finished=now, notification=told, next_attempt=now, **outcome))
 
 
 # --- The regular round, by a worker: it needs no HSM --------------------------------------------------------

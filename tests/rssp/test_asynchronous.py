@@ -279,6 +279,21 @@ def test_who_wanted_to_be_told_is_told_once(alice: Signer, settings: Any, receiv
     assert receiver.got == [{"responseID": response_id}]
 
 
+def test_its_end_and_that_it_is_to_be_told_are_one_step(
+    alice: Signer, settings: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    """A process that dies between two would leave a client waiting for ever."""
+    settings.RESPONSE_URI_HOSTS = ("localhost",)
+    monkeypatch.setattr(asynchronous, "_run", lambda _pk, _call, places: places.release())
+    uri = f"http://localhost:{receiver.port}/told"
+    accepted(alice.sign(alice.approve(LEASE), LEASE, operationMode="A", response_uri=uri))
+    row = AsynchronousCall.objects.get()
+    with django_assert_num_queries(1, using=ALIAS):
+        assert asynchronous._close(row.pk, "accepted", {"state": "done", "signatures": []})
+    row.refresh_from_db()
+    assert (row.state, row.notification) == ("done", "due")
+
+
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_who_does_not_take_it_is_told_again_and_not_for_ever(
     alice: Signer, settings: Any, receiver: Receiver, status: int

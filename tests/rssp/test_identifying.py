@@ -243,7 +243,9 @@ def test_of_two_who_come_with_the_same_answer_one_is_heard(
 
     with ThreadPoolExecutor(4) as pool:
         statuses = sorted(pool.map(come, range(4)))
-    assert statuses == [200, 400, 400, 400]
+    # 409: it was decided while this one was on its way.
+    assert statuses[0] == 200
+    assert set(statuses[1:]) <= {400, 409}
     assert asked.count == 1
 
 
