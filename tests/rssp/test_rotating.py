@@ -133,11 +133,12 @@ def test_threads_sign_while_their_key_is_wrapped_again(token: Token) -> None:
     key = fresh(take_key(key_algorithm="ec-p256"))
     assert key.kek is not None
     hsm, wrapped, new = get_hsm(), read_wrapped_key(key, key.kek), replace_kek()
-    over = threading.Event()
+    over, begun = threading.Event(), threading.Barrier(4)
 
     def sign_on() -> int:
         count = 0
-        while not over.is_set():
+        begun.wait(60)
+        while not over.is_set() or not count:
             with hsm.open_wrapped_key(key=wrapped) as signer:
                 signer.sign_digest(operation=P256, digest=DIGEST)
             count += 1
@@ -145,6 +146,7 @@ def test_threads_sign_while_their_key_is_wrapped_again(token: Token) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         signing = [pool.submit(sign_on) for _ in range(3)]
+        begun.wait(60)
         again = [hsm.rewrap_key(key=wrapped, kek_id=bytes(new.key_id)) for _ in range(20)]
         over.set()
         assert min(done.result() for done in signing) > 0
