@@ -3,7 +3,19 @@
 from django.conf import settings
 from django.urls import path, re_path
 
-from rssp.views import csc, explicit, identity, keeping, openapi, operators, pki, revocation, timestamping, trust
+from rssp.views import (
+    csc,
+    explicit,
+    identity,
+    keeping,
+    openapi,
+    operators,
+    operators_openapi,
+    pki,
+    revocation,
+    timestamping,
+    trust,
+)
 from rssp.views.endpoint import not_implemented
 
 app_name = "rssp"
@@ -61,6 +73,9 @@ urlpatterns = [
             ("/postman.json", openapi.collection, "postman"),
         )
     ),
+    path("rssp/operators/v1", operators_openapi.page, name="operators_api"),
+    path("rssp/operators/v1/openapi.json", operators_openapi.description, name="operators_openapi"),
+    path("rssp/operators/v1/postman.json", operators_openapi.collection, name="operators_postman"),
     path("rssp/operators/v1/credentials", operators.credentials, name="operators_credentials"),
     path("rssp/operators/v1/credentials/<str:credential_id>", operators.credential, name="operators_credential"),
     *(

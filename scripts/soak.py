@@ -34,7 +34,10 @@ _PARTS: dict[str, tuple[list[str], dict[str, str]]] = {
         ["tests/flows/long_batch_kills.py"],
         {"SOAK_BATCH": "200", "SOAK_BATCH_KILLS": "40", "SOAK_SEED": "1"},
     ),
-    "fuzzing": (["tests/rssp/test_openapi.py", "tests/gateway/test_openapi.py"], {"FUZZ_CASES": "5000"}),
+    "fuzzing": (
+        ["tests/rssp/test_openapi.py", "tests/rssp/test_operators_openapi.py", "tests/gateway/test_openapi.py"],
+        {"FUZZ_CASES": "5000"},
+    ),
     "mutants": (["tests/gateway/test_fuzzed_documents.py"], {"MUTANTS": "10000", "MUTANTS_SEED": "1"}),
     "collection": (["tests/gateway/test_collection.py"], {"COLLECTION": "all"}),
     "sizes": (

@@ -1,5 +1,7 @@
-"""What the CSC API looks like from outside: OpenAPI 3.1 descriptions, made from one table of methods.
+"""What this service's APIs look like from outside: OpenAPI 3.1 descriptions, each made from one table.
 
-`schemas` holds the shapes, `methods` the table, `document` makes the description of a version, and `postman` makes a
-collection of requests from it. What is described is what is built: the table is filtered by what ``info`` lists.
+Of the CSC API `schemas` holds the shapes, `methods` the table, and `document` makes a version's description. Of the
+operators' API they are `operators_schemas`, `operators_calls` and `operators_document`. From any description `postman`
+makes a collection of requests, and `reading` what a page shows. What is described is what is built: the table of
+methods is filtered by what ``info`` lists, the table of calls is held by tests against what the views take.
 """

@@ -1,10 +1,11 @@
-"""The OpenAPI 3.1 description of one version of the API."""
+"""The OpenAPI 3.1 description of one version of the CSC API."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from rssp.openapi.methods import METHODS, Method, Security
+from rssp.openapi.responses import describe_refusals, describe_successes
 from rssp.openapi.schemas import ERROR
 from rssp.wire import LONGEST_BODY, Version
 
@@ -67,7 +68,8 @@ def _operation(method: Method, version: Version) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": method.request(version)}},
         },
-        "responses": _answers(method, version),
+        "responses": describe_successes({status: shape(version) for status, shape in method.answers.items()})
+        | describe_refusals(_REFUSALS),
     }
     if wanted != "none":
         operation["security"] = _security(wanted)
@@ -81,23 +83,6 @@ def _security(wanted: Security) -> list[dict[str, list[str]]]:
     if wanted == "service or credential":
         ways.append({"oauth2": ["credential"]})
     return [*ways, {"bearer": []}]
-
-
-def _answers(method: Method, version: Version) -> dict[str, Any]:
-    answers: dict[str, Any] = {}
-    for status, shape in method.answers.items():
-        schema = shape(version)
-        answers[str(status)] = {"description": "Success"}
-        if schema:
-            answers[str(status)]["content"] = {"application/json": {"schema": schema}}
-    for status, description in _REFUSALS.items():
-        answers[str(status)] = {
-            "description": description,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-        }
-    for refusal in ("429", "503"):
-        answers[refusal]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-    return answers
 
 
 def _security_schemes(service: Service) -> dict[str, Any]:

@@ -1,16 +1,24 @@
-"""A Postman collection (format 2.1.0) of the described methods, one request each with every required member.
+"""A Postman collection (format 2.1.0) of the described operations, one request each with every required member.
 
-Postman's variables hold what differs from one user to another: ``baseUrl``, ``token``, ``credentialID``, ``SAD``.
+Postman's variables hold what differs from one user to another: ``baseUrl``, ``token``, ``credentialID``, ``SAD`` and
+what stands in paths.
 """
 
 import json
+import re
 from typing import Any
 
 _VARIABLES = ("token", "credentialID", "SAD", "user", "password")
 
 
 def write_collection(document: dict[str, Any]) -> dict[str, Any]:
-    """From an OpenAPI description that `build_document` made."""
+    """From an OpenAPI description of ours."""
+    items = [
+        _item(method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    named = set(re.findall(r"{{(\w+)}}", json.dumps(items))) - {"baseUrl"}
     return {
         "info": {
             "name": document["info"]["title"],
@@ -19,29 +27,32 @@ def write_collection(document: dict[str, Any]) -> dict[str, Any]:
         },
         "variable": [
             {"key": "baseUrl", "value": document["servers"][0]["url"]},
-            *({"key": name, "value": ""} for name in _VARIABLES),
+            *({"key": name, "value": ""} for name in sorted(named)),
         ],
-        "item": [_item(path, methods["post"]) for path, methods in document["paths"].items()],
+        "item": items,
     }
 
 
-def _item(path: str, operation: dict[str, Any]) -> dict[str, Any]:
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    return {
-        "name": path[1:],
-        "request": {
-            "method": "POST",
-            "description": f"{operation['summary']}. {operation['description']}",
-            "auth": _auth(operation),
-            "header": [{"key": "Content-Type", "value": "application/json"}],
-            "url": {"raw": f"{{{{baseUrl}}}}{path}", "host": ["{{baseUrl}}"], "path": path[1:].split("/")},
-            "body": {
-                "mode": "raw",
-                "raw": json.dumps(_example(schema), indent=2),
-                "options": {"raw": {"language": "json"}},
-            },
-        },
+def _item(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    place = re.sub(r"{(\w+)}", r"{{\1}}", path[1:])
+    request: dict[str, Any] = {
+        "method": method,
+        "description": f"{operation['summary']}. {operation['description']}".strip(),
+        "auth": _auth(operation),
+        "header": [],
+        "url": {"raw": f"{{{{baseUrl}}}}/{place}", "host": ["{{baseUrl}}"], "path": place.split("/")},
     }
+    if query := [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]:
+        request["url"]["query"] = [{"key": name, "value": "", "disabled": True} for name in query]
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        request["header"] = [{"key": "Content-Type", "value": "application/json"}]
+        request["body"] = {
+            "mode": "raw",
+            "raw": json.dumps(_example(schema), indent=2),
+            "options": {"raw": {"language": "json"}},
+        }
+    return {"name": path[1:] if method == "POST" else f"{method} {path[1:]}", "request": request}
 
 
 def _auth(operation: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +71,8 @@ def _example(schema: dict[str, Any], name: str = "") -> Any:
         return f"{{{{{name}}}}}"
     if "examples" in schema:
         return schema["examples"][0]
+    if "enum" in schema:
+        return schema["enum"][0]
     match schema["type"]:
         case "object":
             members = schema["properties"]

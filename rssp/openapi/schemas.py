@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of what the API takes and answers, for both versions. Plain Python.
+"""JSON Schemas (2020-12) of what the CSC API takes and answers, for both versions. Plain Python.
 
 Requests are open, because unknown members are ignored (CSC API v2, 10.1); answers are closed, so that a test sees a
 member that nobody described.
@@ -26,12 +26,22 @@ def boolean(description: str = "") -> Schema:
     return _described({"type": "boolean", "default": False}, description)
 
 
+def time(description: str = "") -> Schema:
+    """RFC 3339."""
+    return string(description, format="date-time")
+
+
+def nullable(schema: Schema) -> Schema:
+    """Of an object, an array or a text that is no enumeration."""
+    return schema | {"type": [schema["type"], "null"]}
+
+
 def array(items: Schema, description: str = "", **more: Any) -> Schema:
     return _described({"type": "array", "items": items, **more}, description)
 
 
 def closed(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
-    """An object of an answer: these members and no others."""
+    """An object of an answer, or of a call that refuses what it does not know: these members and no others."""
     return {
         "type": "object",
         "properties": required | (optional or {}),

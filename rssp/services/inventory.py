@@ -81,6 +81,8 @@ def list_requests(
 
 def find_credential(*, credential_id: str) -> Credential:
     """Raises `UnknownCredentialError`."""
+    if "\0" in credential_id:  # which PostgreSQL takes in no question
+        raise UnknownCredentialError("there is no such credential")
     rows = Credential.objects.select_related("certificate", "key").filter(credential_id=credential_id)
     return _only(rows)
 

@@ -19,16 +19,17 @@ from rssp.views.endpoint import View
 from rssp.wire import Version
 
 _HOUR = 3600
+for_an_hour = cache_control(public=True, max_age=_HOUR)
 
 
-def _read_only(view: View) -> View:
+def read_only(view: View) -> View:
     """GET alone; whatever else is refused as the API refuses."""
 
     @csrf_exempt
     @wraps(view)
-    def answer(request: HttpRequest, version: Version) -> HttpResponseBase:
+    def answer(request: HttpRequest, **parameters: Any) -> HttpResponseBase:
         if request.method in {"GET", "HEAD"}:
-            return view(request, version)
+            return view(request, **parameters)
         response = write_error(request, 405, "invalid_request", "A description of this API is a GET.")
         response["Allow"] = "GET, HEAD"
         return response
@@ -36,25 +37,35 @@ def _read_only(view: View) -> View:
     return answer
 
 
-@_read_only
-@cache_control(public=True, max_age=_HOUR)
-def description(_request: HttpRequest, version: Version) -> HttpResponseBase:
-    """The OpenAPI description; any page may read it."""
-    response = JsonResponse(_document(version), json_dumps_params={"indent": 2})
+def answer_description(document: dict[str, Any]) -> HttpResponseBase:
+    """For programs, those of any page among them."""
+    response = JsonResponse(document, json_dumps_params={"indent": 2})
     response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
-@_read_only
-@cache_control(public=True, max_age=_HOUR)
-def collection(_request: HttpRequest, version: Version) -> HttpResponseBase:
-    """The Postman collection, as a file."""
-    response = JsonResponse(write_collection(_document(version)), json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = f'attachment; filename="paraph-csc-v{version}.postman_collection.json"'
+def answer_collection(document: dict[str, Any], name: str) -> HttpResponseBase:
+    """As a file of this name."""
+    response = JsonResponse(write_collection(document), json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="{name}.postman_collection.json"'
     return response
 
 
-@_read_only
+@read_only
+@for_an_hour
+def description(_request: HttpRequest, version: Version) -> HttpResponseBase:
+    """The OpenAPI description."""
+    return answer_description(_document(version))
+
+
+@read_only
+@for_an_hour
+def collection(_request: HttpRequest, version: Version) -> HttpResponseBase:
+    """The Postman collection."""
+    return answer_collection(_document(version), f"paraph-csc-v{version}")
+
+
+@read_only
 def page(request: HttpRequest, version: Version) -> HttpResponseBase:
     """The same to read."""
     document = _document(version)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -13,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rssp.error_responses import OPERATORS, SERVER_ERROR, respond, write_error
 from rssp.errors import (
     CallUnderWayError,
+    DatabaseUnavailableError,
     InvalidRequestError,
     KeyReusedError,
     MalformedAuthorizationError,
@@ -27,12 +29,10 @@ from rssp.services.limiting import count_address, count_client
 from rssp.services.operator_callers import OperatorCaller, verify_operator
 from rssp.views.addresses import client_address, read_call
 from rssp.views.endpoint import origin_of, read_object
-from rssp.wire.operators import parse_key
+from rssp.wire.operators import LONGEST_BODY, parse_key
 
 log = logging.getLogger(__name__)
 
-# A certificate with its chain, PEM, is the longest of what is sent.
-LONGEST_BODY = 512 * 1024
 _NOT_AUDITED = (InvalidRequestError, UnknownCredentialError, KeyReusedError, CallUnderWayError)
 
 View = Callable[..., HttpResponseBase]
@@ -54,6 +54,8 @@ def by_method(**views: View) -> View:
             response = view(request, _identify(request), **parameters)
         except RsspError as error:
             response = respond(request, error, 2, first=OPERATORS)
+        except (OperationalError, InterfaceError) as error:
+            response = respond(request, DatabaseUnavailableError(type(error.__cause__ or error).__name__), 2)
         except Exception:
             log.exception("a request ended in an error that has no name")
             response = write_error(request, 500, "server_error", SERVER_ERROR)

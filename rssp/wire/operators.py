@@ -12,7 +12,10 @@ PAGE_SIZE, MOST_ON_A_PAGE = 50, 200
 LONGEST_QUERY, SHORTEST_REASON, LONGEST_REASON, LONGEST_EVIDENCE = 100, 3, 150, 2000
 OBJECT_KINDS = ("pin", "totp", "ocra", "email", "passkey")
 MODES = ("explicit", "implicit", "external")
+ATTRIBUTES = ("given_name", "surname", "country", "identifier", "organisation")
 LONGEST_NUMBER = 18  # digits, of what names a row
+# A certificate with its chain, PEM, is the longest of what is sent.
+LONGEST_BODY = 512 * 1024
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def parse_approval(body: dict[str, Any]) -> tuple[dict[str, str], str]:
     attributes = body.get("attributes", {})
     if not isinstance(attributes, dict) or not all(isinstance(value, str) for value in attributes.values()):
         raise InvalidParameterError("attributes")
-    refuse_others(attributes, {"given_name", "surname", "country", "identifier", "organisation"})
+    refuse_others(attributes, set(ATTRIBUTES))
     evidence = parse_string(body, "evidence").strip()
     if not SHORTEST_REASON <= len(evidence) <= LONGEST_EVIDENCE:
         raise InvalidParameterError("evidence")

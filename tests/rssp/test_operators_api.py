@@ -1,6 +1,5 @@
 """The operators' API over HTTP, against a real token: who is let in, and each act of a credential's life."""
 
-import json
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -10,66 +9,38 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings as django_settings
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
 from authz.models import User
-from rssp.models import AuditEvent, CertificateRequest, Credential, CredentialEnd, KeptAnswer
-from rssp.services import clearing
+from rssp.errors import UnknownCredentialError
+from rssp.models import AuditEvent, Credential, CredentialEnd, KeptAnswer
+from rssp.services import clearing, inventory
 from tests.authz.conftest import Person
-from tests.rssp.conftest import Asked, Signer, digest, is_key_there
+from tests.rssp.conftest import ALIAS, Asked, Signer, digest, is_key_there
+from tests.rssp.operators import (
+    BASE,
+    CONSOLE,
+    REASON,
+    ROBOT,
+    get,
+    new_credential,
+    of,
+    operator_settings,
+    person,
+    post,
+    refused,
+    request_of,
+    robot,
+)
 from tests.rssp.remote import Remote
 from tests.rssp.test_admin import act, operator, page_of
-from tests.rssp.test_requests import VERIFIED, ask
+from tests.rssp.test_requests import VERIFIED
 from tests.support.outside_authority import OutsideAuthority, openssl
 
-__all__ = ["operator"]
+__all__ = ["operator", "operator_settings"]
 LEASE = digest("Lease")
-BASE = "/rssp/operators/v1/"
-CONSOLE, ROBOT = "console", "renewals"
-REASON = {"reason": "By letter of 24 November"}
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Any) -> None:
-    settings.OPERATOR_API_CLIENTS = {CONSOLE: "", ROBOT: "carol"}
-    settings.RSSP_CERTIFICATE_POLICIES = ["demonstration", "signer"]
-    settings.REGISTRATION = {"demonstration": "automatic"}
-
-
-def person(remote: Remote, name: str = "bob", **members: Any) -> str:
-    """A token of an operator, who came by the console."""
-    told = {"client_id": CONSOLE, "username": f"{name}@example.org"} | members
-    return remote.grant(name, "operator", **told)
-
-
-def robot(remote: Remote, client_id: str = ROBOT) -> str:
-    return remote.grant(client_id, "operator", client_id=client_id, gty="client_credentials")
-
-
-def get(path: str, bearer: str | None, **query: str) -> Any:
-    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-    return Client().get(BASE + path, query, headers=headers)
-
-
-def post(path: str, body: Any, bearer: str | None, key: str | None = None) -> Any:
-    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-    if key is not None:
-        headers["Idempotency-Key"] = key
-    raw = body if isinstance(body, bytes) else json.dumps(body)
-    return Client(enforce_csrf_checks=True).post(BASE + path, raw, "application/json", headers=headers)
-
-
-def refused(answer: Any, status: int, error: str) -> None:
-    told = answer.json()
-    assert (answer.status_code, told["error"]) == (status, error), told
-    assert set(told) == {"error", "error_description", "request_id"}
-    assert answer["Cache-Control"] == "no-store"
-
-
-def of(signer: Signer, act: str = "") -> str:
-    return f"credentials/{signer.credential.credential_id}{f'/{act}' if act else ''}"
-
 
 # --- Who is let in ------------------------------------------------------------------------------------------
 
@@ -167,12 +138,30 @@ def test_one_credential_is_shown_with_its_certificates_and_what_was_done(alice: 
     )
     assert (told["events"][0]["by"], told["events"][0]["client_id"]) == ("bob@example.org", CONSOLE)
     assert told["events"][0]["reason"] == f"status set to disabled: {REASON['reason']}"
-    for unknown in ("credentials/unknown", f"credentials/{uuid.uuid4()}", "requests/7", "requests/x", "requests/-1"):
+    numbers = ("requests/7", "requests/x", "requests/-1", "requests/%00")
+    for unknown in ("credentials/unknown", f"credentials/{uuid.uuid4()}", "credentials/%00", *numbers):
         refused(get(unknown, bearer), 404, "not_found")
     counts = get("counts", bearer).json()
     assert counts["credentials"] == {"enabled": 0, "disabled": 1, "ended": 0}
     assert (counts["certificates"]["valid"], counts["proposed_ends"]) == (1, 0)
     refused(get("counts", bearer, since="yesterday"), 400, "invalid_request")
+
+
+def test_a_name_that_no_database_keeps_is_asked_of_none(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0, using=ALIAS), pytest.raises(UnknownCredentialError):
+        inventory.find_credential(credential_id="x\0")
+
+
+def test_a_database_that_is_away_is_told_as_such(alice: Signer) -> None:
+    bearer = person(alice.remote)
+
+    def away(*_args: Any) -> Any:
+        raise OperationalError("the connection is lost")
+
+    for ask in (lambda: get("counts", bearer), lambda: post(of(alice, "disable"), REASON, bearer, "one")):
+        with connections[ALIAS].execute_wrapper(away):
+            answer = ask()
+        refused(answer, 503, "temporarily_unavailable")
 
 
 # --- Acts ---------------------------------------------------------------------------------------------------
@@ -249,10 +238,6 @@ def test_nobody_ends_or_renews_their_own(alice: Signer, settings: Any) -> None:
         refused(post(of(alice, "revoke"), {"reason_code": "superseded", **REASON}, bearer), 403, "own_credential")
         refused(post(of(alice, "renew"), REASON, bearer), 403, "own_credential")
     assert is_key_there(alice.credential.key)
-
-
-def request_of(signer: Signer) -> CertificateRequest:
-    return CertificateRequest.objects.get(credential_id=ask(signer).json()["credentialID"])
 
 
 def test_a_request_is_approved_issued_and_renewed_with_the_same_key_and_a_new_one(
@@ -343,19 +328,6 @@ def test_an_explicit_credential_is_made_once_for_a_key_and_its_pin_is_kept_nowhe
     KeptAnswer.objects.update(expires=timezone.now() - timedelta(minutes=1))
     assert clearing.clear_expired() >= 2
     assert not KeptAnswer.objects.exists()
-
-
-def new_credential(**changes: Any) -> dict[str, Any]:
-    wanted = {
-        "mode": "explicit",
-        "subject": "alice",
-        "common_name": "Alice Example",
-        "certificate_policy": "demonstration",
-        "key_algorithm": "ec-p256",
-        "objects": [{"name": "PIN", "kind": "pin", "secret": "271828"}],
-        **REASON,
-    }
-    return {name: value for name, value in (wanted | changes).items() if value is not None}
 
 
 @pytest.mark.parametrize(
