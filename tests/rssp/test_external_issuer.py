@@ -26,6 +26,9 @@ from rssp.models import Activation, AuditEvent, Credential
 from rssp.services.creating_external import create_external_credential
 from rssp.services.operating import CONSOLE
 from tests.rssp.conftest import ALIAS, ECDSA_SHA256, Asked, Signer, call, digest, have_authority
+from tests.rssp.operators import CONSOLE as PROGRAM
+from tests.rssp.operators import new_credential, post
+from tests.rssp.operators import refused as not_done
 from tests.rssp.test_signing import signatures
 from tests.support.provider import Provider
 from tests.support.softhsm import Token
@@ -367,3 +370,42 @@ def test_weak_settings_are_said(settings: Any, changes: dict[str, Any], ids: set
     for name, value in changes.items():
         setattr(settings, name, value)
     assert {message.id for message in check_external_issuer()} == ids
+
+
+# --- By the operators' API --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def operator(provider: Provider, token: Token, settings: Any) -> str:
+    """A token of somebody who is an operator by that provider's word, as everybody's are who uses its service."""
+    have_authority()
+    settings.OPERATOR_API_CLIENTS = {PROGRAM: ""}
+    return provider.make(scope="operator", sub="bob", client_id=PROGRAM)
+
+
+def test_an_operator_s_program_makes_a_credential_that_the_provider_s_token_opens(
+    provider: Provider, operator: str
+) -> None:
+    wanted = new_credential(mode="external", subject="alice", objects=None)
+    made = post("credentials", wanted, operator, "one")
+    assert made.status_code == 201, made.content
+    told = made.json()
+    assert (told["auth_mode"], told["issuer"], told["subject"]) == ("external", provider.issuer, "alice")
+    assert (told["scal"], told["status"]) == ("1", "enabled")
+    assert post("credentials", wanted, operator, "one").json() == told
+    credential = Credential.objects.get()
+    assert len(signatures(sign(provider.log_in("alice", scope="credential"), credential))) == 1
+    assert sign(provider.make(sub="somebody"), credential).status_code == 400
+    event = AuditEvent.objects.filter(credential_id=credential.credential_id).earliest("sequence")
+    assert event.reason == f"external; by {provider.issuer}#bob: {wanted['reason']}"
+
+
+def test_a_program_s_credential_for_the_provider_has_no_factors_of_its_own(provider: Provider, operator: str) -> None:
+    wanted = new_credential(mode="external", objects=None)
+    passkey = [{"name": "KEY", "kind": "passkey"}]
+    for name, value in (("objects", []), ("objects", passkey), ("expression", "KEY"), ("scal", "1"), ("multisign", 1)):
+        not_done(post("credentials", wanted | {name: value}, operator), 400, "invalid_request")
+    not_done(post("credentials", wanted, provider.make()), 403, "insufficient_scope")
+    stranger = provider.make(scope="operator", sub="bob", client_id="stranger")
+    not_done(post("credentials", wanted, stranger), 403, "access_denied")
+    assert not Credential.objects.exists()
