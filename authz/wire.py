@@ -144,7 +144,7 @@ def write_metadata(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "introspection_endpoint": f"{endpoint}introspect",
         "revocation_endpoint": f"{endpoint}revoke",
         "jwks_uri": f"{endpoint}jwks",
-        "scopes_supported": ["openid", "email", "profile", "service", *APPROVALS],
+        "scopes_supported": ["openid", "email", "profile", "service", *APPROVALS, "operator"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", CLIENT_CREDENTIALS, CIBA],

@@ -105,6 +105,12 @@ def test_every_endpoint_that_discovery_names_answers(server: Server) -> None:
     assert "RS256" in metadata["id_token_signing_alg_values_supported"]
 
 
+def test_discovery_lists_each_scope_that_there_is(server: Server) -> None:
+    metadata = server.http.get("/.well-known/oauth-authorization-server/authz").json()
+    assert sorted(metadata["scopes_supported"]) == sorted(settings.OAUTH2_PROVIDER["SCOPES"])
+    assert "operator" in metadata["scopes_supported"]
+
+
 def test_discovery_tells_of_bound_tokens(server: Server) -> None:
     metadata = server.http.get("/.well-known/oauth-authorization-server/authz").json()
     algorithms = set(metadata["dpop_signing_alg_values_supported"])
