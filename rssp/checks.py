@@ -1,6 +1,7 @@
 """Weak settings of this role, as numbered messages of ``manage.py check``."""
 
 import re
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,43 @@ def check_operators(**_kwargs: Any) -> list[CheckMessage]:
     if settings.CMP_URL and not settings.CMP_URL.startswith("https://"):
         found.append(Warning("CMP_URL is not https: messages are protected, not secret.", id="rssp.W004"))
     return found
+
+
+@register(Tags.security)
+def check_operator_clients(**_kwargs: Any) -> list[CheckMessage]:
+    """``rssp.E070``: OPERATOR_API_CLIENTS names what is no client, or one of the product's own, which sign or log
+    people in; or it lets somebody answer for a client whom no token names so, and who would be two people to
+    FOUR_EYES."""
+    own = {
+        *(settings.SIGNAPP_CLIENT_ID, settings.GATEWAY_CLIENT_ID, settings.RSSP_CLIENT_ID),
+        *(settings.OPERATORS_CLIENT_ID, settings.COMMAND_LINE_CLIENT_ID, settings.CSC_LOGIN_CLIENT_ID),
+        settings.CHOOSING_CLIENT_ID,
+    }
+    hint = "client or client=sub, separated by commas; the sub as tokens have it: of authz a UUID in small letters."
+    found = []
+    for client, person in settings.OPERATOR_API_CLIENTS.items():
+        if not _is_identifier(client):
+            found.append(f"OPERATOR_API_CLIENTS names {client!r}, which is no client.")
+        elif client in own:
+            found.append(f"OPERATOR_API_CLIENTS names {client}, which is for something else.")
+        if person and (person in settings.OPERATOR_API_CLIENTS or not _is_subject(person)):
+            found.append(f"OPERATOR_API_CLIENTS has {client!r} answered for by {person!r}, who is nobody.")
+    return [Error(text, hint=hint, id="rssp.E070") for text in found]
+
+
+def _is_identifier(text: str) -> bool:
+    """RFC 6749, A.1; without blanks at the ends, which nobody means."""
+    return text.isascii() and text.isprintable() and text == text.strip() and 0 < len(text) <= 255
+
+
+def _is_subject(text: str) -> bool:
+    """As authz writes it, or any other provider may (OpenID Connect Core 1.0, section 2)."""
+    if settings.EXTERNAL_ISSUER:
+        return _is_identifier(text)
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 @register(Tags.security)
