@@ -12,6 +12,7 @@ from pyhanko.pdf_utils.crypt.standard import StandardSecuritySettingsRevision
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from gateway.errors import EncryptionUnsupportedError, PasswordRequiredError, PasswordWrongError
+from gateway.pades.revision_five import RevisionFiveHandler
 
 _CIPHERS = {"/V2": "RC4", "/AESV2": "AES", "/AESV3": "AES"}
 
@@ -35,7 +36,7 @@ def unlock(reader: PdfFileReader, password: str) -> Encryption:
     if reader.encrypt_dict is None or reader.encrypt_dict.get("/Filter") != "/Standard":
         raise EncryptionUnsupportedError
     handler = reader.security_handler
-    if not isinstance(handler, StandardSecurityHandler) or handler.revision is StandardSecuritySettingsRevision.OTHER:
+    if not isinstance(handler, StandardSecurityHandler) or not _is_known(handler):
         raise EncryptionUnsupportedError
     if handler.pdf_mac_enabled or "/AuthCode" in reader.trailer:
         # A seal (ISO/TS 32004) is renewed by every update, and the finished signature would be part of it.
@@ -56,6 +57,11 @@ def unlock(reader: PdfFileReader, password: str) -> Encryption:
         may_add_field=is_owner or _may_add_field(handler),
         may_fill_field=is_owner or _may_fill_field(handler),
     )
+
+
+def _is_known(handler: StandardSecurityHandler) -> bool:
+    is_later = handler.revision is StandardSecuritySettingsRevision.OTHER
+    return not is_later or isinstance(handler, RevisionFiveHandler)
 
 
 def _try(reader: PdfFileReader, handler: StandardSecurityHandler, password: str) -> AuthResult:

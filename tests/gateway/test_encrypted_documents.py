@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
@@ -46,7 +47,7 @@ def header(password: str) -> dict[str, str]:
 
 def make_encrypted(cipher: str = "AES-256", pdf: bytes = PLAIN, **arguments: str) -> bytes:
     # qpdf takes an older handler's password byte for byte, which is PDFDocEncoding in none but ASCII.
-    arguments.setdefault("user", PASSWORD if cipher == "AES-256" else "secret")
+    arguments.setdefault("user", PASSWORD if cipher.startswith("AES-256") else "secret")
     return pdfs.encrypt_pdf(pdf, cipher, **arguments)
 
 
@@ -79,22 +80,24 @@ def check(path: Path, password: str, signatures: int, plain: bytes = PLAIN) -> N
 
 
 @pytest.mark.parametrize(
-    ("cipher", "level"), [("RC4-40", "B-B"), ("RC4-128", "B-T"), ("AES-128", "B-LT"), ("AES-256", "B-LTA")]
+    ("cipher", "level"),
+    [("RC4-40", "B-B"), ("RC4-128", "B-T"), ("AES-128", "B-LT"), ("AES-256", "B-LTA"), ("AES-256-R5", "B-LTA")],
 )
 def test_it_is_signed_at_every_level_and_stays_encrypted(
     alice: User, remote: Remote, work: Work, tmp_path: Path, cipher: str, level: str
 ) -> None:
     pdf = make_encrypted(cipher)
-    password = PASSWORD if cipher == "AES-256" else "secret"
+    password = PASSWORD if cipher.startswith("AES-256") else "secret"
     facts = alice.call("POST", "inspections", pdf, **header(password)).json()
-    assert (facts["encryption"], facts["password_required"], facts["pages"]) == (cipher, True, 2)
+    named = cipher.removesuffix("-R5")
+    assert (facts["encryption"], facts["password_required"], facts["pages"]) == (named, True, 2)
     signed = sign(alice, remote, work, pdf, password, level=level)
     assert signed.startswith(pdf)
     path = tmp_path / "signed.pdf"
     path.write_bytes(signed)
     check(path, password, 1)
     again = alice.call("POST", "inspections", signed, **header("owner")).json()
-    assert (again["encryption"], again["signatures"]) == (cipher, 2 if level == "B-LTA" else 1)
+    assert (again["encryption"], again["signatures"]) == (named, 2 if level == "B-LTA" else 1)
 
 
 def test_a_second_signature_keeps_the_first_and_the_encryption(
@@ -122,7 +125,7 @@ def test_what_only_the_owners_password_protects_is_read_without_one(
 @pytest.mark.parametrize("cipher", ["RC4-40", "RC4-128", "AES-256"])
 def test_what_the_owner_does_not_permit_takes_the_owners_password(alice: User, cipher: str) -> None:
     pdf = make_encrypted(cipher, modify="n" if cipher == "RC4-40" else "annotate")
-    answer = alice.call("POST", "inspections", pdf, **header(PASSWORD if cipher == "AES-256" else "secret"))
+    answer = alice.call("POST", "inspections", pdf, **header(PASSWORD if cipher.startswith("AES-256") else "secret"))
     assert (answer.status_code, answer.json()["error"]) == (422, "signing_not_permitted")
     assert alice.call("POST", "inspections", pdf, **header("owner")).status_code == 200
 
@@ -198,11 +201,22 @@ def test_another_encryption_is_refused_by_name(alice: User, remote: Remote) -> N
         "for a certificate": pdfs.make_pdf_for_a_certificate(identity.certificate),
         "sealed": pdfs.make_encrypted_pdf(PASSWORD, pdf_mac=True),
         "in Galois/Counter mode": pdfs.make_encrypted_pdf(PASSWORD, use_gcm=True),
-        "of a revision between": make_encrypted().replace(b" /R 6 ", b" /R 5 "),
+        "of a later revision": make_encrypted().replace(b" /R 6 ", b" /R 8 "),
         "somebody's own": make_encrypted().replace(b"/Filter /Standard", b"/Filter /Nobodys "),
     }
     codes = {name: alice.call("POST", "jobs", pdf, **header(PASSWORD)).json()["error"] for name, pdf in others.items()}
     assert codes == dict.fromkeys(others, "encryption_unsupported")
+
+
+@pytest.mark.parametrize("cipher", ["AES-256", "AES-256-R5"])
+def test_permissions_that_are_not_those_that_were_sealed_are_refused(alice: User, cipher: str) -> None:
+    pdf = make_encrypted(cipher, modify="none")
+    assert alice.call("POST", "jobs", pdf, **header(PASSWORD)).json()["error"] == "signing_not_permitted"
+    found = re.search(rb"/P -(\d+)", pdf)
+    assert found is not None
+    widened = pdf.replace(found[0], b"/P -" + b"4".rjust(len(found[1]), b"0"))
+    answer = alice.call("POST", "jobs", widened, **header(PASSWORD))
+    assert (answer.status_code, answer.json()["error"]) == (422, "damaged_pdf")
 
 
 def test_the_password_is_sealed_lives_with_the_documents_and_is_written_nowhere(

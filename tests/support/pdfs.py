@@ -223,10 +223,10 @@ def make_small_size_pdf() -> bytes:
 
 
 def encrypt_pdf(pdf: bytes, cipher: str, *, user: str = "secret", owner: str = "owner", **permissions: str) -> bytes:
-    """By qpdf: ``cipher`` is ``RC4-40``, ``RC4-128``, ``AES-128`` or ``AES-256``; permissions are qpdf's, such as
-    ``modify="none"``."""
-    length = cipher.partition("-")[2]
-    kind = ["--force-V4", "--use-aes=y"] if cipher == "AES-128" else []
+    """By qpdf: ``cipher`` is ``RC4-40``, ``RC4-128``, ``AES-128``, ``AES-256`` or, as Acrobat 9 has it, ``AES-256-R5``;
+    permissions are qpdf's, such as ``modify="none"``."""
+    length = cipher.split("-")[1]
+    kind = {"AES-128": ["--force-V4", "--use-aes=y"], "AES-256-R5": ["--force-R5"]}.get(cipher, [])
     options = [length, *kind, *(f"--{name}={value}" for name, value in permissions.items())]
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "source.pdf"), Path(folder, "result.pdf")
