@@ -63,6 +63,11 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
 
+def env_pairs(name: str, default: str = "") -> dict[str, str]:
+    """``name=word``, comma-separated; the word of a name alone is empty."""
+    return dict(item.partition("=")[::2] for item in env_list(name, default))
+
+
 def random_secret() -> str:
     """256 random bits as base64url: what a generated secret is unless something else is asked for."""
     return secrets.token_urlsafe(32)
