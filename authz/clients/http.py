@@ -13,7 +13,7 @@ def client_for(address: str) -> httpx.Client:
     return _client(address, settings.CLIENT_TRANSPORT, settings.CLIENT_TIMEOUT_SECONDS, os.getpid())
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _client(address: str, transport: str, timeout: float, _process: int) -> httpx.Client:
     return httpx.Client(
         transport=import_string(transport)(address), timeout=timeout, trust_env=False, follow_redirects=False

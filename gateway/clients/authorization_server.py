@@ -15,7 +15,10 @@ from urllib.parse import urlencode
 import httpx
 from django.conf import settings
 
-from gateway.clients.http import NOT_REACHED, client_for, json_object, own_credentials
+from gateway.clients.answers import json_object
+from gateway.clients.client_authentication import own_credentials
+from gateway.clients.failures import NOT_REACHED
+from gateway.clients.http import client_for
 from gateway.errors import (
     ApprovalDeniedError,
     ApprovalExpiredError,

@@ -19,8 +19,8 @@ import httpx
 from django.conf import settings
 
 from gateway.clients import external, id_tokens
+from gateway.clients.answers import json_object
 from gateway.clients.authorization_server import TOKEN_ERRORS, PushedRequest, post_form, refusal
-from gateway.clients.http import json_object
 from gateway.errors import (
     ApprovalRefusedError,
     AuthorizationServerNotReachedError,

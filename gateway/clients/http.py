@@ -2,14 +2,10 @@
 
 import os
 from functools import lru_cache
-from urllib.parse import quote_plus
 
 import httpx
 from django.conf import settings
 from django.utils.module_loading import import_string
-
-# Nothing of the request left this process.
-NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def client_for(address: str) -> httpx.Client:
@@ -22,17 +18,3 @@ def _client(address: str, transport: str, timeout: float, _process: int) -> http
     return httpx.Client(
         transport=import_string(transport)(address), timeout=timeout, trust_env=False, follow_redirects=False
     )
-
-
-def own_credentials() -> httpx.BasicAuth:
-    """This role's client authentication (RFC 6749, 2.3.1: both halves form-encoded)."""
-    return httpx.BasicAuth(quote_plus(settings.GATEWAY_CLIENT_ID), quote_plus(settings.GATEWAY_CLIENT_SECRET))
-
-
-def json_object(response: httpx.Response) -> dict[str, object]:
-    """The answer's JSON object; an empty one where there is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -9,7 +9,9 @@ import httpx
 from django.conf import settings
 
 from gateway.clients import access_tokens, external
-from gateway.clients.http import client_for, json_object, own_credentials
+from gateway.clients.answers import json_object
+from gateway.clients.client_authentication import own_credentials
+from gateway.clients.http import client_for
 from gateway.errors import AuthorizationServerUnavailableError, InvalidTokenError
 
 log = logging.getLogger(__name__)

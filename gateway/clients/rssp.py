@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import httpx
 from django.conf import settings
 
-from gateway.clients.http import NOT_REACHED, client_for, json_object
+from gateway.clients.answers import json_object
+from gateway.clients.failures import NOT_REACHED
+from gateway.clients.http import client_for
 from gateway.errors import (
     ApprovalExpiredError,
     ApprovalRefusedError,

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
 
 import httpx
 from django.conf import settings
 
+from rssp.clients.client_authentication import own_credentials
 from rssp.clients.http import client_for
 from rssp.errors import ApprovalDeniedError, AuthorizationServerUnavailableError, TooManyChallengesError
 
@@ -81,9 +81,10 @@ def poll_approval(*, request: str) -> str | Waiting:
 
 def _post(endpoint: str, form: dict[str, str]) -> dict[str, Any]:
     """The answer's JSON object, of a success or of an error with a name."""
-    own = httpx.BasicAuth(quote_plus(settings.RSSP_CLIENT_ID), quote_plus(settings.RSSP_CLIENT_SECRET))
     try:
-        response = client_for(settings.ISSUER).post(f"{settings.ISSUER}/oauth2/{endpoint}", data=form, auth=own)
+        response = client_for(settings.ISSUER).post(
+            f"{settings.ISSUER}/oauth2/{endpoint}", data=form, auth=own_credentials()
+        )
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError("the authorization server is not reached") from None
     try:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus
 
 import httpx
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from rssp.clients import access_tokens, external
+from rssp.clients.client_authentication import own_credentials
 from rssp.clients.http import client_for
 from rssp.errors import AuthorizationServerUnavailableError, InvalidTokenError
 
@@ -110,15 +110,13 @@ def is_access_token(claims: dict[str, Any]) -> bool:
 
 
 def _introspect(token: str) -> dict[str, Any]:
-    """The answer's JSON object, without HTTP between where this process serves the authorization server as well. RFC
-    6749, 2.3.1: both halves of our own credentials are form-encoded."""
+    """The answer's JSON object, without HTTP between where this process serves the authorization server as well."""
     if settings.INTROSPECTION and not settings.EXTERNAL_ISSUER:
         ask: Callable[..., dict[str, Any] | None] = import_string(settings.INTROSPECTION)
         told = ask(client_id=settings.RSSP_CLIENT_ID, client_secret=settings.RSSP_CLIENT_SECRET, access_token=token)
         if told is None:
             raise AuthorizationServerUnavailableError("the authorization server does not answer as it should")
         return told
-    own = httpx.BasicAuth(quote_plus(settings.RSSP_CLIENT_ID), quote_plus(settings.RSSP_CLIENT_SECRET))
     form = {"token": token, "token_type_hint": "access_token"}
     address = f"{settings.ISSUER}/oauth2/introspect"
     if settings.EXTERNAL_ISSUER:
@@ -126,7 +124,7 @@ def _introspect(token: str) -> dict[str, Any]:
             "introspection_endpoint", issuer=settings.EXTERNAL_ISSUER
         )
     try:
-        response = client_for(settings.ISSUER).post(address, data=form, auth=own)
+        response = client_for(settings.ISSUER).post(address, data=form, auth=own_credentials())
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError("the authorization server is not reached") from None
     try:

@@ -6,7 +6,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 import httpx
 from django.conf import settings
@@ -15,7 +15,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from signapp.clients.http import client_for, json_object
+from signapp.clients.answers import json_object
+from signapp.clients.client_authentication import own_credentials
+from signapp.clients.http import client_for
 from signapp.errors import AuthorizationServerUnavailableError, LoginNotVerifiedError, LoginRequiredError
 from signapp.wire import AnswerError, Tokens, parse_pushed, parse_tokens
 
@@ -194,10 +196,10 @@ def revoke_token(*, refresh_token: str) -> None:
 
 
 def _post(endpoint: str, form: dict[str, Any]) -> httpx.Response:
-    # RFC 6749, 2.3.1: both halves form-encoded.
-    own = httpx.BasicAuth(quote_plus(settings.SIGNAPP_CLIENT_ID), quote_plus(settings.SIGNAPP_CLIENT_SECRET))
     try:
-        return client_for(settings.ISSUER).post(f"{settings.ISSUER}/oauth2/{endpoint}", data=form, auth=own)
+        return client_for(settings.ISSUER).post(
+            f"{settings.ISSUER}/oauth2/{endpoint}", data=form, auth=own_credentials()
+        )
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError from None
 

@@ -10,15 +10,17 @@ import hashlib
 import logging
 import secrets
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 import httpx
 from django.conf import settings
 from django.utils.translation import get_language
 
 from signapp.clients import external, id_tokens
+from signapp.clients.answers import json_object
 from signapp.clients.authorization_server import VerifiedIdentity, read_session_id
-from signapp.clients.http import client_for, json_object
+from signapp.clients.client_authentication import own_credentials
+from signapp.clients.http import client_for
 from signapp.errors import AuthorizationServerUnavailableError, LoginNotVerifiedError, LoginRequiredError
 from signapp.wire import AnswerError, Tokens, parse_external_tokens, parse_pushed
 
@@ -181,11 +183,9 @@ def revoke_token(*, refresh_token: str) -> None:
 
 
 def _post(endpoint: str, form: dict[str, Any]) -> httpx.Response:
-    # RFC 6749, 2.3.1: both halves form-encoded.
-    own = httpx.BasicAuth(quote_plus(settings.SIGNAPP_CLIENT_ID), quote_plus(settings.SIGNAPP_CLIENT_SECRET))
     try:
         return client_for(settings.ISSUER).post(
-            external.read_address(endpoint, issuer=settings.EXTERNAL_ISSUER), data=form, auth=own
+            external.read_address(endpoint, issuer=settings.EXTERNAL_ISSUER), data=form, auth=own_credentials()
         )
     except httpx.TransportError:
         raise AuthorizationServerUnavailableError from None

@@ -10,7 +10,8 @@ import httpx
 from django.conf import settings
 
 from signapp import errors
-from signapp.clients.http import client_for, json_object
+from signapp.clients.answers import json_object
+from signapp.clients.http import client_for
 from signapp.clients.login_servers import login_server
 from signapp.wire import (
     AnswerError,

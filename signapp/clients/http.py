@@ -2,7 +2,6 @@
 
 import os
 from functools import lru_cache
-from typing import Any
 
 import httpx
 from django.conf import settings
@@ -19,12 +18,3 @@ def _client(address: str, transport: str, timeout: float, _process: int) -> http
     return httpx.Client(
         transport=import_string(transport)(address), timeout=timeout, trust_env=False, follow_redirects=False
     )
-
-
-def json_object(response: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON object; an empty one where there is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
