@@ -1,26 +1,36 @@
 """What this role writes, as settings.LETTERS sends it: HTML and text with the same words, under the product's name."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 
-@dataclass(frozen=True)
-class Letter:
-    """``before``, what somebody wrote (``quotes``), ``ask``, the link as ``action``, ``after``."""
+def send(
+    *,
+    to: str,
+    subject: str,
+    before: str,
+    action: str,
+    page: str,
+    name: str = "",
+    quote: str = "",
+    ask: str = "",
+    after: str = "",
+) -> bool:
+    """Whether it was taken. What cannot be sent is logged, without whom it was for.
 
-    subject: str
-    name: str = ""
-    before: Sequence[object] = ()
-    quotes: Sequence[str] = ()
-    ask: Sequence[object] = ()
-    action: str = ""
-    link: str = ""
-    after: Sequence[object] = ()
-
-
-def send(letter: Letter, *, to: str) -> bool:
-    """Whether it was taken. What cannot be sent is logged, without whom it was for."""
-    return bool(import_string(settings.LETTERS)(to=to, **vars(letter)))
+    One paragraph each, in this order: ``before``, what is reported (``quote``), ``ask``, a link as ``action`` to
+    ``page`` (a path below the issuer's), ``after``.
+    """
+    return bool(
+        import_string(settings.LETTERS)(
+            to=to,
+            subject=subject,
+            name=name,
+            before=[before],
+            quotes=[quote] if quote else [],
+            ask=[ask] if ask else [],
+            action=action,
+            link=f"{settings.ISSUER}/{page}",
+            after=[after] if after else [],
+        )
+    )
