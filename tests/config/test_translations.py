@@ -11,6 +11,9 @@ from pytest_django import Settings
 from scripts.messages import CATALOGUES, extract
 
 _FIELD = re.compile(r"%%|%(?:\(\w+\))?[.\d]*[a-z]|\{\w+\}|<[^>]+>")
+# Before these, and inside the quotation marks, French has a space at which no line ends (U+00A0: letters are shown in
+# fonts that are not ours, and not all have the narrow one). A time of day has none.
+_UNSPACED = re.compile(r"(?<!\xa0)[;?!»]|(?<![\xa0\d]):|(?<=\d):(?!\d)|«(?!\xa0)|\d (?=%|[kMG]o\b)")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,41 @@ def test_what_is_filled_into_a_text_is_filled_into_its_translation(catalogue: Pa
         wanted = [sorted(_FIELD.findall(text)) for text in asked + plural]
         wrong += [text for text in said if wanted and sorted(_FIELD.findall(text)) not in wanted]
     assert wrong == []
+
+
+def unspaced(text: str) -> bool:
+    """Whether French punctuation lacks its space that does not break; markup and what is filled in stand for a word."""
+    words = re.sub(
+        r"https?://\S+|&(?:\w+|#\d+);", "x", _FIELD.sub(lambda found: "%" if found[0] == "%%" else "x", text)
+    )
+    return _UNSPACED.search(words) is not None
+
+
+def test_french_punctuation_is_not_parted_from_its_word() -> None:
+    (catalogue,) = [path for path in CATALOGUES if path.parent.parent.name == "fr"]
+    flat = subprocess.run(["msgcat", "--no-wrap", str(catalogue)], capture_output=True, text=True, check=True).stdout
+    _header, *entries = flat.split("\n\n")
+    said = [text for entry in entries for text in re.findall(r'^(?:msgstr(?:\[\d\])? )?"(.+)"$', entry, re.MULTILINE)]
+    assert len(said) > 1000
+    assert [text for text in said if unspaced(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        *((f"Vraiment{space}{mark}", space != "\xa0") for mark in ":;?!" for space in (" ", "", "\xa0")),
+        *((f"«{space}Bail{space}»", space != "\xa0") for space in (" ", "", "\xa0")),
+        ("%(name)s : oui", True),
+        ("%(name)s\xa0: <a href='/x?y=1;2:3'>oui</a> à 12:30, https://example.org:8000/?x!", False),
+        ("<b>Bail</b>?", True),
+        ("Fin&nbsp;suite &#8239;", False),
+        ("6 %% au plus", True),
+        ("2 Mo, 3 Moines", True),
+        ("2\xa0Mo, 3 Moines, 4 %(unit)s", False),
+    ],
+)
+def test_a_space_that_could_end_a_line_is_noticed(text: str, is_wrong: bool) -> None:
+    assert unspaced(text) is is_wrong
 
 
 @pytest.mark.usefixtures("compiled_messages")

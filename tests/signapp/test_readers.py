@@ -62,11 +62,11 @@ def test_subject_text_and_html_are_in_the_account_s_language() -> None:
     reads("alice", "en")
     reads("carol", "fr")
     letter = ask(sent("carol"))
-    assert letter.subject == "Alice vous demande de signer « Lease of the boathouse »."
+    assert letter.subject == "Alice vous demande de signer «\xa0Lease of the boathouse\xa0»."
     assert str(letter.body).startswith("Bonjour Carol,\n")
-    assert "Lire et signer :\n" in str(letter.body)
+    assert "Lire et signer\xa0:\n" in str(letter.body)
     assert '<html lang="fr">' in html_of(letter)
-    assert "Si le bouton ne fait rien, ouvrez cette adresse :" in html_of(letter)
+    assert "Si le bouton ne fait rien, ouvrez cette adresse\xa0:" in html_of(letter)
     assert "Hello" not in str(letter.body) + html_of(letter)
 
 
