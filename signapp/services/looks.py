@@ -5,7 +5,7 @@ from typing import IO
 
 from django.utils import timezone
 
-from signapp import documents, pictures
+from signapp import documents, errors, pictures
 from signapp.models import Look
 from signapp.services.documents import open_stored
 from signapp.services.logins import Account
@@ -34,6 +34,14 @@ def keep_look(*, account: Account, kind: Look.Kind, style: Look.Style, upload: I
         defaults={"style": style, "picture": stored, "updated": timezone.now()},
     )
     documents.delete_file(former.picture if former else None)
+    return look
+
+
+def find_look(*, account: Account, kind: Look.Kind) -> Look:
+    """Raises `LookNotFoundError`."""
+    look = list_looks(account=account).get(kind)
+    if look is None:
+        raise errors.LookNotFoundError
     return look
 
 

@@ -4,12 +4,13 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from signapp import errors
 from signapp.error_responses import explain
@@ -46,8 +47,7 @@ def _hands() -> dict[str, list[dict[str, str]]]:
 @logged_in
 def signature(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     """Both looks; posted, one of them is kept."""
-    wanted = clean_path(request.POST.get("next") or request.GET.get("next") or "/")
-    onward = wanted if wanted != "/" else ""
+    onward = _onward(request)
     if request.method != "POST":
         return _page(request, signer, onward)
     form = LookForm(request.POST, request.FILES)
@@ -67,9 +67,15 @@ def signature(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     return HttpResponseRedirect(onward or f"{reverse('signapp:signature')}#{given['kind']}")
 
 
+def _onward(request: HttpRequest) -> str:
+    """The path that somebody came from to this page, or nothing."""
+    wanted = clean_path(request.POST.get("next") or request.GET.get("next") or "/")
+    return wanted if wanted != "/" else ""
+
+
 def _page(request: HttpRequest, signer: Signer, onward: str, *, form: LookForm | None = None) -> HttpResponse:
     kept = looks.list_looks(account=signer.account)
-    shown = [_describe(signer, kind, kept.get(kind)) for kind in Look.Kind]
+    shown = [_describe(signer, kind, kept.get(kind), onward) for kind in Look.Kind]
     for look in shown:
         if form is not None and form.data.get("kind") == look["kind"]:
             look |= {"error": str(next(iter(form.errors.values()))[0]), "style": form.data.get("style")}
@@ -88,7 +94,7 @@ def _page(request: HttpRequest, signer: Signer, onward: str, *, form: LookForm |
     return render_page(request, "signapp/signature.html", context, status=status)
 
 
-def _describe(signer: Signer, kind: Look.Kind, kept: Look | None) -> dict[str, Any]:
+def _describe(signer: Signer, kind: Look.Kind, kept: Look | None, onward: str) -> dict[str, Any]:
     is_signature = kind == Look.Kind.SIGNATURE
     name = visible_text(signer.account.name)
     picture = f"{reverse('signapp:look_picture', args=[kind])}?{kept.updated.timestamp():.0f}" if kept else ""
@@ -98,8 +104,20 @@ def _describe(signer: Signer, kind: Look.Kind, kept: Look | None) -> dict[str, A
         "picture": picture,
         "alt": _("Your signature") if is_signature else _("Your initials"),
         "letters": name if is_signature else looks.initials_of(name),
-        "delete_url": reverse("signapp:delete_look", args=[kind]),
+        "delete_url": reverse("signapp:delete_look", args=[kind], query={"next": onward} if onward else None),
         "delete_label": _("Delete the signature") if is_signature else _("Delete the initials"),
+        "delete_title": _("Delete your signature?") if is_signature else _("Delete your initials?"),
+        "delete_text": _(
+            "Its picture is deleted at once. Fields that you fill in from now on show plain letters; documents that it"
+            " is in already keep it. That cannot be undone."
+        )
+        if is_signature
+        else _(
+            "Their picture is deleted at once. Fields that you fill in from now on show plain letters; documents that"
+            " they are in already keep them. That cannot be undone."
+        ),
+        "keep_it_label": _("Keep it") if is_signature else _("Keep them"),
+        "dialog": f"delete-{kind}",
         "typed_label": _("Your name") if is_signature else _("Your initials"),
         "canvas_label": _("Draw your signature here") if is_signature else _("Draw your initials here"),
         "keep_label": _("Keep this signature") if is_signature else _("Keep these initials"),
@@ -117,11 +135,20 @@ def picture(request: HttpRequest, signer: Signer, kind: str) -> HttpResponseBase
     return HttpResponse(data, content_type="image/png", headers={"Cross-Origin-Resource-Policy": "same-origin"})
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @logged_in
 def delete(request: HttpRequest, signer: Signer, kind: str) -> HttpResponseBase:
-    looks.delete_look(account=signer.account, kind=_kind(kind))
-    return HttpResponseRedirect(reverse("signapp:signature"))
+    """Asks first; the page of both looks asks in a dialog instead."""
+    onward, chosen = _onward(request), _kind(kind)
+    back = reverse("signapp:signature", query={"next": onward} if onward else None)
+    kept = looks.find_look(account=signer.account, kind=chosen)
+    if request.method != "POST":
+        look = _describe(signer, chosen, kept, onward)
+        return render_page(request, "signapp/delete_look.html", {"look": look, "back_url": back})
+    looks.delete_look(account=signer.account, kind=chosen)
+    is_signature = chosen == Look.Kind.SIGNATURE
+    messages.success(request, _("Your signature is deleted.") if is_signature else _("Your initials are deleted."))
+    return HttpResponseRedirect(back)
 
 
 def _kind(kind: str) -> Look.Kind:

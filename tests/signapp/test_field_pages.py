@@ -213,11 +213,46 @@ def test_a_look_is_shown_to_its_owner_alone() -> None:
     assert browser_of("bob").get("/account/signature/signature/picture").status_code == 404
     for kind in ("initials", "stamp", "signature.png"):
         assert browser_of("alice").get(f"/account/signature/{kind}/picture").status_code == 404
-    assert browser_of("alice").post("/account/signature/stamp/delete").status_code == 404
-    browser_of("bob").post("/account/signature/signature/delete")
-    assert Look.objects.count() == 1
-    browser_of("alice").post("/account/signature/signature/delete")
+
+
+@pytest.mark.parametrize(("kind", "title"), [("signature", "Delete your signature?"), ("initials", "Delete your init")])
+def test_a_look_is_deleted_once_that_is_confirmed_and_by_its_owner(kind: str, title: str) -> None:
+    address = f"/account/signature/{kind}/delete"
+    assert "<dialog" not in browser_of("alice").get("/account/signature").content.decode()
+    keep("alice", drawn(), kind=kind)
+    shown = browser_of("alice").get("/account/signature").content.decode()
+    assert shown.count("<dialog") == shown.count(f'<dialog class="dialog" id="delete-{kind}"') == 1
+    assert f'href="{address}" data-opens="delete-{kind}"' in shown
+    asked = browser_of("alice").get(address)
+    assert asked.status_code == 200
+    for page in (shown, asked.content.decode()):
+        assert title in page
+        assert "That cannot be undone" in page
+    other = {"signature": "initials", "initials": "signature"}[kind]
+    for method in ("get", "post"):
+        assert getattr(browser_of("bob"), method)(address).status_code == 404
+        for wanted in (other, "stamp", "signature.png"):
+            refused = getattr(browser_of("alice"), method)(f"/account/signature/{wanted}/delete")
+            assert refused.status_code == 404, wanted
+    assert browser_of("alice", enforce_csrf_checks=True).post(address).status_code == 403
+    assert Look.objects.get().kind == kind
+    assert browser_of("alice").post(address)["Location"] == "/account/signature"
     assert not Look.objects.exists()
+    assert browser_of("alice").post(address).status_code == 404
+
+
+def test_who_deletes_a_look_comes_back_to_where_it_was_asked_for_and_to_no_other_host() -> None:
+    keep("alice", drawn())
+    address = "/account/signature/signature/delete"
+    from_document = browser_of("alice").get("/account/signature", {"next": "/documents"}).content.decode()
+    assert f'action="{address}?next=%2Fdocuments"' in from_document
+    elsewhere = browser_of("alice").get(f"{address}?next=//evil.test/").content.decode()
+    assert "evil.test" not in elsewhere
+    told = browser_of("alice").post(f"{address}?next=/documents", follow=True)
+    assert told.redirect_chain == [("/account/signature?next=%2Fdocuments", 302)]
+    assert "Your signature is deleted." in told.content.decode()
+    keep("alice", drawn())
+    assert browser_of("alice").post(f"{address}?next=//evil.test/")["Location"] == "/account/signature"
 
 
 @pytest.mark.parametrize(

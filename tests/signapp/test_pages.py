@@ -47,7 +47,7 @@ POST_ONLY = {
     *("begin_export", "delete_export", "stay", "delete_direct_link"),
     *("logout", "prepare", "approve", "cancel", "add_document", "add_recipient", "remove_document", "remove_recipient"),
     *("discard_envelope", "approve_envelope", "remind", "renew_invitation", "change_passkeys", "identify"),
-    *("act_on_envelopes", "resend", "start_bulk", "stop_bulk", "delete_look"),
+    *("act_on_envelopes", "resend", "start_bulk", "stop_bulk"),
     *("advance_batch", "approve_batch", "cancel_batch"),
 }
 COOKIE = next(cookie for prefix, cookie, _ in settings.SESSION_REALMS if prefix == "/")
