@@ -20,6 +20,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from scripts.instance import ROOT, Instance, InstanceError, free_port
+from scripts.letters import NoLetterError
 from scripts.run import var_dir_from_environment
 from scripts.walk import ALICE, DESKTOP, PHONE, Walk, WalkError, open_chromium
 
@@ -49,8 +50,8 @@ class Pictures:
 
 
 def sign_in_browser(chromium: Browser, instance: Instance, document: Path, pictures: Pictures) -> bytes:
-    """The signed document. Raises `WalkError` or `DemoError`."""
-    alice = Walk(chromium, instance.base_url, mail=instance.var_dir / "mail")
+    """The signed document. Raises `WalkError`, `NoLetterError` or `DemoError`."""
+    alice = Walk(chromium, instance.base_url, mail=instance.mailbox)
     alice.on_page = lambda name: pictures.take(alice.page, name)
     alice.sign_up(ALICE)
     alice.get_certificate(ALICE)
@@ -145,7 +146,7 @@ def main(arguments: list[str]) -> int:
         demonstrate(document, var_dir_from_environment() / "demo")
     except OSError as error:
         print(f"{document} could not be read or its copy written: {error.strerror}.", file=sys.stderr)
-    except (DemoError, WalkError, InstanceError) as error:
+    except (DemoError, WalkError, NoLetterError, InstanceError) as error:
         print(error, file=sys.stderr)
     except (Error, AssertionError) as error:
         print(f"The walk through the pages stopped.\n{error}", file=sys.stderr)

@@ -19,11 +19,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import IO, Self
 from urllib.parse import urlsplit
 
+from scripts.letters import Mailbox
 from scripts.tls import Tls, prepare_tls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,10 @@ class Instance:
     @property
     def tls(self) -> Tls:
         return Tls(self.var_dir / "tls")
+
+    @cached_property
+    def mailbox(self) -> Mailbox:
+        return Mailbox(self.var_dir / "mail")
 
     @property
     def environment(self) -> dict[str, str]:

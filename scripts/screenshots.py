@@ -14,6 +14,7 @@ import django
 from playwright.sync_api import Error
 
 from scripts.instance import Instance, InstanceError, free_port
+from scripts.letters import NoLetterError
 from scripts.run import var_dir_from_environment
 from scripts.tour import Tour
 from scripts.walk import DESKTOP, PHONE, Walk, WalkError, open_chromium
@@ -76,7 +77,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         missing = take(var_dir_from_environment() / "screenshots")
-    except (WalkError, InstanceError) as error:
+    except (WalkError, NoLetterError, InstanceError) as error:
         print(error, file=sys.stderr)
         return 1
     except (Error, AssertionError) as error:

@@ -7,12 +7,8 @@
 Which addresses were met is in ``tour.paths``; `scripts.pages` says which of the URL tables' are missing.
 """
 
-import email
 import json
-import re
-import time
 from collections.abc import Callable
-from email import policy
 from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, expect
@@ -24,7 +20,6 @@ SAMPLE = ROOT / "static" / "design" / "sample.pdf"
 ALICE = Person("Alice Traveller", "alice@tour.example", "nine larches by the ferry")
 BOB = Person("Bob Traveller", "bob@tour.example", "six lanterns under the arch")
 MALLORY = Person("Mallory Traveller", "mallory@tour.example", "five keys under the mat")
-_MAIL_SECONDS = 30
 # What no button of a browser leads to: time that passes, and an application that asks without a browser.
 _EXPIRE = """
 from datetime import timedelta
@@ -43,7 +38,6 @@ class Tour:
         self.instance = instance
         self.on_page = on_page
         self.paths: set[str] = set()
-        self.followed: set[str] = set()
         self.names: list[str] = []
         self.complaints: list[str] = []
         self._walks: list[Walk] = []
@@ -63,13 +57,13 @@ class Tour:
                 walk.close()
 
     def newcomer(self) -> Walk:
-        mail = self.instance.var_dir / "mail"
-        walk = Walk(self.chromium, self.instance.base_url, mail=mail, reduced_motion="reduce")
+        walk = Walk(self.chromium, self.instance.base_url, mail=self.instance.mailbox, reduced_motion="reduce")
         walk.on_page = lambda name: self.look(walk, name)
         self._walks.append(walk)
         return walk
 
     def look(self, walk: Walk, name: str) -> None:
+        walk.page.wait_for_load_state()
         self.paths.add(urlsplit(walk.page.url).path)
         self.names.append(name)
         self.on_page(walk, name)
@@ -78,21 +72,9 @@ class Tour:
         walk.open(path)
         self.look(walk, name)
 
-    def mailed(self, person: Person, pattern: str) -> str:
-        """The newest link of this kind that was mailed to somebody, once it has come; each link once."""
-        deadline = time.monotonic() + _MAIL_SECONDS
-        while time.monotonic() < deadline:
-            mails = (self.instance.var_dir / "mail").iterdir()
-            for path in sorted(mails, key=lambda each: each.stat().st_mtime_ns, reverse=True):
-                message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-                body = message.get_body(("plain",))
-                if body is not None and message["To"] == person.email:
-                    found = re.search(rf"https?://\S*{pattern}\S+", body.get_content())
-                    if found and found[0] not in self.followed:
-                        self.followed.add(found[0])
-                        return found[0]
-            time.sleep(0.2)
-        raise WalkError(f"No link to {pattern} was mailed to {person.email}.")
+    def mailed(self, person: Person, path: str) -> str:
+        """The newest link of this kind that was mailed to somebody; each once. Raises `NoLetterError`."""
+        return self.instance.mailbox.await_link(person.email, path)
 
     def strangers(self) -> None:
         """What is shown to somebody who is not logged in, and what is refused."""
@@ -109,6 +91,7 @@ class Tour:
             self.see(walk, path, name)
         walk.open("/authz/signup")
         walk.press("Continue to your passkey")
+        expect(walk.page.locator(".error-summary")).to_be_visible()
         self.look(walk, "sign-up-refused")
         walk.open("/authz/login")
         walk.page.get_by_label("E-mail address").fill("nobody@tour.example")
@@ -217,6 +200,7 @@ class Tour:
         alice.page.wait_for_selector(".reader__paper canvas")
         alice.page.locator(".palette__kind").first.click()
         self.look(alice, "place-fields")
+        expect(alice.page.locator("[data-saving]")).to_have_text("Saved")
         self.see(alice, f"{draft}/template", "save-template")
         alice.press("Save the template")
         alice.await_heading("Templates")
@@ -229,18 +213,41 @@ class Tour:
         self.see(alice, str(deleting), "delete-template")
         alice.press("Keep it")
         alice.press("Use it")
+        alice.page.wait_for_url("**/use")
         self.look(alice, "use-template")
         self.see(alice, f"{draft}/list", "new-list")
-        for name, lines in (("list-refused", "Bob,\r\n"), ("list", f"{BOB.name},{BOB.email}\r\n")):
+        for name, told, lines in (
+            ("list-refused", "faults-title", "Bob,\r\n"),
+            ("list", "what-title", f"{BOB.name},{BOB.email}\r\n"),
+        ):
             content = f"name,email\r\n{lines}".encode()
             alice.page.set_input_files(
                 'input[type="file"]', {"name": "l.csv", "mimeType": "text/csv", "buffer": content}
             )
             alice.press("Check the list")
-            alice.page.wait_for_load_state()
+            expect(alice.page.locator(f"#{told}")).to_be_visible()
             self.look(alice, name)
         self.see(alice, "/lists", "lists")
+        self.look_of(alice)
+
+    def look_of(self, alice: Walk) -> None:
+        """A signature that is made, and asked about before it is deleted."""
         self.see(alice, "/account/signature", "signature")
+        made = alice.page.locator("#signature form[data-look]")
+        made.locator('[name="style"][value="typed"]').check(force=True)
+        self.look(alice, "signature-typed")
+        alice.press("Keep this signature")
+        expect(alice.page.get_by_role("img", name="Your signature", exact=True)).to_be_visible()
+        self.look(alice, "signature-kept")
+        deleting = alice.page.get_by_role("link", name="Delete the signature")
+        address = str(deleting.get_attribute("href"))
+        deleting.click()
+        self.look(alice, "signature-dialog")
+        alice.press("Keep it")
+        self.see(alice, address, "delete-signature")
+        alice.press("Delete the signature")
+        expect(alice.page.get_by_text("Your signature is deleted.")).to_be_visible()
+        self.look(alice, "signature-deleted")
 
     def take_up(self, bob: Walk, link: str) -> None:
         """From the mailed link, by sign-up and the confirmed address, to the envelope."""
@@ -289,6 +296,7 @@ class Tour:
         alice.open("/envelopes?show=others")
         alice.page.get_by_role("checkbox").nth(1).check()
         alice.press("Cancel")
+        alice.await_heading("Cancel")
         self.look(alice, "envelopes-cancel")
 
     def account(self, alice: Walk) -> None:
@@ -315,6 +323,7 @@ class Tour:
         for path, name in (("/authz/sessions", "sessions"), ("/authz/password", "change-password")):
             self.see(alice, path, name)
         alice.press("Change the password")
+        expect(alice.page.locator(".error-summary")).to_be_visible()
         self.look(alice, "change-password-refused")
         self.see(alice, "/authz/address/change", "change-address")
         alice.page.get_by_label("New e-mail address").fill("alice@elsewhere.example")
@@ -396,6 +405,7 @@ class Tour:
         elsewhere.await_heading("Use your passkey")
         self.look(elsewhere, "login-passkey")
         elsewhere.press("I have no passkey at hand: use a recovery code")
+        elsewhere.await_heading("Use a recovery code")
         self.look(elsewhere, "use-code")
         elsewhere.page.get_by_label("Recovery code").fill(code)
         elsewhere.press("Continue to a new passkey")

@@ -16,15 +16,17 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.policy import default
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, ViewportSize, expect, sync_playwright
 
+from scripts.letters import Mailbox
+
 DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
-_STEP_MS, _SIGNED_MS = 30_000, 60_000
+# How long a page or what is to come on it may take: five seconds, as it comes, are not enough for a busy machine.
+_STEP_MS, _SIGNED_MS = 60_000, 180_000
+expect.set_options(timeout=_STEP_MS)
 # A device that always agrees answers the offer in a field before anybody chose it there.
 _NO_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
 
@@ -100,21 +102,10 @@ def _ignore(_name: str) -> None:
     return None
 
 
-def _mailed_link(person: Person, mail: Path) -> str:
-    """The last one to confirm the address by. Raises `WalkError`."""
-    messages = [message_from_bytes(path.read_bytes(), policy=default) for path in sorted(mail.iterdir())]
-    plain = [each.get_body(("plain",)) for each in messages if each["To"] == person.email]
-    texts = [str(part.get_content()) for part in plain if part is not None]
-    links = [found[0] for text in texts if (found := re.search(r"http\S+/authz/address/\S+", text))]
-    if not links:
-        raise WalkError(f"No link was mailed to {person.email}.")
-    return links[-1]
-
-
 class Walk:
     """A browser of its own for one person, with one passkey device. With ``autofill`` passkeys are offered in fields,
-    and so used as soon as a page does. ``mail`` is where the instance leaves its messages; who is given it confirms the
-    address when asked to."""
+    and so used as soon as a page does. Who is given the instance's ``mail`` confirms the address
+    when asked to."""
 
     def __init__(
         self,
@@ -123,12 +114,13 @@ class Walk:
         *,
         on_page: Callable[[str], None] = _ignore,
         autofill: bool = False,
-        mail: Path | None = None,
+        mail: Mailbox | None = None,
         **context: Any,
     ) -> None:
         self.base_url = base_url
         self.mail = mail
         self.context = chromium.new_context(**{"viewport": DESKTOP, **context})
+        self.context.set_default_timeout(_STEP_MS)
         if not autofill:
             self.context.add_init_script(_NO_AUTOFILL)
         self.page = self.context.new_page()
@@ -158,7 +150,7 @@ class Walk:
         try:
             expect(self.page.get_by_role("heading", level=1)).to_contain_text(text, timeout=_STEP_MS)
         except AssertionError as error:
-            shown = self.page.locator("main").inner_text(timeout=1000)
+            shown = self.page.locator("main").inner_text(timeout=10_000)
             raise AssertionError(
                 f"{error}\nat {self.page.url}, {self.complaints or 'no complaints'}:\n{shown}"
             ) from None
@@ -208,12 +200,12 @@ class Walk:
         expect(self.page.get_by_text("Your certificate is ready.")).to_be_visible()
         self.on_page("certificate-ready")
 
-    def confirm_address(self, person: Person, mail: Path) -> None:
-        """By the link that was mailed, from the page that asks for it and back to it. Raises `WalkError`."""
+    def confirm_address(self, person: Person, mail: Mailbox) -> None:
+        """By the link that was mailed, from the page that asks for it and back to it. Raises `NoLetterError`."""
         self.await_heading("Confirm your address first")
         self.on_page("address-first")
         asked = self.page.url
-        self.page.goto(_mailed_link(person, mail))
+        self.page.goto(mail.await_link(person.email, "/authz/address/"))
         self.await_heading("Confirm your address")
         self.on_page("address")
         self.press("Confirm the address")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
@@ -76,12 +75,6 @@ def service(instance: Instance) -> Service:
     return Service(instance)
 
 
-def mails(instance: Instance) -> list[str]:
-    """The newest last."""
-    found = sorted((instance.var_dir / "mail").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    return [path.read_text(encoding="utf-8") for path in found]
-
-
 def sub_of(instance: Instance) -> str:
     code = "from authz.models import User; print(User.objects.get(email='alice@example.org').sub)"
     return instance.manage("shell", "--no-imports", "-c", code, capture=True).strip()
@@ -100,9 +93,7 @@ def test_the_address_is_confirmed_by_the_mailed_link_and_approvals_are_answered(
     alice.open("/authz/passkeys")
     expect(alice.page.get_by_text("Not confirmed")).to_be_visible()
     fits_the_screen(alice, tmp_path, "account")
-    link = re.search(r"http\S+/authz/address/\S+", mails(instance)[-1])
-    assert link
-    alice.page.goto(link[0])
+    alice.page.goto(instance.mailbox.await_link(ALICE.email, "/authz/address/"))
     alice.await_heading("Confirm your address")
     fits_the_screen(alice, tmp_path, "address")
     alice.press("Confirm the address")
@@ -111,10 +102,11 @@ def test_the_address_is_confirmed_by_the_mailed_link_and_approvals_are_answered(
     alice.open("/authz/approvals")
     expect(alice.page.get_by_text("Nothing waits for your approval.")).to_be_visible()
     sub = sub_of(instance)
-    approved, declined = service.ask(sub), service.ask(sub)
+    approved = service.ask(sub)
+    instance.mailbox.await_link(ALICE.email, "/authz/approvals/")
+    declined = service.ask(sub)
+    mailed = instance.mailbox.await_link(ALICE.email, "/authz/approvals/")
     assert service.poll(approved)["error"] == "authorization_pending"
-    mailed = re.search(r"http\S+/authz/approvals/\S+", mails(instance)[-1])
-    assert mailed
     alice.open("/authz/approvals")
     expect(alice.page.get_by_role("heading", level=2)).to_have_count(2)
     fits_the_screen(alice, tmp_path, "approvals")
@@ -129,11 +121,11 @@ def test_the_address_is_confirmed_by_the_mailed_link_and_approvals_are_answered(
     token = service.poll(approved)
     assert token["scope"] == "credential"
     assert service.poll(approved)["error"] == "invalid_grant"
-    alice.page.goto(mailed[0])
+    alice.page.goto(mailed)
     alice.await_heading("You are about to sign 1 document")
     alice.press("Decline")
     alice.await_heading("Approvals")
     assert service.poll(declined)["error"] == "access_denied"
-    alice.page.goto(mailed[0])
+    alice.page.goto(mailed)
     alice.await_heading("This request is over")
     assert [text for text in alice.complaints if "status of 400" not in text] == []

@@ -1,7 +1,6 @@
 """People and their accounts in Chromium: passkeys, recovery, and what goes wrong."""
 
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ from playwright.sync_api import Browser, expect
 from scripts.demo import SAMPLE
 from scripts.instance import Instance
 from scripts.walk import Person, Walk, open_chromium
-from tests.browser.test_out_of_band import mails
 
 pytestmark = [pytest.mark.browser, pytest.mark.instance, pytest.mark.xdist_group("people")]
 BOB = Person("Bob Example", "bob@example.org", "nine boats below the bridge")
@@ -58,17 +56,6 @@ def remember(walk: Walk) -> None:
 
 def held(walk: Walk) -> list[dict[str, Any]]:
     return walk.device.passkeys()
-
-
-def mailed_link(instance: Instance, path: str, to: str) -> str:
-    """From a message that a worker is writing; others of this instance may have been sent such a link before."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for text in reversed(mails(instance)):
-            if f"\nTo: {to}\n" in text and (found := re.search(rf"http\S+{path}\S+", text)):
-                return found[0]
-        time.sleep(0.2)
-    pytest.fail(f"no message with a link to {path}")
 
 
 def confirm(walk: Walk, password: str = BOB.password) -> None:
@@ -240,7 +227,7 @@ def test_a_forgotten_password_is_set_anew(people_instance: Instance, bob: Walk) 
     bob.page.get_by_label("E-mail address").fill(BOB.email)
     bob.press("Send me a link")
     bob.await_heading("Look at your mail")
-    bob.page.goto(mailed_link(people_instance, "/authz/password/", BOB.email))
+    bob.page.goto(people_instance.mailbox.await_link(BOB.email, "/authz/password/"))
     bob.await_heading("Set a new password")
     bob.page.locator('input[name="password"]').fill(NEW_PASSWORD)
     bob.press("Set it with passkey")
@@ -255,9 +242,9 @@ def test_a_new_address_is_confirmed_and_the_old_one_can_undo_it(people_instance:
     bob.page.get_by_label("New e-mail address").fill("bob@elsewhere.example")
     bob.page.locator('input[name="password"]').fill(NEW_PASSWORD)
     bob.press("Send the link")
-    bob.page.goto(mailed_link(people_instance, "/authz/address/change/", "bob@elsewhere.example"))
+    bob.page.goto(people_instance.mailbox.await_link("bob@elsewhere.example", "/authz/address/change/"))
     bob.press("Change the address")
     expect(bob.page.get_by_text("Your account has its new address.")).to_be_visible()
-    bob.page.goto(mailed_link(people_instance, "/authz/address/undo/", BOB.email))
+    bob.page.goto(people_instance.mailbox.await_link(BOB.email, "/authz/address/undo/"))
     expected = re.compile(r"status of (400|422|404)|net::ERR_ABORTED")
     assert [text for text in bob.complaints if not expected.search(text)] == []

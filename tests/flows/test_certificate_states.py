@@ -3,7 +3,6 @@ asks, and what was approved before it signs nothing."""
 
 import base64
 import json
-import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -72,7 +71,9 @@ def stamp(relying: Relying, name: str) -> None:
     relying.openssl("ts", "-query", "-data", name, "-sha256", "-cert", "-out", "query")
     headers = {"Content-Type": "application/timestamp-query"}
     content = (relying.folder / "query").read_bytes()
-    answer = httpx.post(f"{relying.chain.base_url}/pki/tsa", content=content, headers=headers, trust_env=False)
+    answer = httpx.post(
+        f"{relying.chain.base_url}/pki/tsa", content=content, headers=headers, trust_env=False, timeout=60
+    )
     assert answer.status_code == 200
     (relying.folder / "reply").write_bytes(answer.content)
 
@@ -102,9 +103,9 @@ def test_issued_used_stamped_and_revoked_it_is_told_everywhere_and_what_was_appr
     assert "Verification: OK" not in verify_stamp(relying, "signature", "root.pem")  # no list, no trust
 
     relying.change("revoke", "--code", "cessation_of_operation")
-    assert eventually(lambda: "signer.pem: revoked" in relying.ask(), seconds=60)
+    assert eventually(lambda: "signer.pem: revoked" in relying.ask())
     assert "Reason: cessationOfOperation" in relying.ask()
-    assert eventually(lambda: "certificate revoked" in relying.verify(), seconds=60)
+    assert eventually(lambda: "certificate revoked" in relying.verify())
     before = chain.sign_calls()
     assert refusal(relying.signer.sign(token, annex)) == "Signing certificate 'CN=Carol Example' is revoked."
     assert chain.ledger([lease, annex]) == ["signed", "withdrawn"]
@@ -133,7 +134,7 @@ def test_a_hold_ends_what_was_approved_and_a_resumed_certificate_signs_again(cha
     assert relying.signer.sign(token, first).status_code == 200
     relying.change("suspend")
     assert "Reason: certificateHold" in relying.ask()
-    assert eventually(lambda: "certificate revoked" in relying.verify(), seconds=60)
+    assert eventually(lambda: "certificate revoked" in relying.verify())
     assert refusal(relying.signer.sign(token, second)) == "Signing certificate 'CN=Carol Example' is suspended."
     assert chain.ledger([first, second]) == ["signed", "withdrawn"]
     relying.change("resume")
@@ -209,8 +210,5 @@ def contents(relying: Relying) -> tuple[str, list[str]]:
 
 def confirm_address(chain: Chain, signer: Signer) -> None:
     """Opens the link that was mailed, and presses the button there."""
-    messages = [path.read_text() for path in (chain.instance.var_dir / "mail").iterdir()]
-    [message] = [text for text in messages if f"To: {signer.walker.email}" in text]
-    found = re.search(r"/authz/address/[A-Za-z0-9_-]{43}", message.replace("=\n", ""))
-    assert found
-    signer.walker.send(signer.walker.open(f"{chain.base_url}{found[0]}"))
+    link = chain.instance.mailbox.await_link(signer.walker.email, "/authz/address/")
+    signer.walker.send(signer.walker.open(link))

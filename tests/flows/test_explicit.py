@@ -5,13 +5,11 @@ The one-time passwords are read where the instance's mails lie; the passkey is a
 
 import asyncio
 import base64
-import email
 import re
 import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from email import policy
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +58,8 @@ def pin_file(chain: Chain) -> str:
 
 
 def read_password(chain: Chain, address: str) -> str:
-    """The one-time password of the newest mail to ``address``."""
-    found = ""
-    for path in sorted((chain.instance.var_dir / "mail").iterdir(), key=lambda file: file.stat().st_mtime_ns):
-        message: Any = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-        plain = message.get_body(("plain",)).get_content()
-        password = re.search(r"(?m)^(\d{6}) is your one-time password", plain)
-        if message["To"] == address and password:
-            found = password[1]
-    assert found
-    return found
+    """The one-time password of the newest letter to ``address`` that was not read before."""
+    return chain.instance.mailbox.await_match(address, r"(?m)^(\d{6}) is your one-time password")[1]
 
 
 def authorize_body(credential: str, digests: list[bytes], version: int, **members: Any) -> dict[str, Any]:
