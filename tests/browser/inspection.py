@@ -46,6 +46,7 @@ class Inspection:
 
     def __call__(self, page: Page, name: str) -> None:
         self.seen.append(name)
+        page.wait_for_load_state()  # a page that comes while it is looked at takes the looking's ground away
         self.weigh(page, name)
         page.evaluate(f"(() => {{ {_AT_ONCE} }})()")
         if not page.evaluate("'axe' in globalThis"):

@@ -98,7 +98,7 @@ def test_a_file_is_signed_from_the_command_line(people_instance: Instance, alice
     signed = tmp_path / "lease.signed.pdf"
     assert f"Signed (B-T): {signed}" in program.said
     assert document.read_bytes() == SAMPLE.read_bytes()
-    root = httpx.get(f"{people_instance.base_url}/pki/root.pem", trust_env=False).content
+    root = httpx.get(f"{people_instance.base_url}/pki/root.pem", trust_env=False, timeout=60).content
     with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread, and pyHanko wants one of its own
         assert len(apart.submit(lambda: list(verify(SAMPLE.read_bytes(), signed, root))).result()) == 6
     assert alice.complaints == []

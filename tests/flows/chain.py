@@ -139,7 +139,7 @@ def report(finding: str) -> None:
     print(f"\nsoak: {finding}")  # noqa: T201  (pytest shows it to whoever asks)
 
 
-def eventually(is_so: Callable[[], Any], *, seconds: float = 30) -> Any:
+def eventually(is_so: Callable[[], Any], *, seconds: float = 120) -> Any:
     """Waits until it is so, and answers what it answered."""
     deadline = time.monotonic() + seconds
     while not (found := is_so()):

@@ -35,7 +35,7 @@ def test_one_approval_by_passkey_signs_every_document_once(
     jobs = [caller.call("POST", "jobs", pdf).json()["job_id"] for pdf in documents]
     batch = f"batches/{caller.call('POST', 'batches', {'jobs': jobs, 'policy': policy}).json()['batch_id']}"
     assert caller.call("POST", f"{batch}/prepare", {"credential_id": caller.credential(), "level": "B-T"}).is_success
-    eventually(lambda: caller.call("GET", batch).json()["state"] == "prepared", seconds=60)
+    eventually(lambda: caller.call("GET", batch).json()["state"] == "prepared")
 
     asked = caller.call("POST", f"{batch}/authorization", {"state": secrets.token_urlsafe(24)}).json()
     page = caller.walker.open(asked["authorization_url"])
@@ -44,7 +44,7 @@ def test_one_approval_by_passkey_signs_every_document_once(
     query = query_of(answered.headers["Location"])
     done = caller.call("POST", f"{batch}/complete", {"code": query["code"], "iss": query["iss"]})
     assert done.status_code == 202, done.text
-    eventually(lambda: caller.call("GET", batch).json()["state"] == "ended", seconds=90)
+    eventually(lambda: caller.call("GET", batch).json()["state"] == "ended")
 
     told = caller.call("GET", f"{batch}/jobs").json()["jobs"]
     assert [(job["state"], job["signed"]["level"]) for job in told] == [("signed", "B-T")] * len(NAMES)

@@ -30,8 +30,9 @@ KILLS = int(os.environ.get("SOAK_DATABASE_KILLS", "2"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 PATIENCE = 2
 _CALLERS, _DIGESTS = 4, 12
-# The longest that a call may take: a lock is waited for in each of two transactions, on a busy machine.
-_BOUND = 4 * PATIENCE + 4
+# The longest that a call may take: a lock is waited for in each of two transactions, on a machine that is busy with
+# much else. What it would wait for without a bound takes longer.
+_BOUND, _DAWDLE = 50, 120
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +83,12 @@ def test_f9_a_database_killed_in_a_gap_gives_out_nothing_without_its_row(
         eventually(lambda: not faults.is_armed(breakable.faults, point))
         server.kill()
         faults.let_go(breakable.faults)
-        told = answer.result(timeout=30)
+        told = answer.result(timeout=120)
     assert told.status_code == status
     assert ("signatures" in told.json()) is (status == 200)
     assert status != 503 or unavailable(told)
     assert unavailable(alice.sign(token, lease))  # and so is everything, as long as it is down
-    page = httpx.get(f"{chain.base_url}/authz/login", trust_env=False)
+    page = httpx.get(f"{chain.base_url}/authz/login", trust_env=False, timeout=60)
     assert page.status_code == 503
     server.start()
     settle(chain, [lease])
@@ -148,7 +149,7 @@ def slow(chain: Chain, alice: Signer) -> Iterator[None]:
     chain.rows(
         "rssp",
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END';"
+        f" 'BEGIN PERFORM pg_sleep({_DAWDLE}); RETURN NEW; END';"
         " CREATE TRIGGER dawdle BEFORE INSERT ON rssp_intent FOR EACH ROW EXECUTE FUNCTION dawdle()",
     )
     yield
@@ -162,7 +163,7 @@ def full(chain: Chain, alice: Signer) -> Iterator[None]:
     with ExitStack() as held:
         ours = held.enter_context(psycopg.connect(url, autocommit=True))
         ours.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         with suppress(psycopg.OperationalError):
             while time.monotonic() < deadline:
                 held.enter_context(psycopg.connect(url))
@@ -173,7 +174,7 @@ def full(chain: Chain, alice: Signer) -> Iterator[None]:
 def in_a_deadlock(chain: Chain, alice: Signer) -> Iterator[None]:
     """Somebody holds what a call needs next, and waits for what it holds. Who waits longer is the victim."""
     with psycopg.connect(dict(chain.databases)["rssp"]) as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SET deadlock_timeout = '30s'")
+        other.execute(f"SET deadlock_timeout = '{_DAWDLE}s'")
         other.execute("LOCK TABLE rssp_activateddigest IN ACCESS EXCLUSIVE MODE")
 
         def cross() -> None:
@@ -184,7 +185,7 @@ def in_a_deadlock(chain: Chain, alice: Signer) -> Iterator[None]:
 
         crossing = pool.submit(cross)
         yield
-        crossing.result(timeout=30)
+        crossing.result(timeout=120)
         other.rollback()
 
 
@@ -210,7 +211,7 @@ def test_f13_an_outcome_that_is_not_written_in_time_is_not_given_out(chain: Chai
     chain.rows(
         "rssp",
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN IF NEW.result = ''signed'' THEN PERFORM pg_sleep(30); END IF; RETURN NEW; END';"
+        f" 'BEGIN IF NEW.result = ''signed'' THEN PERFORM pg_sleep({_DAWDLE}); END IF; RETURN NEW; END';"
         " CREATE TRIGGER dawdle BEFORE INSERT ON rssp_auditevent FOR EACH ROW EXECUTE FUNCTION dawdle()",
     )
     try:

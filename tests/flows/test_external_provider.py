@@ -45,7 +45,7 @@ class Federation:
             "JOIN rssp_credential c ON a.credential_id = c.id "
             "WHERE e.action = 'sign' AND e.credential_id = c.credential_id AND c.credential_id = ?"
         )
-        with closing(sqlite3.connect(self.instance.var_dir / "rssp.sqlite3", timeout=20)) as connection:
+        with closing(sqlite3.connect(self.instance.var_dir / "rssp.sqlite3", timeout=60)) as connection:
             return connection.execute(sql, [credential_id]).fetchall()
 
 
@@ -128,7 +128,7 @@ def test_chromium_follows_our_forms_to_the_provider_and_back(
 
 
 def test_no_page_leads_to_what_authz_alone_has(federation: Federation, alice: FederatedWalker, credential: str) -> None:
-    with httpx.Client(base_url=federation.instance.base_url, timeout=20) as stranger:
+    with httpx.Client(base_url=federation.instance.base_url, timeout=60) as stranger:
         home = stranger.get("/")
     pages = [home, *(alice.open(path) for path in ("/documents", "/account", "/envelopes", "/certificates/new"))]
     assert urlsplit(str(pages[-1].url)).path == "/account"
@@ -137,7 +137,7 @@ def test_no_page_leads_to_what_authz_alone_has(federation: Federation, alice: Fe
         assert not [link.path for link in links if link.path in {"/signup", "/certificates/new", "/account/passkeys"}]
         assert {link.netloc for link in links} <= {"", urlsplit(federation.instance.base_url).netloc}
         assert "passkey" not in page.text.replace("#passkey", "").lower()
-    assert httpx.get(f"{federation.instance.base_url}/admin/login/", timeout=20).status_code == 403
+    assert httpx.get(f"{federation.instance.base_url}/admin/login/", timeout=60).status_code == 403
 
 
 def test_who_has_no_credential_signs_nothing(federation: Federation, credential: str) -> None:
@@ -245,7 +245,7 @@ def test_a_provider_that_is_away_has_a_page(federation: Federation, alice: Feder
     path = alice.prepared(make_pdf())
     answer = alice.answer(path)
     federation.provider.process.terminate()
-    federation.provider.process.wait(10)
+    federation.provider.process.wait(60)
     with httpx.Client(base_url=federation.instance.base_url, timeout=60, follow_redirects=True) as stranger:
         away = stranger.get("/login/callback")
         assert away.status_code == 200

@@ -42,7 +42,7 @@ def test_sign_hash_answers_503_and_the_same_approval_signs_afterwards(chain: Cha
         # The restore epoch is the token's to tell: without it nothing is entered, and so nothing is spent.
         assert chain.ledger([lease]) == []
     assert chain.sign_calls() == before
-    answer = eventually(lambda: _signed(alice, token, lease), seconds=60)
+    answer = eventually(lambda: _signed(alice, token, lease))
     assert len(answer.json()["signatures"]) == 1
     assert chain.sign_calls() == before + 3
     assert alice.sign(token, lease).status_code == 400
@@ -63,10 +63,10 @@ def test_an_approved_document_waits_for_the_hsm_and_is_then_signed_by_itself(
     before = chain.signatures_made()
     with lost_token(chain):
         alice.walker.approve(alice.walker.begin_approval(path))
-        eventually(lambda: _attempts(chain) >= 2, seconds=60)
+        eventually(lambda: _attempts(chain) >= 2)
         assert alice.walker.state(path) == "signing"
         assert chain.signatures_made() == before
-    assert alice.walker.wait(path, seconds=60) == "signed"
+    assert alice.walker.wait(path) == "signed"
     assert chain.signatures_made() == before + 1
     verify(alice.walker.download(path), original=original, root=read_root(chain.base_url), folder=tmp_path)
 

@@ -48,7 +48,7 @@ def armed(chain: Chain) -> Path:
 
 def answers(chain: Chain) -> bool:
     with suppress(httpx.TransportError):
-        return httpx.get(f"{chain.base_url}/healthz", trust_env=False).status_code == 200
+        return httpx.get(f"{chain.base_url}/healthz", trust_env=False, timeout=60).status_code == 200
     return False
 
 
@@ -109,7 +109,7 @@ def end_of(chain: Chain, signer: Signer, path: str) -> str:
         return ""
 
     eventually(lambda: answers(chain))
-    state: str = eventually(ended, seconds=40)
+    state: str = eventually(ended)
     return state
 
 
@@ -172,7 +172,7 @@ def test_what_the_authority_signs_meanwhile_meets_no_fault(chain: Chain, armed: 
     asked = subprocess.run(query, capture_output=True, check=True).stdout
     headers = {"Content-Type": "application/timestamp-query"}
     try:
-        answer = httpx.post(f"{chain.base_url}/pki/tsa", content=asked, headers=headers, trust_env=False)
+        answer = httpx.post(f"{chain.base_url}/pki/tsa", content=asked, headers=headers, trust_env=False, timeout=60)
         assert (answer.status_code, faults.is_armed(armed, faults.AFTER_SIGNING)) == (200, True)
     finally:
         (armed / faults.AFTER_SIGNING).unlink(missing_ok=True)
@@ -191,8 +191,8 @@ def test_a_worker_killed_while_signing_leaves_an_unknown_outcome_and_signs_no_se
     kill_worker(chain)
     faults.let_go(armed)
     eventually(lambda: chain.signatures_made() == before + 1)
-    start_worker(chain)
     assert job(chain) == ("signing", "")
+    start_worker(chain)
     chain.rows("gateway", "UPDATE gateway_job SET lease_until = ? WHERE state = 'signing'", LONG_AGO)
     assert end_of(chain, alice, path) == "failed"
     assert failure(chain) == "outcome_unknown"

@@ -109,7 +109,9 @@ def test_openssl_verifies_what_is_extracted(
 ) -> None:
     pdf, _ = signed[level]
     signer = extract(pdf, tmp_path)
-    (tmp_path / "root.pem").write_bytes(httpx.get(f"{chain.base_url}/pki/root.pem", trust_env=False).content)
+    (tmp_path / "root.pem").write_bytes(
+        httpx.get(f"{chain.base_url}/pki/root.pem", trust_env=False, timeout=60).content
+    )
     trusted = ["-CAfile", tmp_path / "root.pem"]
     cms_files = ["-in", tmp_path / "cms.der", "-inform", "DER", "-content", tmp_path / "content"]
     openssl("cms", "-verify", "-binary", "-cades", *cms_files, "-purpose", "any", "-out", tmp_path / "out", *trusted)

@@ -13,7 +13,7 @@ def pooled(chain: Chain) -> set[int]:
 
 
 def test_the_pool_is_filled_and_used_and_filled_again(several: Chain) -> None:
-    ready = eventually(lambda: (found := pooled(several)) and len(found) >= POOLED and found, seconds=60)
+    ready = eventually(lambda: (found := pooled(several)) and len(found) >= POOLED and found)
     assert len(ready) <= POOLED + 1
     with several.signer("Bob", "ec-p256") as bob:
         sql = (
@@ -23,5 +23,5 @@ def test_the_pool_is_filled_and_used_and_filled_again(several: Chain) -> None:
         [(mine,)] = several.rows("rssp", sql, bob.credential)
         # Every key that was there before anybody came was made for nobody.
         assert mine in ready
-    eventually(lambda: len(pooled(several)) >= POOLED, seconds=60)
+    eventually(lambda: len(pooled(several)) >= POOLED)
     assert mine not in pooled(several)

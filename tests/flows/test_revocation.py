@@ -52,7 +52,7 @@ class Relying:
         return (self.folder / "serial").read_text()
 
     def get(self, path: str) -> bytes:
-        answer = httpx.get(f"{self.chain.base_url}/pki/{path}", trust_env=False)
+        answer = httpx.get(f"{self.chain.base_url}/pki/{path}", trust_env=False, timeout=60)
         assert answer.status_code == 200
         return answer.content
 
@@ -126,7 +126,8 @@ def test_a_revocation_that_nobody_asks_about_is_published_within_a_minute(chain:
 
     number, entries = latest()
     relying.change("revoke", "--code", "superseded")
-    eventually(lambda: latest() == (number + 1, entries + 1), seconds=60)
+    # A list that was due anyway may have come between.
+    eventually(lambda: (told := latest())[0] > number and told[1] == entries + 1)
 
 
 def test_what_is_published_is_der_to_openssl_and_to_a_second_library(chain: Chain, relying: Relying) -> None:

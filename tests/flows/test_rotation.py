@@ -63,7 +63,7 @@ class Signing:
     def wait_for_more(self) -> None:
         """Until each thread has most probably signed again."""
         before = len(self.answers)
-        eventually(lambda: len(self.answers) >= before + 3 * THREADS, seconds=60)
+        eventually(lambda: len(self.answers) >= before + 3 * THREADS)
 
 
 @pytest.mark.parametrize("signer", [SQLITE, POSTGRESQL], indirect=True)

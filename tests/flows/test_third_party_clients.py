@@ -74,7 +74,7 @@ def openid_client(client: CscClient) -> Ask:
         who = {"issuer": client.issuer, "clientId": client.client_id, "secret": client.secret}
         asked = json.dumps({"step": step, **who, **members})
         script = ROOT / "tests" / "flows" / "openid_client.mjs"
-        done = subprocess.run([node, str(script)], input=asked, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run([node, str(script)], input=asked, capture_output=True, text=True, timeout=180, check=True)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
@@ -202,6 +202,7 @@ def authlib(client: CscClient) -> OAuth2Client:
         scope=LOGIN,
         code_challenge_method="S256",
         trust_env=False,
+        timeout=60,
     )
 
 

@@ -48,11 +48,13 @@ def test_curl_asks_and_openssl_verifies(
         assert line in text
     assert ("Nonce: unspecified" in text) is not nonce
     openssl("asn1parse", "-inform", "DER", "-in", reply)
-    (tmp_path / "root.pem").write_bytes(httpx.get(f"{chain.instance.base_url}/pki/root.pem", trust_env=False).content)
+    (tmp_path / "root.pem").write_bytes(
+        httpx.get(f"{chain.instance.base_url}/pki/root.pem", trust_env=False, timeout=60).content
+    )
     trusted = ["-CAfile", tmp_path / "root.pem"]
     if not certificates:
         addresses = [f"{chain.instance.base_url}/pki/{role}.cer" for role in ("tsa", "issuing")]
-        beside = (httpx.get(address, trust_env=False) for address in addresses)
+        beside = (httpx.get(address, trust_env=False, timeout=60) for address in addresses)
         pem = []
         for number, answer in enumerate(beside):
             (tmp_path / f"{number}.cer").write_bytes(answer.content)
@@ -90,7 +92,7 @@ def test_pyhanko_makes_a_pdf_with_a_time_stamp_that_it_and_poppler_accept(chain:
         signing_key=keys.PrivateKeyInfo.load(key),
         cert_registry=SimpleCertificateStore(),
     )
-    stamper = timestamps.HTTPTimeStamper(f"{chain.instance.base_url}/pki/tsa")
+    stamper = timestamps.HTTPTimeStamper(f"{chain.instance.base_url}/pki/tsa", timeout=60)
     metadata = signers.PdfSignatureMetadata(field_name="Sig", subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256")
     out = io.BytesIO()
     signers.PdfSigner(metadata, signer, timestamper=stamper).sign_pdf(

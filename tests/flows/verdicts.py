@@ -47,6 +47,6 @@ def verify(pdf: bytes, *, original: bytes, root: bytes, folder: Path, signatures
 
 def read_root(rssp_url: str) -> bytes:
     """The authority's root certificate as everybody gets it."""
-    answer = httpx.get(f"{rssp_url}/pki/root.pem", trust_env=False)
+    answer = httpx.get(f"{rssp_url}/pki/root.pem", trust_env=False, timeout=60)
     assert answer.status_code == 200
     return pem.unarmor(answer.content)[2]

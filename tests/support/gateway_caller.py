@@ -91,7 +91,7 @@ class GatewayCaller:
         answer = self.call("POST", f"jobs/{job_id}/complete", {"code": query["code"], "iss": query["iss"]})
         assert answer.status_code == 202, answer.text
 
-    def wait(self, job_id: str, *, seconds: float = 60) -> Any:
+    def wait(self, job_id: str, *, seconds: float = 180) -> Any:
         """The job when it has ended."""
         deadline = time.monotonic() + seconds
         while (job := self.call("GET", f"jobs/{job_id}").json())["state"] in {"approved", "signing"}:

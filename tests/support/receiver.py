@@ -27,7 +27,8 @@ class Receiver:
 
     def got(self, path: str = "") -> list[dict[str, Any]]:
         """Each request as ``path``, ``headers`` and ``body``, in their order."""
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        lines = text.rpartition("\n")[0].splitlines()  # the last one may be half written
         return [each for line in lines if path in {"", (each := json.loads(line))["path"]}]
 
 

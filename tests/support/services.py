@@ -59,7 +59,7 @@ def _server(command: list[str], folder: Path, is_ready: Callable[[], object]) ->
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -146,7 +146,7 @@ class Walker:
                 return state
         raise WalkError(f"{path} has no state: {_words(answer)}")
 
-    def wait(self, path: str, *, seconds: float = 60) -> str:
+    def wait(self, path: str, *, seconds: float = 180) -> str:
         """The state in which the signing ends."""
         deadline = time.monotonic() + seconds
         while (state := self.state(path)) in {"signing", "approving"} and time.monotonic() < deadline:

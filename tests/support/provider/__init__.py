@@ -55,7 +55,7 @@ class Provider:
             "code_challenge_method": "S256",
             "prompt": "login consent",
         }
-        with httpx.Client(base_url=self.issuer, timeout=20) as browser:
+        with httpx.Client(base_url=self.issuer, timeout=60) as browser:
             answer = browser.get("/auth", params=query)
             for form in ({"prompt": "login", "login": subject, "password": "-"}, {"prompt": "consent"}):
                 place = answer.headers["location"]
@@ -77,7 +77,7 @@ class Provider:
 
     def identify(self, address: str, subject: str, *, acr: str = "looked-closely") -> dict[str, str]:
         """Somebody logs in at ``address`` and lets the client know who they are: what the browser brings back."""
-        with httpx.Client(base_url=self.issuer, timeout=20) as browser:
+        with httpx.Client(base_url=self.issuer, timeout=60) as browser:
             answer = browser.get(address)
             place = answer.headers["location"]
             answer = browser.get(browser.post(place, params={"login": subject, "acr": acr}).headers["location"])
@@ -89,7 +89,7 @@ class Provider:
     def log_in_client(self, *, scope: str) -> str:
         """A token behind which nobody is."""
         form = {"grant_type": "client_credentials", "scope": scope, "resource": self.resource}
-        answer = httpx.post(f"{self.issuer}/token", data=form, auth=("jwt-application", self.secret), timeout=20)
+        answer = httpx.post(f"{self.issuer}/token", data=form, auth=("jwt-application", self.secret), timeout=60)
         return str(answer.raise_for_status().json()["access_token"])
 
     def make(self, *, header: dict[str, Any] | None = None, key: Any = None, **claims: Any) -> str:
