@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -141,16 +142,23 @@ class PasskeyAdmin(ReadOnlyAdmin):
     exclude = ["credential_id", "public_key"]
 
 
+class _KeysField(forms.JSONField):
+    """Empty where there are none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
 class ApplicationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own takes no parameters at run time
     """A client's policy; what does not go together is said beside the field."""
 
     logo = forms.FileField(
-        label=_("a new logo"),
+        label=_("New logo"),
         required=False,
         help_text=_("PNG, JPEG or WebP, 256 kB at most. Shown on the pages that ask for consent, beside its name."),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
     )
-    no_logo = forms.BooleanField(label=_("without a logo"), required=False)
+    no_logo = forms.BooleanField(label=_("Without a logo"), required=False)
 
     def clean_logo(self) -> bytes | None:
         """The PNG that is kept."""
@@ -174,6 +182,8 @@ class ApplicationAdmin(ModelAdmin):
     registers one but an operator (RFC 7591 is not offered)."""
 
     form = ApplicationForm
+    formfield_overrides = {models.JSONField: {"form_class": _KeysField}}
+    view_on_site = False  # a client has no page
     list_display = [
         "name",
         "client_id",

@@ -418,7 +418,31 @@ class Tour:
         walk.page.goto(self.instance.manage("create_operator", *operator, capture=True).strip())
         walk.await_heading("Set your password")
         self.look(walk, "operator-invited")
+        self.administration(walk)
         self.see(alice, "/authz/oauth2/logout", "log-out")
+
+    def administration(self, operator: Walk) -> None:
+        """What an operator sets without code, and what is refused there."""
+        operator.page.locator('input[name="password"]').fill("eight ropes on the landing")
+        operator.press("Continue to your passkey")
+        operator.await_heading("Add your passkey")
+        operator.press("Add a passkey")
+        operator.page.wait_for_url("**/admin/")
+        self.look(operator, "admin")
+        for name, path, wrong in (
+            ("limits", "/admin/signapp/limits/", {"envelope_documents": "201", "keep_days": "36501"}),
+            ("appearance", "/admin/config/appearance/", {"name": "Acme <Sign>", "accent": "#ffcc00"}),
+        ):
+            self.see(operator, path, f"admin-{name}")
+            for field, value in wrong.items():
+                operator.page.locator(f'[name="{field}"]').fill(value)
+            operator.press("Save")
+            expect(operator.page.locator(".errorlist").first).to_be_visible()
+            self.look(operator, f"admin-{name}-refused")
+        self.see(operator, "/admin/authz/application/", "admin-clients")
+        operator.page.get_by_role("link", name="Order desk").first.click()
+        operator.page.wait_for_url("**/change/**")
+        self.look(operator, "admin-client")
 
     def by_link(self) -> None:
         """For an instance with SIGN_UP_BY_LINK."""

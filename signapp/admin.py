@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from signapp.models import Document, Envelope, Event, Limits, Recipient, Remains
-from signapp.models.limits import ONLY
+from signapp.models.limits import ONLY, range_of
 from signapp.services.limits import NAMES, default_of
 
 if TYPE_CHECKING:
@@ -124,7 +126,30 @@ class RemainsAdmin(_Admin):
 class LimitsAdmin(_Admin):
     """One row: its list leads on to it. What was changed, from what to what, stands in its history."""
 
-    fields = (*NAMES, "updated")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (),
+                "description": gettext_lazy(
+                    "A number counts from when it is saved. What is left empty is as the installation's settings say."
+                ),
+            },
+        ),
+        (
+            gettext_lazy("How many, how much"),
+            {"fields": ("library_documents", "envelope_documents", "envelope_recipients", "export_megabytes")},
+        ),
+        (
+            gettext_lazy("How long signers have"),
+            {"fields": ("envelope_expiry_days", "invitation_days", "reminder_days")},
+        ),
+        (
+            gettext_lazy("How long it is kept"),
+            {"fields": ("bin_days", "keep_days")},
+        ),
+        (None, {"fields": ("updated",)}),
+    )
     readonly_fields = ("updated",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -132,13 +157,32 @@ class LimitsAdmin(_Admin):
         return HttpResponseRedirect(reverse("admin:signapp_limits_change", args=[ONLY]))
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **options)
-        if field is not None and db_field.name in NAMES:
-            default = _("Empty: %(number)d, as the installation's settings say.") % {
-                "number": default_of(db_field.name)
-            }
-            field.help_text = f"{default} {field.help_text}".strip()
+        """Each number says what it may be and what holds without it, and so does its refusal."""
+        if db_field.name not in NAMES:
+            return super().formfield_for_dbfield(db_field, request, **options)
+        least, most = range_of(db_field)
+        field: Any = super().formfield_for_dbfield(db_field, request, min_value=least, max_value=most, **options)
+        words = {
+            "least": number_format(least, force_grouping=True),
+            "most": number_format(most, force_grouping=True),
+            "default": number_format(default_of(db_field.name), force_grouping=True),
+        }
+        refusal = _("Enter a whole number from %(least)s to %(most)s, or leave it empty.") % words
+        field.error_messages["invalid"] = refusal
+        for validator in field.validators:
+            validator.message = refusal
+        holds = _("%(least)s to %(most)s. Empty: %(default)s, as the installation's settings say.") % words
+        field.help_text = f"{field.help_text} {holds}".strip()
         return field
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """There is one of it, so it is said once what it is; saving comes back to this page, so one button does."""
+        one = {"title": str(context["original"]), "subtitle": None, "show_save_and_continue": False}
+        return super().render_change_form(request, context | one, *args, **options)
+
+    def response_change(self, request: HttpRequest, obj: Limits) -> HttpResponse:
+        self.message_user(request, _("Saved. These numbers count from now on."))
+        return HttpResponseRedirect(request.path)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """From what to what: the row itself remembers nothing."""

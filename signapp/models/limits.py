@@ -19,6 +19,13 @@ def _number(label: Any, most: int, *, least: int = 1, help_text: Any = "") -> An
     )
 
 
+def range_of(field: Any) -> tuple[int, int]:
+    """The least and the most that a number of `Limits` may be."""
+    least = max(each.limit_value for each in field.validators if isinstance(each, MinValueValidator))
+    most = min(each.limit_value for each in field.validators if isinstance(each, MaxValueValidator))
+    return least, most
+
+
 class Limits(models.Model):
     """One row at most."""
 

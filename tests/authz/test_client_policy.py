@@ -1,5 +1,6 @@
 """What an operator may write into a client's record, and what the record then does; JWT access tokens (RFC 9068)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,8 @@ def test_the_form_says_what_is_wrong_and_keeps_nothing(alice: Person, foreign: t
     address = f"/admin/authz/application/{kept.pk}/change/"
     page = alice.browser.get(address)
     assert page.status_code == 200
+    assert re.search(r'<textarea name="jwks"[^>]*>\s*</textarea>', page.content.decode()), "no keys are no word"
+    assert "View on site" not in page.content.decode()
     form = {
         "name": "Elsewhere",
         "redirect_uris": kept.redirect_uris,

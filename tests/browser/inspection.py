@@ -12,8 +12,9 @@ _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 _EVERYTHING = {"resultTypes": ["violations"], "runOnly": _TAGS, "iframes": False, "preload": False}
 # What a larger screen and other colours can change about the same elements.
 _LOOKS = {**_EVERYTHING, "runOnly": {"type": "rule", "values": ["color-contrast", "target-size"]}}
-# A page at its first visit, fonts among it: requests and bytes of bodies as they came. A reader brings PDF.js too.
-BUDGET = {"page": (16, 500_000), "reader": (40, 3_000_000)}
+# A page at its first visit, fonts among it: requests and bytes of bodies as they came. A reader brings PDF.js too,
+# and the administration Django's scripts.
+BUDGET = {"page": (16, 500_000), "reader": (40, 3_000_000), "administration": (32, 600_000)}
 _WEIGH = """() => {
   const own = performance.getEntriesByType("navigation")[0];
   const all = [own, ...performance.getEntriesByType("resource")].filter((each) => !each.name.startsWith("blob:"));
@@ -65,6 +66,8 @@ class Inspection:
 
     def weigh(self, page: Page, name: str) -> None:
         requests, size = self.weights[name] = tuple(page.evaluate(_WEIGH))
-        most_requests, most_bytes = BUDGET["reader" if page.locator("body.reader-frame").count() else "page"]
+        marks = {"reader": "body.reader-frame", "administration": "body[data-admin-utc-offset]"}
+        kind = next((kind for kind, mark in marks.items() if page.locator(mark).count()), "page")
+        most_requests, most_bytes = BUDGET[kind]
         if requests > most_requests or size > most_bytes:
             self.faults.append((name, "too heavy", requests, size))

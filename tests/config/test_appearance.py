@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 from hypothesis import given
@@ -21,6 +23,8 @@ from config.checks import check_accent
 from config.colours import UnreadableColourError, contrast, derive_palette, parse_colour, write_colour
 from config.logo import LogoRefusedError, draw_logo
 from config.models import Appearance
+from config.preview import OWN
+from scripts.instance import ROOT
 
 pytestmark = pytest.mark.django_db
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -73,7 +77,8 @@ def test_a_weak_accent_is_refused_with_one_that_is_not(settings: Settings) -> No
 
 @pytest.mark.parametrize("name", ["x" * 41, "Acme\r\nBcc: all@example.org", "<b>Acme</b>", 'Ac"me', "\u202eemca"])
 def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
-    assert "name" in AppearanceForm({"name": name}).errors
+    [refusal] = AppearanceForm({"name": name}).errors["name"]
+    assert ("40 characters" if len(name) > 40 else "Write it without quotation marks") in str(refusal)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +107,6 @@ def test_a_logo_is_drawn_anew_in_two_sizes() -> None:
 
 def save(changes: dict[str, Any], upload: bytes | None = None) -> None:
     """As the administration does."""
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     row, _made = Appearance.objects.get_or_create(pk=1)
     files = {"new_logo": SimpleUploadedFile("logo.png", upload)} if upload else {}
     form = AppearanceForm(changes, files, instance=row)
@@ -162,6 +165,48 @@ def test_the_history_says_from_what_to_what() -> None:
     latest = LogEntry.objects.order_by("-pk")[0].get_change_message()
     assert "Product name: “Acme Sign”, now “Acme”" in latest
     assert f"another logo, SHA-256 {appearance.read_product().checksum}" in latest
+
+
+def test_what_is_saved_is_drawn_for_who_chooses_it_and_nothing_in_it_is_markup(settings: Settings) -> None:
+    shown = AppearanceAdmin(Appearance, admin.site)
+    before = shown.shown_now(Appearance())
+    assert before.count("<svg") == 2
+    assert ">Paraph</text>" in before
+    assert "<image" not in before
+    save({"name": "Acme & Sons", "accent": "#0b6b4f"}, picture())
+    drawn = shown.shown_now(Appearance())
+    assert drawn.count(f'href="{appearance.read_product().logo_url}"') == 2
+    for fill in (derive_palette("#0b6b4f").light.fill, derive_palette("#0b6b4f").dark.fill):
+        assert f'fill="{fill}"' in drawn
+    save({"name": "Acme & Sons", "accent": "#0b6b4f", "no_logo": "on"})
+    assert ">Acme &amp; Sons</text>" in shown.shown_now(Appearance())
+    save({"name": "", "accent": ""})
+    settings.PRODUCT_ACCENT = "#ffcc00"
+    assert shown.shown_now(Appearance()) == before, "what cannot be read is on no page"
+
+
+def test_the_preview_s_own_colours_are_the_stylesheet_s() -> None:
+    sheet = (ROOT / "static" / "paraph.css").read_text(encoding="utf-8")
+    names = {"accent": "accent", "accent-fill": "fill", "accent-fill-hover": "fill_hover", "accent-soft": "soft"}
+    for token, name in names.items():
+        assert f"--{token}: light-dark({getattr(OWN.light, name)}, {getattr(OWN.dark, name)});" in sheet
+
+
+def test_a_logo_and_none_are_not_chosen_together() -> None:
+    upload = SimpleUploadedFile("logo.png", picture())
+    form = AppearanceForm({"name": "Acme", "no_logo": "on"}, {"new_logo": upload})
+    assert form.errors == {"no_logo": ["Choose one of both: a new logo, or none."]}
+
+
+def test_each_field_says_what_holds_without_it(settings: Settings) -> None:
+    settings.PRODUCT_NAME = "Boathouse"
+    fields = AppearanceForm().fields
+    assert "Empty: Boathouse, as the installation" in fields["name"].help_text
+    assert "Empty: #23408e, as the installation" in fields["accent"].help_text
+    row, (request, shown) = Appearance(), (RequestFactory().get("/"), AppearanceAdmin(Appearance, admin.site))
+    assert "no_logo" not in flatten_fieldsets(shown.get_fieldsets(request, row))
+    row.checksum = "a" * 64
+    assert "no_logo" in flatten_fieldsets(shown.get_fieldsets(request, row))
 
 
 def test_a_page_has_a_name_although_the_database_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

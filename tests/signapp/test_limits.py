@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.test import RequestFactory
 
 from signapp.admin import LimitsAdmin
 from signapp.errors import LibraryFullError
 from signapp.models import Limits
+from signapp.models.limits import range_of
 from signapp.services.limits import NAMES, read_limits
 from tests.signapp.conftest import Person
 
@@ -34,6 +36,22 @@ def test_what_is_empty_is_as_the_settings_say(settings: Any) -> None:
 @pytest.mark.parametrize("value", ["-1", "1000000000", "three", "1.5"])
 def test_a_number_that_makes_no_sense_is_refused(name: str, value: str) -> None:
     assert name in form_of(**{name: value}).errors
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refusal_says_what_may_be_entered_and_the_field_said_it_before(name: str) -> None:
+    least, most = range_of(Limits._meta.get_field(name))
+    said = f"{least:,} to {most:,}"
+    form = form_of(**{name: str(most + 1)})
+    assert form.errors[name] == [f"Enter a whole number from {said}, or leave it empty."]
+    assert form_of(**{name: "some"}).errors[name] == form.errors[name]
+    assert f"{said}. Empty: " in form.fields[name].help_text
+    assert not form_of(**{name: str(most)}).errors
+    assert not form_of(**{name: str(least)}).errors
+
+
+def test_every_number_has_its_place_on_the_page() -> None:
+    assert {*flatten_fieldsets(SHOWN.fieldsets)} == {*NAMES, "updated"}
 
 
 def test_nought_is_for_ever_and_for_nothing_else() -> None:
