@@ -93,13 +93,14 @@ def test_the_reader_shows_every_page_with_its_text_and_counts_them(address: str,
     page = opened(chromium.new_page(viewport={"width": 1280, "height": 800}), address + "/design/reader")
     page.wait_for_selector(".reader__paper canvas")
     height = page.evaluate("document.documentElement.scrollHeight")
-    assert "Lease for the house by the canal" in page.inner_text(".reader__page >> nth=0")
+    # A page's text is laid over it once it is drawn.
+    expect(page.locator(".reader__page").first).to_contain_text("Lease for the house by the canal")
     assert page.get_attribute("[data-reader]", "data-all-shown") is None
     for number in (2, 3):
         page.click("[data-reader-next]")
         expect(page.locator("[data-reader-where]")).to_have_text(f"Page {number} of 3")
     page.wait_for_selector("[data-reader][data-all-shown]")
-    assert page.inner_text("[data-reader-live]") == "All 3 pages were shown"
+    expect(page.locator("[data-reader-live]")).to_have_text("All 3 pages were shown")
     assert page.evaluate("document.documentElement.scrollHeight") == height, "the page jumped while it loaded"
     page.close()
 
@@ -143,9 +144,9 @@ def test_a_large_or_foreign_file_is_refused_before_it_is_sent(address: str, chro
     page = opened(chromium.new_page(), address + "/design/?theme=light")
     page.set_input_files("#light-document", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"})
     error = page.locator("[data-file-error]").first
-    assert "not a PDF" in error.inner_text()
+    expect(error).to_contain_text("not a PDF")
     large = tmp_path / "large.pdf"
     large.write_bytes(b"%PDF-1.7\n" + b"0" * (52428800 + 1))
     page.set_input_files("#light-document", large)
-    assert "larger than 50" in error.inner_text()
+    expect(error).to_contain_text("larger than 50")
     page.close()

@@ -104,6 +104,7 @@ def test_chromium_follows_our_forms_to_the_provider_and_back(
     base, provider = federation.instance.base_url, federation.provider.issuer
     with open_chromium() as browser:
         page = browser.new_page()
+        page.set_default_timeout(120_000)
 
         def pass_provider() -> None:
             page.wait_for_url(f"{provider}/**")
