@@ -159,7 +159,7 @@ CSR = closed({"csr": string("PKCS#10, PEM, signed by the key in the HSM.")})
 
 _REASON = {
     "reason": string(
-        "In the operator's own words, without blanks at the ends.",
+        f"In the operator's own words, {wire.SHORTEST_REASON} to {wire.LONGEST_REASON} characters.",
         minLength=wire.SHORTEST_REASON,
         maxLength=wire.LONGEST_REASON,
         examples=["Asked for by letter"],
@@ -177,7 +177,7 @@ RENEWAL = closed(_REASON, {"new_key": boolean("Whether it gets another key.")})
 APPROVAL = closed(
     {
         "evidence": string(
-            "What the operator saw.",
+            f"What the operator saw, {wire.SHORTEST_REASON} to {wire.LONGEST_EVIDENCE} characters.",
             minLength=wire.SHORTEST_REASON,
             maxLength=wire.LONGEST_EVIDENCE,
             examples=["Passport, seen in person"],
