@@ -106,5 +106,10 @@ CALLS: tuple[Call, ...] = (
         ACT,
         description="202 where a second operator has to confirm it.",
     ),
+    Call(
+        *("POST", f"{_ASKED}/withdraw", "withdraw_standing_end", "Takes back the proposal to end it"),
+        {200: _REQUEST},
+        ACT,
+    ),
     Call("GET", "/counts", "count", "How many there are", {200: ref("Counts")}),
 )

@@ -212,6 +212,14 @@ def _end_standing(caller: OperatorCaller, body: dict[str, Any], number: str) -> 
     return 202 if end.confirmed is None else 200, write_request(_find(number))
 
 
+def _withdraw_standing(caller: OperatorCaller, body: dict[str, Any], number: str) -> Answer:
+    reason = wire.parse_reason(body)
+    row = _find(number)
+    if not ending_standing.withdraw_standing_end(request=row, text=reason, operator=caller.operator):
+        raise UnchangedError("nobody proposes to end it")
+    return 200, write_request(_find(number))
+
+
 def _issue_if_approved(row: CertificateRequest, caller: OperatorCaller) -> Answer:
     """202 while it waits: for a second operator, or for an issuer, of whom ``reason`` says what is in the way."""
     if row.state == State.APPROVED:
@@ -252,4 +260,5 @@ REQUEST_ACTS = {
     "csr": by_method(POST=acting(_export)),
     "certificate": by_method(POST=acting(_import)),
     "end": by_method(POST=acting(_end_standing)),
+    "withdraw": by_method(POST=acting(_withdraw_standing)),
 }

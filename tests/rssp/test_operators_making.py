@@ -97,10 +97,18 @@ def test_two_operators_end_what_stood(alice: Signer, standing: CertificateReques
     for again in (person(remote), robot(remote)):
         refused(end(standing, again), 403, "second_operator")
     assert is_key_there(made.key)
+    withdraw = f"requests/{standing.pk}/withdraw"
+    refused(post(withdraw, {"reason": "x"}, person(remote, "carol")), 400, "invalid_request")
+    back = post(withdraw, REASON, person(remote, "carol"))
+    assert (back.status_code, back.json()["state"]) == (200, "standing")
+    refused(post(withdraw, REASON, person(remote)), 409, "wrong_state")
+    # A proposal that was taken back is nobody's: the next one is the first again.
+    assert end(standing, person(remote)).status_code == 202
     done = end(standing, person(remote, "carol"), reason="So it is")
     assert (done.status_code, done.json()["state"]) == (200, "ended")
     assert not is_key_there(made.key)
-    told = StandingEnd.objects.get()
+    refused(post(withdraw, REASON, person(remote)), 409, "wrong_state")
+    told = StandingEnd.objects.get(withdrawn=None)
     assert (told.proposed_by, told.confirmed_by, told.text) == (
         "bob@example.org",
         "carol@example.org",
