@@ -50,4 +50,4 @@ lock: ## compile the lock files from pyproject.toml
 	@scripts/lock.sh $(ARGS)
 
 clean: ## remove what was installed and built; data and keys under var/ stay
-	rm -rf .venv node_modules static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv node_modules .verapdf static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -78,6 +78,8 @@ system_packages() {
         want qpdf command -v qpdf
         want mupdf-tools command -v mutool
         want openssl command -v openssl
+        want default-jdk-headless command -v javac
+        want maven command -v mvn
         want opensc test -n "$(find /usr/lib -name pkcs11-spy.so -print -quit 2>/dev/null)"
         # On Ubuntu the package of this name is a stub for a snap; Playwright brings its own below.
         is_ubuntu || want chromium has_browser
@@ -119,6 +121,21 @@ front_end() {
     "$venv/bin/python" scripts/assets.py >&2
 }
 
+# veraPDF, which says whether a file is PDF/A: the jars of pom.xml, exactly those of the list with their hashes.
+pdfa_checker() {
+    local source=tests/support/pdfa folder=.verapdf hash
+    [ "$purpose" = test ] || return 0
+    hash=$(lock_hash "$source/pom.xml" "$source/jars.sha256")
+    [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$hash" ] || return 0
+    say "Installing veraPDF into $folder"
+    rm -rf "$folder"
+    mvn --batch-mode --quiet -Dstyle.color=never --file "$source/pom.xml" process-resources -Dfolder="$PWD/$folder" >&2 ||
+        fail "veraPDF could not be downloaded; what Maven said stands above."
+    (cd "$folder" && sha256sum -- *.jar) | diff "$source/jars.sha256" - >&2 ||
+        fail "What was downloaded is not what $source/jars.sha256 names; the differences stand above."
+    printf '%s\n' "$hash" >"$folder/.stamp"
+}
+
 # What Django reads of the translations is made of what translators write.
 messages() {
     local catalogue
@@ -140,5 +157,6 @@ browser() {
 system_packages
 virtual_environment
 front_end
+pdfa_checker
 messages
 browser

@@ -25,6 +25,9 @@ from scripts.instance import ROOT
 
 _PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _SHA256 = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_DEPENDENCY = re.compile(
+    r"<dependency>\s*<groupId>(.*?)</groupId>\s*<artifactId>(.*?)</artifactId>\s*<version>(.*?)</version>"
+)
 _WANTED = re.compile(r"^( +)(?:.*\|\| )?want ([a-z0-9.+-]+) ", re.MULTILINE)
 # The first lock that names a package says what it is for.
 _LOCKS = (
@@ -46,7 +49,7 @@ def bill_of_materials() -> Bom:
         type=ComponentType.APPLICATION,
         bom_ref=project["name"],
     )
-    for component in (*python_packages(), *npm_packages(), *system_packages()):
+    for component in (*python_packages(), *npm_packages(), *maven_packages(), *system_packages()):
         bom.components.add(component)
     bom.register_dependency(root, bom.components)
     return bom
@@ -82,6 +85,16 @@ def npm_packages() -> Iterator[Component]:
     yield from found.values()
 
 
+def maven_packages() -> Iterator[Component]:
+    """What the tests ask whether a file is PDF/A."""
+    folder = ROOT / "tests" / "support" / "pdfa"
+    lines = (folder / "jars.sha256").read_text(encoding="ascii").splitlines()
+    hashes = {name: digest for digest, name in map(str.split, lines)}
+    for group, name, version in _DEPENDENCY.findall((folder / "pom.xml").read_text(encoding="utf-8")):
+        digest = HashType(alg=HashAlgorithm.SHA_256, content=hashes[f"{name}-{version}.jar"])
+        yield _component(PackageURL("maven", group, name, version), ComponentScope.EXCLUDED, [digest])
+
+
 def system_packages() -> Iterator[Component]:
     """Those that bootstrap.sh wants only for tests stand there one level deeper."""
     scopes: dict[str, ComponentScope] = {}
@@ -100,7 +113,7 @@ def _component(purl: PackageURL, scope: ComponentScope, hashes: list[HashType]) 
     )
     return Component(
         name=purl.name,
-        group=purl.namespace if purl.type == "npm" else None,
+        group=purl.namespace if purl.type in {"npm", "maven"} else None,
         version=purl.version,
         purl=purl,
         bom_ref=reference,

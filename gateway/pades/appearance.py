@@ -20,6 +20,8 @@ from gateway.errors import FontMissingError, ImageUnreadableError
 from gateway.pades.lettering import SIZE, Lettering, Run
 from gateway.pades.options import Appearance
 from gateway.pades.pages import upright
+from gateway.pades.pdfa import read_claim
+from gateway.pades.writing import to_pdf
 
 _MOST_PIXELS = 16_000_000
 _LARGEST_SIDE = 1500
@@ -54,6 +56,9 @@ class SignatureAppearance(BaseStamp):
     def __init__(self, writer: BasePdfFileWriter, style: AppearanceStyle, width: float, height: float) -> None:
         super().__init__(writer, style, layout.BoxConstraints(width=width, height=height))
         self._to, self._style, self._width, self._height = writer, style, width, height
+        self._claim = read_claim(writer)
+        for name, space in self._claim.colour_spaces().items():
+            self.set_resource(ResourceType.COLOR_SPACE, pdf_name(name), to_pdf(space))
 
     def as_form_xobject(self) -> generic.StreamObject:
         form: generic.StreamObject = super().as_form_xobject()
@@ -82,7 +87,7 @@ class SignatureAppearance(BaseStamp):
         return b"\n".join(drawn)
 
     def _picture(self, left: float, width: float) -> bytes:
-        image = read_image(self._style.shows.image)
+        image = read_image(self._style.shows.image, on_white=self._claim.is_opaque)
         self.set_resource(ResourceType.XOBJECT, pdf_name("/Picture"), pil_image(image, self._to))
         scale = min(width / image.width, self._height / image.height)
         w, h = image.width * scale, image.height * scale
@@ -128,8 +133,9 @@ class SignatureAppearance(BaseStamp):
         return b"q 0 g %s f Q" % b" ".join(dark)
 
 
-def read_image(data: bytes) -> Image.Image:
-    """A PNG or JPEG in a form that PDF takes. Raises `ImageUnreadableError`."""
+def read_image(data: bytes, *, on_white: bool = False) -> Image.Image:
+    """A PNG or JPEG in a form that PDF takes; ``on_white``: nothing of it is transparent. Raises
+    `ImageUnreadableError`."""
     try:
         with warnings.catch_warnings():
             # Far above the limit the library refuses by itself, before anything is unpacked.
@@ -138,6 +144,9 @@ def read_image(data: bytes) -> Image.Image:
             image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
             image.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
             transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+            if transparent and on_white:
+                white = Image.new("RGBA", image.size, "white")
+                return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
             return image.convert("RGBA" if transparent else "L" if image.mode in {"1", "L"} else "RGB")
     except Exception:  # noqa: BLE001  (on hostile input the library raises nearly anything)
         raise ImageUnreadableError from None

@@ -57,7 +57,7 @@ def _fill(
     if not (value.text or value.image):
         # Left empty for good. It gets an appearance of this revision all the same: pyHanko takes an older one, in a
         # field that is locked from now on, for one that was changed.
-        widget.annotation[pdf_name("/AP")] = to_pdf({"/N": writer.add_object(draw(b"", 1, 1, 0))})
+        widget.annotation[pdf_name("/AP")] = to_pdf({"/N": writer.add_object(draw(writer, b"", 1, 1, 0))})
         return
     field[pdf_name("/V")] = TextStringObject(value.text)
     width, height = (side * widget.page.unit for side in sides_of(widget.page, widget.box))

@@ -26,6 +26,7 @@ from gateway.errors import FieldNameTakenError
 from gateway.pades.fields import field_names, stands_in_the_way
 from gateway.pades.options import NewField
 from gateway.pades.pages import Box, Page, describe, read_page, upright, walk_pages
+from gateway.pades.pdfa import read_claim
 from gateway.pades.reading import entry
 from gateway.pades.writing import to_pdf
 
@@ -116,7 +117,7 @@ def _add(writer: IncrementalPdfFileWriter, new: NewField, pages: int) -> Indirec
 
 
 def _text(writer: IncrementalPdfFileWriter, page: Page, box: Box) -> dict[str, Any]:
-    shown = writer.add_object(draw(b"", *sides_of(page, box), page.turned))
+    shown = writer.add_object(draw(writer, b"", *sides_of(page, box), page.turned))
     default = TextStringObject(_DEFAULT_APPEARANCE)
     return {"/FT": "/Tx", "/Ff": _READ_ONLY | _MULTILINE, "/DA": default, "/AP": {"/N": shown}}
 
@@ -125,7 +126,7 @@ def _checkbox(writer: IncrementalPdfFileWriter, page: Page, box: Box) -> dict[st
     width, height = sides_of(page, box)
     frame = _square(width, height)
     states = {ON: b"%s %s" % (frame, _tick(width, height)), OFF: frame}
-    shown = {name: writer.add_object(draw(data, width, height, page.turned)) for name, data in states.items()}
+    shown = {name: writer.add_object(draw(writer, data, width, height, page.turned)) for name, data in states.items()}
     return {"/FT": "/Btn", "/Ff": _READ_ONLY, "/V": OFF, "/AS": OFF, "/AP": {"/N": shown}}
 
 
@@ -135,10 +136,12 @@ def sides_of(page: Page, box: Box) -> tuple[float, float]:
     return (height, width) if page.turned % 180 else (width, height)
 
 
-def draw(data: bytes, width: float, height: float, turned: int) -> StreamObject:
+def draw(writer: IncrementalPdfFileWriter, data: bytes, width: float, height: float, turned: int) -> StreamObject:
     """A form XObject that stands upright on a page that is turned."""
     form: StreamObject = RawContent(data, box=BoxConstraints(width=width, height=height)).as_form_xobject()
     form[pdf_name("/Matrix")] = to_pdf([float(each) for each in upright(turned, width, height)])
+    if spaces := read_claim(writer).colour_spaces():
+        form[pdf_name("/Resources")] = to_pdf({"/ColorSpace": spaces})
     return form
 
 

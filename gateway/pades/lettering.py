@@ -17,10 +17,11 @@ from fontTools import unicodedata as scripts
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.scaleUpem import scale_upem
-from pyhanko.pdf_utils.font.opentype import GlyphAccumulator
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 
 from gateway.errors import FontMissingError
+from gateway.pades.glyphs import EmbeddedFont
+from gateway.pades.pdfa import read_claim
 
 # The size that fonts are set in; lines are scaled as a whole.
 SIZE = 10
@@ -41,7 +42,7 @@ _FOLLOWS = {"BN", "NSM", "ON", "WS", "CS", "ES", "ET", "S", "B"}
 class Run:
     """A part of a line: PDF operators that show it with ``engine`` at `SIZE`, and how wide it then is."""
 
-    engine: GlyphAccumulator
+    engine: EmbeddedFont
     operators: bytes
     width: float
 
@@ -54,7 +55,8 @@ class Lettering:
         self._writer = writer
         self._text = text
         self._folders = tuple(folders)
-        self._engines: dict[tuple[str, str], GlyphAccumulator] = {}
+        self._engines: dict[tuple[str, str], EmbeddedFont] = {}
+        self._lists_glyphs = read_claim(writer).lists_glyphs
 
     def set_line(self, text: str) -> list[Run]:
         """The line's runs from left to right. Raises `FontMissingError` if a character is in no font."""
@@ -64,8 +66,9 @@ class Lettering:
     def _shape(self, font: str, direction: str, text: str) -> Run:
         key = (font, direction)
         if key not in self._engines:
-            self._engines[key] = GlyphAccumulator(
-                self._writer, _open_font(font, self._text), font_size=SIZE, writing_direction=direction
+            file = _open_font(font, self._text)
+            self._engines[key] = EmbeddedFont(
+                self._writer, file, size=SIZE, direction=direction, lists_glyphs=self._lists_glyphs
             )
         engine = self._engines[key]
         shaped = engine.shape(text)

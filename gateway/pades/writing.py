@@ -1,7 +1,9 @@
 """The update that signing writes. Runs in the child process."""
 
+import os
 from typing import IO, Any
 
+from pyhanko.pdf_utils.extensions import DeveloperExtension
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
     BooleanObject,
@@ -13,8 +15,12 @@ from pyhanko.pdf_utils.generic import (
 )
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import init_xobject_dictionary
 
+from gateway.pades.pdfa import read_claim
 from gateway.pades.reading import entry
+
+_PDF_2 = (2, 0)
 
 
 class SigningWriter(IncrementalPdfFileWriter):
@@ -22,9 +28,34 @@ class SigningWriter(IncrementalPdfFileWriter):
     file's XMP stays what was validated (ISO 19005-2, 6.6), and XMP in UTF-16 is read by nobody here."""
 
     def __init__(self, stream: IO[bytes], *, prev: PdfFileReader) -> None:
+        self._claim = read_claim(prev)
         super().__init__(stream, prev=prev)
         form: Any = entry(self.root, "/AcroForm", {})
         self._needs_appearances = bool(entry(form, "/Fields", ())) and entry(form, "/NeedAppearances", False)
+
+    def ensure_output_version(self, version: tuple[int, int]) -> None:
+        """pyHanko would have every file be of PDF 2.0 that is signed with an algorithm which that version names."""
+        if not (self._claim.is_pdf_1 and version >= _PDF_2):
+            super().ensure_output_version(version)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+
+    def register_extension(self, ext: DeveloperExtension) -> None:
+        """The same of what extends PDF 2.0."""
+        if not (self._claim.is_pdf_1 and ext.base_version == "/2.0"):
+            super().register_extension(ext)
+
+    def _write_header(self, stream: IO[bytes]) -> None:
+        super()._write_header(stream)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+        self._end_last_line(stream)
+
+    def _write_updated_section(self, stream: IO[bytes]) -> None:
+        self._end_last_line(stream)
+        super()._write_updated_section(stream)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+
+    def _end_last_line(self, stream: IO[bytes]) -> None:
+        """A file may end with its end marker; an object begins a line (ISO 19005-1, 6.1.8; ISO 19005-2, 6.1.9)."""
+        self.prev.stream.seek(-1, os.SEEK_END)
+        if self.prev.stream.read(1) not in b"\r\n":
+            stream.write(b"\n")
 
     def _update_meta(self) -> None:
         """pyHanko would note the time of the change."""
@@ -35,7 +66,16 @@ class SigningWriter(IncrementalPdfFileWriter):
         if self._needs_appearances:
             yes = BooleanObject(value=True)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
             self.root["/AcroForm"][pdf_name("/NeedAppearances")] = yes
+        if self._claim.asks_for_appearances:
+            self._add_appearances()
         super()._prep_dom_for_writing()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+
+    def _add_appearances(self) -> None:
+        """Of the signature fields that are nowhere to be seen."""
+        for each in list(self.objects.values()):
+            if isinstance(each, DictionaryObject) and each.get("/FT") == "/Sig" and "/AP" not in each:
+                nothing = self.add_object(init_xobject_dictionary(b"", 0, 0))
+                each[pdf_name("/AP")] = to_pdf({"/N": nothing})
 
 
 def to_pdf(value: Any) -> Any:

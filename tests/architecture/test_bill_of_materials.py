@@ -73,6 +73,16 @@ def test_i8_npm_itself_counts_the_same_front_end_packages(components: list[dict[
     assert ours == {each["purl"] for each in told["components"]}
 
 
+def test_i8_every_jar_that_bootstrap_lays_down_is_in_it_with_its_hash(components: list[dict[str, Any]]) -> None:
+    listed = (ROOT / "tests" / "support" / "pdfa" / "jars.sha256").read_text(encoding="ascii").split()
+    found = {}
+    for each in components:
+        if each["purl"].startswith("pkg:maven/"):
+            (files,) = each["externalReferences"]
+            found[f"{each['name']}-{each['version']}.jar"] = files["hashes"][0]["content"]
+    assert found == dict(zip(listed[1::2], listed[::2], strict=True))
+
+
 def test_i8_what_bootstrap_installs_is_in_it(components: list[dict[str, Any]]) -> None:
     scopes = {each["name"]: each["scope"] for each in components if each["purl"].startswith("pkg:deb/")}
     assert scopes.keys() >= {"softhsm2", "python3", "gettext", "postgresql", "redis-server", "qpdf", "chromium"}

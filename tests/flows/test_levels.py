@@ -2,6 +2,7 @@
 by programs that are not ours."""
 
 import asyncio
+import base64
 import io
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from asn1crypto import cms, x509
+from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.diff_analysis import ModificationLevel
@@ -33,6 +35,8 @@ from tests.flows.chain import Chain
 from tests.flows.verdicts import pdfsig, read_root
 from tests.rssp.timestamps import openssl
 from tests.support.gateway_caller import GatewayCaller
+from tests.support.pdfa.checker import Verdict, pdfa_checker
+from tests.support.pdfa.samples import make_pdfa
 from tests.support.pdfs import make_pdf
 
 pytestmark = [pytest.mark.instance, pytest.mark.xdist_group("one instance")]
@@ -191,3 +195,19 @@ def test_g15_options_through_the_whole_chain(caller: GatewayCaller, tmp_path: Pa
     job_id = caller.call("POST", "jobs", second).json()["job_id"]
     refused = caller.call("POST", f"jobs/{job_id}/prepare", {"credential_id": caller.credential(), "field": "Tenant"})
     assert (refused.status_code, refused.json()["error"]) == (422, "field_name_taken")
+
+
+def test_g13_pdf_a_stays_pdf_a_through_the_whole_chain(caller: GatewayCaller) -> None:
+    """veraPDF says so, of a file that allows nothing transparent and asks for every glyph to be listed."""
+    image = io.BytesIO()
+    Image.new("RGBA", (40, 20), (20, 30, 160, 120)).save(image, "PNG")
+    shows = {"page": 1, "box": [60, 60, 260, 120], "text": "Alice Example\nПривет مرحبا"}
+    signed, job = caller.sign(
+        make_pdfa("1b"),
+        level="B-LTA",
+        certify=2,
+        appearance=shows | {"image": base64.b64encode(image.getvalue()).decode()},
+    )
+    assert job["signed"]["level"] == "B-LTA"
+    with pdfa_checker() as checker:
+        assert checker.check(signed) == Verdict("1b", {})

@@ -34,10 +34,12 @@ def document_objects(*, pages: int = 1, text: str = "Lease agreement") -> dict[i
     return objects
 
 
-def assemble(objects: dict[int, bytes], *, trailer: bytes = b"", size: int | None = None) -> bytes:
+def assemble(
+    objects: dict[int, bytes], *, trailer: bytes = b"", size: int | None = None, version: bytes = b"1.7"
+) -> bytes:
     """A file with a classic cross-reference table."""
     out = io.BytesIO()
-    out.write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    out.write(b"%%PDF-%s\n%%\xe2\xe3\xcf\xd3\n" % version)
     offsets = {}
     for number, body in sorted(objects.items()):
         offsets[number] = out.tell()

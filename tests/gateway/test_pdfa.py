@@ -1,0 +1,236 @@
+"""What is PDF/A stays PDF/A of the same part and level, whatever is signed (yardstick G13). veraPDF says so."""
+
+import hashlib
+import io
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from PIL import Image, ImageDraw
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from gateway.clients import sources as fetching
+from gateway.pades.complete import complete_document
+from gateway.pades.levels import Trust
+from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
+from gateway.pades.prepare import prepare_document
+from gateway.pades.values import SignatureRequest
+from gateway.services import levels
+from tests.gateway import remote as remote_side
+from tests.gateway.remote import Remote
+from tests.support.authority import Authority
+from tests.support.pdfa.checker import Checker, pdfa_checker
+from tests.support.pdfa.samples import FLAVOURS, make_pdfa
+
+pytestmark = pytest.mark.xdist_group("pdfa")
+
+PKI = "http://localhost:8000/pki"
+AUTHORITY = Authority(responder=f"{PKI}/ocsp", revocation_list=f"{PKI}/crl")
+ALICE = AUTHORITY.issue("Alice Example")
+SIGN_ALGO = "1.2.840.10045.4.3.2"
+FONTS = ("/usr/share/fonts/truetype/noto", "/usr/share/fonts/opentype/unifont")
+PLACE, NEXT = Place(1, (50, 40, 250, 100)), Place(1, (300, 40, 500, 100))
+
+
+@pytest.fixture(scope="module")
+def checker() -> Iterator[Checker]:
+    with pdfa_checker() as process:
+        yield process
+
+
+@pytest.fixture
+def conforms(checker: Checker) -> Callable[[bytes, str], None]:
+    def check(pdf: bytes, flavour: str) -> None:
+        verdict = checker.check(pdf)
+        assert (verdict.broken, verdict.flavour) == ({}, flavour)
+
+    return check
+
+
+Conforms = Callable[[bytes, str], None]
+
+
+@pytest.fixture
+def remote(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    settings.CLIENT_TRANSPORT = "tests.gateway.remote.transport_for"
+    fresh = Remote(authority=AUTHORITY)
+    monkeypatch.setattr(remote_side, "current", fresh)
+    fetching.forget()
+    return fresh
+
+
+def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any) -> bytes:
+    """What gateway does to a document, with a key that is at hand."""
+    request = SignatureRequest(
+        chain=tuple(ALICE.chain),
+        sign_algo=SIGN_ALGO,
+        field_name=name,
+        pages=1,
+        level=level,
+        options=SignatureOptions(field_name=name, **options),
+        font_folders=FONTS,
+    )
+    trust = Trust((AUTHORITY.certificate,), (AUTHORITY.certificate,))
+    with tempfile.TemporaryFile() as file:
+        prepared = prepare_document(io.BytesIO(pdf), file, request)
+        value = ALICE.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), SHA256())
+        stamp = levels.stamp_signature(value=value, trust=trust) if level != "B-B" else None
+        token = stamp.token if stamp else None
+        complete_document(file, chain=ALICE.chain, sign_algo=SIGN_ALGO, prepared=prepared, value=value, timestamp=token)
+        if stamp and level != "B-T":
+            levels.add_evidence(file, level=level, signers=levels.Signers(ALICE.chain, stamp), trust=trust)
+        file.seek(0)
+        return file.read()
+
+
+def drawn() -> bytes:
+    """A stroke on nothing, as a pen makes it."""
+    image = Image.new("RGBA", (60, 30))
+    ImageDraw.Draw(image).line([(2, 25), (30, 4), (58, 20)], fill=(20, 30, 160, 200), width=3)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def photograph() -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((40, 20)).convert("RGB").save(out, "JPEG")
+    return out.getvalue()
+
+
+# --- A check that cannot fail is none ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_samples_are_what_they_claim_to_be(conforms: Conforms, flavour: str) -> None:
+    conforms(make_pdfa(flavour), flavour)
+
+
+@pytest.mark.parametrize("spoilt", ["font", "intent", "id", "xmp"])
+@pytest.mark.parametrize("flavour", ["1b", "2b", "4"])
+def test_what_is_spoilt_is_told(checker: Checker, flavour: str, spoilt: str) -> None:
+    verdict = checker.check(make_pdfa(flavour, spoilt=spoilt))
+    assert verdict.broken
+    assert verdict.flavour == ("0" if spoilt == "xmp" else flavour)
+
+
+def test_what_gateway_draws_is_looked_at(checker: Checker) -> None:
+    """A signature that is transparent in a file that claims part 1 only once it is signed."""
+    signed = sign(make_pdfa("2b"), place=PLACE, appearance=Appearance(image=drawn(), text="Alice"))
+    verdict = checker.check(signed.replace(b'pdfaid:part="2"', b'pdfaid:part="1"'))
+    assert verdict.flavour == "1b"
+    assert {"6.4-2", "6.3.5-3"} <= set(verdict.broken)
+
+
+# --- What is signed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flavour", "level"),
+    [
+        *((flavour, "B-LTA") for flavour in FLAVOURS),
+        *((flavour, level) for flavour in ("1b", "2b", "4") for level in ("B-B", "B-T", "B-LT")),
+    ],
+)
+def test_g13_pdf_a_stays_pdf_a_at_every_level(remote: Remote, conforms: Conforms, flavour: str, level: str) -> None:
+    conforms(sign(make_pdfa(flavour), level=level), flavour)
+
+
+LETTERS = "Alice Example\nŻółć Привет Ωμέγα"
+SHOWS = {
+    "typed": Appearance(text=LETTERS),
+    "drawn": Appearance(image=drawn()),
+    "photograph": Appearance(image=photograph()),
+    "code": Appearance(qr="https://example.org/verify"),
+    "all": Appearance(image=drawn(), text="Alice Example", qr="https://example.org/verify"),
+}
+KINDS = ("typed", "drawn", "photograph", "code")
+
+
+@pytest.mark.parametrize(
+    ("flavour", "shows"),
+    [
+        *((flavour, "all") for flavour in FLAVOURS),
+        *((flavour, kind) for flavour in ("1b", "2u", "4") for kind in KINDS),
+    ],
+)
+def test_g13_pdf_a_stays_pdf_a_with_a_visible_signature(conforms: Conforms, flavour: str, shows: str) -> None:
+    conforms(sign(make_pdfa(flavour), place=PLACE, appearance=SHOWS[shows]), flavour)
+
+
+SCRIPTS = ["שלום abc 12", "مرحبا بالعالم", "नमस्ते क्षत्रिय", "ไทย น้ำ", "漢字 한글", "∑ ♥ 𝔸 e\u0301 ffi"]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+@pytest.mark.parametrize("flavour", ["1b", "2u", "4"])
+def test_g13_pdf_a_stays_pdf_a_with_text_of_any_script(conforms: Conforms, flavour: str, text: str) -> None:
+    """Parts 1 and 4 ask for what is embedded to be listed and read; level U for a meaning of each glyph."""
+    conforms(sign(make_pdfa(flavour), place=PLACE, appearance=Appearance(text=text)), flavour)
+
+
+@pytest.mark.parametrize("intent", ["GRAY", ""], ids=["grey", "none"])
+@pytest.mark.parametrize("flavour", ["1b", "2b", "4"])
+def test_g13_colours_are_those_of_no_device(conforms: Conforms, flavour: str, intent: str) -> None:
+    """Where no output intent says what a device's red is, and where nobody says what a transparent one is mixed in."""
+    pdf = make_pdfa(flavour, intent=intent)
+    conforms(pdf, flavour)
+    conforms(sign(pdf, place=PLACE, appearance=SHOWS["all"]), flavour)
+
+
+@pytest.mark.parametrize("flavour", ["1b", "2a", "3b", "4"])
+def test_g13_pdf_a_stays_pdf_a_with_fields_locks_and_two_signers(
+    remote: Remote, conforms: Conforms, flavour: str
+) -> None:
+    """Certified, with fields that are filled and locked; then the next signer, into the field that was made for her."""
+    first = sign(
+        make_pdfa(flavour),
+        certify=2,
+        place=PLACE,
+        appearance=Appearance(text="Alice"),
+        lock=FieldLock("Include", ("Name", "Agreed", "Initials")),
+        new_fields=(
+            NewField("Bob", NEXT, lock=("Left",)),
+            NewField("Name", Place(1, (50, 200, 250, 220)), "text", "Your name"),
+            NewField("Initials", Place(1, (50, 240, 100, 260)), "text"),
+            NewField("Left", Place(1, (50, 280, 100, 300)), "text"),
+            NewField("Agreed", Place(1, (300, 200, 320, 220)), "checkbox", "Agreed"),
+        ),
+        values=(
+            FieldValue("Name", "Alice Example"),
+            FieldValue("Initials", "AE", image=drawn()),
+            FieldValue("Agreed", checked=True),
+        ),
+        reason="I agree",
+        location="Lyon",
+    )
+    conforms(first, flavour)
+    second = sign(first, "Bob", level="B-LTA", appearance=SHOWS["all"], values=(FieldValue("Left"),))
+    conforms(second, flavour)
+    conforms(sign(second, "Carol", level="B-T"), flavour)
+
+
+@pytest.mark.parametrize("flavour", ["1b", "2b", "4"])
+def test_g13_a_file_whose_last_line_has_no_end(conforms: Conforms, flavour: str) -> None:
+    pdf = make_pdfa(flavour).rstrip(b"\n")
+    conforms(pdf, flavour)
+    conforms(sign(pdf), flavour)
+
+
+def test_g13_a_file_of_pdf_1_does_not_become_one_of_pdf_2() -> None:
+    """The curve is one of those that an extension of PDF 2.0 names."""
+    for flavour, version in {"1b": "/1.7", "2b": None, "4": None}.items():
+        root = PdfFileReader(io.BytesIO(sign(make_pdfa(flavour)))).root
+        assert root.get("/Version") == version
+        assert ("/ISO_" in root.get("/Extensions", {})) is (flavour == "4")
+
+
+def test_a_transparent_picture_is_seen_on_white_in_part_1_alone() -> None:
+    for flavour, intent, transparent in [("1b", "RGB", False), ("2b", "RGB", True), ("2b", "", False)]:
+        signed = sign(make_pdfa(flavour, intent=intent), place=PLACE, appearance=Appearance(image=drawn()))
+        field = PdfFileReader(io.BytesIO(signed)).root["/AcroForm"]["/Fields"][0]
+        picture = field["/AP"]["/N"]["/Resources"]["/XObject"]["/Picture"]
+        assert ("/SMask" in picture) is transparent
+        assert struct.unpack("3B", picture.data[:3]) == ((0, 0, 0) if transparent else (255, 255, 255))

@@ -1,0 +1,1 @@
+"""PDF/A: files that are it, and the program that says whether a file is."""
