@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import re
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pikepdf
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from PIL import Image, ImageDraw
@@ -234,3 +236,40 @@ def test_a_transparent_picture_is_seen_on_white_in_part_1_alone() -> None:
         picture = field["/AP"]["/N"]["/Resources"]["/XObject"]["/Picture"]
         assert ("/SMask" in picture) is transparent
         assert struct.unpack("3B", picture.data[:3]) == ((0, 0, 0) if transparent else (255, 255, 255))
+
+
+@pytest.mark.parametrize(
+    ("flavour", "how"),
+    [
+        ("1b", {"linearize": True}),
+        ("2b", {"linearize": True}),
+        ("2b", {"object_stream_mode": pikepdf.ObjectStreamMode.generate}),
+        ("4", {"object_stream_mode": pikepdf.ObjectStreamMode.generate}),
+    ],
+    ids=["1b linearized", "2b linearized", "2b in streams", "4 in streams"],
+)
+def test_g13_however_the_file_is_laid_out(conforms: Conforms, flavour: str, how: dict[str, Any]) -> None:
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(make_pdfa(flavour))) as document:
+        document.save(out, fix_metadata_version=False, **how)
+    conforms(out.getvalue(), flavour)
+    conforms(sign(out.getvalue(), place=PLACE, appearance=SHOWS["all"]), flavour)
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_every_glyph_means_what_it_stands_for(text: str) -> None:
+    """Whichever way the line runs, and however many glyphs stand for however many characters."""
+    signed = sign(make_pdfa("2u"), place=PLACE, appearance=Appearance(text=text))
+    fonts = PdfFileReader(io.BytesIO(signed)).root["/AcroForm"]["/Fields"][0]["/AP"]["/N"]["/Resources"]["/Font"]
+    meanings = [meaning for name in fonts for meaning in read_meanings(fonts[name]["/ToUnicode"].data)]
+    assert all(meanings)
+    assert set("".join(meanings)) - {"\u200b"} == set(text)
+
+
+def read_meanings(mapped: bytes) -> list[str]:
+    """What a ToUnicode CMap says of each glyph."""
+    _, _, mappings = mapped.decode("ascii").partition("endcodespacerange")
+    # One glyph and its meaning, or a range of them and the meanings in brackets.
+    found = re.findall(r"^<\w+> (?:<(\w*)>|<\w+> \[(.*)\])$", mappings, re.MULTILINE)
+    values = [value for one, many in found for value in (re.findall(r"<(\w*)>", many) if many else [one])]
+    return [bytes.fromhex(value).decode("utf-16-be") for value in values]
