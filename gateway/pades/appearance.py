@@ -21,7 +21,7 @@ from gateway.pades.lettering import SIZE, Lettering, Run
 from gateway.pades.options import Appearance
 from gateway.pades.pages import upright
 from gateway.pades.pdfa import read_claim
-from gateway.pades.writing import to_pdf
+from gateway.pades.writing import NOTHING, draw_nothing, to_pdf
 
 _MOST_PIXELS = 16_000_000
 _LARGEST_SIDE = 1500
@@ -47,7 +47,10 @@ class AppearanceStyle(BaseStampStyle):
     ) -> "SignatureAppearance":
         sides = (float(box.width) * self.unit, float(box.height) * self.unit)
         width, height = sides if self.turned % 180 == 0 else sides[::-1]
-        return SignatureAppearance(writer, self, width, height)
+        stamp = SignatureAppearance(writer, self, width, height)
+        if read_claim(writer).asks_for_appearances:
+            stamp.set_resource(ResourceType.XOBJECT, pdf_name(NOTHING), writer.add_object(draw_nothing()))
+        return stamp
 
 
 class SignatureAppearance(BaseStamp):

@@ -9,18 +9,23 @@ from pyhanko.pdf_utils.generic import (
     BooleanObject,
     DictionaryObject,
     FloatObject,
+    IndirectObject,
     NumberObject,
+    StreamObject,
     TextStringObject,
     pdf_name,
 )
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import init_xobject_dictionary
+from pyhanko.sign.fields import enumerate_sig_fields
 
 from gateway.pades.pdfa import read_claim
 from gateway.pades.reading import entry
 
 _PDF_2 = (2, 0)
+# Under this name a visible signature keeps what invisible ones after it show.
+NOTHING = "/Nothing"
 
 
 class SigningWriter(IncrementalPdfFileWriter):
@@ -71,11 +76,30 @@ class SigningWriter(IncrementalPdfFileWriter):
         super()._prep_dom_for_writing()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
 
     def _add_appearances(self) -> None:
-        """Of the signature fields that are nowhere to be seen."""
+        """Of the signature fields that are nowhere to be seen. One that the file holds is taken: with a new one, a
+        document time-stamp would be more than validators expect of it (EN 319 142-1, 5.5)."""
         for each in list(self.objects.values()):
             if isinstance(each, DictionaryObject) and each.get("/FT") == "/Sig" and "/AP" not in each:
-                nothing = self.add_object(init_xobject_dictionary(b"", 0, 0))
-                each[pdf_name("/AP")] = to_pdf({"/N": nothing})
+                shown = self._find_nothing() or self.add_object(draw_nothing())
+                each[pdf_name("/AP")] = to_pdf({"/N": shown})
+
+    def _find_nothing(self) -> IndirectObject | None:
+        """What an earlier signature shows, if that is nothing, or holds to be shown by later ones."""
+        for _name, _value, reference in enumerate_sig_fields(self.prev):
+            appearances = entry(reference.get_object(), "/AP", {})
+            shown = entry(appearances, "/N", {})
+            kept = entry(entry(shown, "/Resources", {}), "/XObject", {})
+            found = kept.raw_get(NOTHING) if NOTHING in kept else None
+            if not found and "/BBox" in shown and not any(shown["/BBox"]):
+                found = appearances.raw_get("/N")
+            if isinstance(found, IndirectObject):
+                return found
+        return None
+
+
+def draw_nothing() -> StreamObject:
+    """An appearance of no size."""
+    return init_xobject_dictionary(b"", 0, 0)
 
 
 def to_pdf(value: Any) -> Any:

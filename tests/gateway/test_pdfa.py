@@ -20,6 +20,7 @@ from gateway.pades.levels import Trust
 from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
 from gateway.pades.prepare import prepare_document
 from gateway.pades.values import SignatureRequest
+from gateway.pades.verify import Expected, verify_document
 from gateway.services import levels
 from tests.gateway import remote as remote_side
 from tests.gateway.remote import Remote
@@ -65,7 +66,7 @@ def remote(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Remote:
 
 
 def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any) -> bytes:
-    """What gateway does to a document, with a key that is at hand."""
+    """What gateway does to a document, to its last look at it, with a key that is at hand."""
     request = SignatureRequest(
         chain=tuple(ALICE.chain),
         sign_algo=SIGN_ALGO,
@@ -84,6 +85,8 @@ def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any)
         complete_document(file, chain=ALICE.chain, sign_algo=SIGN_ALGO, prepared=prepared, value=value, timestamp=token)
         if stamp and level != "B-T":
             levels.add_evidence(file, level=level, signers=levels.Signers(ALICE.chain, stamp), trust=trust)
+        expected = Expected(tuple(ALICE.chain), name, level, len(pdf), hashlib.sha256(pdf).hexdigest())
+        assert verify_document(file, expected=expected, trust=trust).level == level
         file.seek(0)
         return file.read()
 
@@ -159,8 +162,11 @@ KINDS = ("typed", "drawn", "photograph", "code")
         *((flavour, kind) for flavour in ("1b", "2u", "4") for kind in KINDS),
     ],
 )
-def test_g13_pdf_a_stays_pdf_a_with_a_visible_signature(conforms: Conforms, flavour: str, shows: str) -> None:
-    conforms(sign(make_pdfa(flavour), place=PLACE, appearance=SHOWS[shows]), flavour)
+def test_g13_pdf_a_stays_pdf_a_with_a_visible_signature(
+    remote: Remote, conforms: Conforms, flavour: str, shows: str
+) -> None:
+    level = "B-LTA" if shows == "all" else "B-B"
+    conforms(sign(make_pdfa(flavour), level=level, place=PLACE, appearance=SHOWS[shows]), flavour)
 
 
 SCRIPTS = ["שלום abc 12", "مرحبا بالعالم", "नमस्ते क्षत्रिय", "ไทย น้ำ", "漢字 한글", "∑ ♥ 𝔸 e\u0301 ffi"]
