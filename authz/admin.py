@@ -170,6 +170,8 @@ class ApplicationForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's ow
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if cleaned.get("logo") and cleaned.get("no_logo"):
+            self.add_error("no_logo", _("Choose one of both: a new logo, or none."))
         for name in set(cleaned) - {"logo", "no_logo"}:
             setattr(self.instance, name, cleaned[name])
         for field, sentence in find_faults(application=self.instance):
@@ -259,6 +261,13 @@ class ApplicationAdmin(ModelAdmin):
         "created",
         "updated",
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Application | None = None) -> Any:
+        """Whether there is to be no logo is asked where there is one."""
+        (title, first), *others = super().get_fieldsets(request, obj)
+        has_logo = ClientLogo.objects.filter(application=obj).exists()
+        shown = [name for name in first["fields"] if has_logo or name != "no_logo"]
+        return [(title, {**first, "fields": shown}), *others]
 
     def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

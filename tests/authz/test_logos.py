@@ -131,8 +131,14 @@ def test_an_operator_gives_a_client_a_logo_which_its_consent_page_shows(boss: Pe
     save(boss, client, picture(size=(64, 64)))
     assert ClientLogo.objects.get().checksum != kept.checksum
     assert Client().get(address).status_code == 404
+    page = boss.browser.get(f"/admin/authz/application/{client.pk}/change/").content.decode()
+    assert 'name="no_logo"' in page
+    both = save(boss, client, picture(), no_logo="on")
+    assert "Choose one of both" in both.content.decode()
+    assert ClientLogo.objects.exists()
     save(boss, client, no_logo="on")
     assert not ClientLogo.objects.exists()
+    assert 'name="no_logo"' not in boss.browser.get(f"/admin/authz/application/{client.pk}/change/").content.decode()
 
 
 def test_what_the_operator_should_not_have_uploaded_is_said_beside_the_field(
