@@ -106,6 +106,8 @@ class Chain:
 
     def ledger(self, digests: Sequence[bytes]) -> list[str]:
         """The states of these digests' rows."""
+        if not digests:
+            return []
         marks = ", ".join("?" * len(digests))
         sql = f"SELECT state FROM rssp_activateddigest WHERE digest IN ({marks}) ORDER BY id"  # noqa: S608  (marks)
         return [state for (state,) in self.rows("rssp", sql, *(item.hex() for item in digests))]
