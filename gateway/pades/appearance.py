@@ -114,8 +114,9 @@ class SignatureAppearance(BaseStamp):
     def _line(self, runs: list[Run], x: float, y: float, scale: float) -> bytes:
         parts = []
         for run in runs:
-            name = pdf_name(f"/F{id(run.engine) % 100000}")
-            self.set_resource(ResourceType.FONT, name, run.engine.as_resource())
+            font = run.engine.as_resource()
+            name = pdf_name(f"/F{font.idnum}")
+            self.set_resource(ResourceType.FONT, name, font)
             place = b"%.5f 0 0 %.5f %.3f %.3f cm" % (scale, scale, x, y)
             shown = b"BT %s %d Tf %s ET" % (name.encode("ascii"), SIZE, run.operators)
             parts.append(b"q %s %s Q" % (place, shown))

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.generic import StreamObject
 from pyhanko.pdf_utils.rw_common import PdfHandler
 
@@ -71,7 +72,7 @@ def _read_part(metadata: Any) -> int:
     if not isinstance(metadata, StreamObject):
         return 0
     # Whether in UTF-8, UTF-16 or UTF-32, what is looked for is ASCII.
-    found = _PART.search(metadata.data.replace(b"\0", b""))
+    found = _PART.search(metadata.read_data(DecodePurpose.XMP_METADATA).replace(b"\0", b""))
     return int(found[1]) if found else 0
 
 

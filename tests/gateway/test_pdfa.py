@@ -5,6 +5,7 @@ import io
 import re
 import struct
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,12 +19,14 @@ from gateway.clients import sources as fetching
 from gateway.pades.complete import complete_document
 from gateway.pades.levels import Trust
 from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
+from gateway.pades.pdfa import Claim, read_claim
 from gateway.pades.prepare import prepare_document
 from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
 from gateway.services import levels
 from tests.gateway import remote as remote_side
 from tests.gateway.remote import Remote
+from tests.support import pdfs
 from tests.support.authority import Authority
 from tests.support.pdfa.checker import Checker, pdfa_checker
 from tests.support.pdfa.samples import FLAVOURS, make_pdfa
@@ -175,8 +178,24 @@ SCRIPTS = ["שלום abc 12", "مرحبا بالعالم", "नमस्ते �
 @pytest.mark.parametrize("text", SCRIPTS)
 @pytest.mark.parametrize("flavour", ["1b", "2u", "4"])
 def test_g13_pdf_a_stays_pdf_a_with_text_of_any_script(conforms: Conforms, flavour: str, text: str) -> None:
-    """Parts 1 and 4 ask for what is embedded to be listed and read; level U for a meaning of each glyph."""
-    conforms(sign(make_pdfa(flavour), place=PLACE, appearance=Appearance(text=text)), flavour)
+    """Part 1 asks for what is embedded to be listed; level U, and part 4, for a meaning of each glyph: the right one,
+    whichever way the line runs, and however many glyphs stand for however many characters."""
+    signed = sign(make_pdfa(flavour), place=PLACE, appearance=Appearance(text=text))
+    conforms(signed, flavour)
+    fonts = PdfFileReader(io.BytesIO(signed)).root["/AcroForm"]["/Fields"][0]["/AP"]["/N"]["/Resources"]["/Font"]
+    assert all(name == f"/F{fonts.raw_get(name).idnum}" for name in fonts), "two fonts may come to share a name"
+    meanings = [meaning for name in fonts for meaning in read_meanings(fonts[name]["/ToUnicode"].data)]
+    assert all(meanings)
+    assert set("".join(meanings)) - {"\u200b"} == set(text)
+
+
+def read_meanings(mapped: bytes) -> list[str]:
+    """What a ToUnicode CMap says of each glyph."""
+    _, _, mappings = mapped.decode("ascii").partition("endcodespacerange")
+    # One glyph and its meaning, or a range of them and the meanings in brackets.
+    found = re.findall(r"^<\w+> (?:<(\w*)>|<\w+> \[(.*)\])$", mappings, re.MULTILINE)
+    values = [value for one, many in found for value in (re.findall(r"<(\w*)>", many) if many else [one])]
+    return [bytes.fromhex(value).decode("utf-16-be") for value in values]
 
 
 @pytest.mark.parametrize("intent", ["GRAY", ""], ids=["grey", "none"])
@@ -262,20 +281,52 @@ def test_g13_however_the_file_is_laid_out(conforms: Conforms, flavour: str, how:
     conforms(sign(out.getvalue(), place=PLACE, appearance=SHOWS["all"]), flavour)
 
 
-@pytest.mark.parametrize("text", SCRIPTS)
-def test_every_glyph_means_what_it_stands_for(text: str) -> None:
-    """Whichever way the line runs, and however many glyphs stand for however many characters."""
-    signed = sign(make_pdfa("2u"), place=PLACE, appearance=Appearance(text=text))
-    fonts = PdfFileReader(io.BytesIO(signed)).root["/AcroForm"]["/Fields"][0]["/AP"]["/N"]["/Resources"]["/Font"]
-    meanings = [meaning for name in fonts for meaning in read_meanings(fonts[name]["/ToUnicode"].data)]
-    assert all(meanings)
-    assert set("".join(meanings)) - {"\u200b"} == set(text)
+# --- What a file claims -------------------------------------------------------------------------------------------
 
 
-def read_meanings(mapped: bytes) -> list[str]:
-    """What a ToUnicode CMap says of each glyph."""
-    _, _, mappings = mapped.decode("ascii").partition("endcodespacerange")
-    # One glyph and its meaning, or a range of them and the meanings in brackets.
-    found = re.findall(r"^<\w+> (?:<(\w*)>|<\w+> \[(.*)\])$", mappings, re.MULTILINE)
-    values = [value for one, many in found for value in (re.findall(r"<(\w*)>", many) if many else [one])]
-    return [bytes.fromhex(value).decode("utf-16-be") for value in values]
+def claiming(metadata: bytes, *, catalogue: bytes = b"/Metadata 6 0 R") -> bytes:
+    objects = pdfs.document_objects()
+    objects[1] = b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalogue
+    objects[6] = metadata
+    return pdfs.assemble(objects)
+
+
+def xmp(text: str, encoding: str = "utf-8") -> bytes:
+    return pdfs.stream_object(text.encode(encoding), b"/Type /Metadata /Subtype /XML")
+
+
+CLAIMS = [
+    *((xmp("<pdfaid:part>1</pdfaid:part>", encoding), 1) for encoding in ("utf-8", "utf-16", "utf-16-be", "utf-32")),
+    (xmp("<rdf:Description pdfaid:part = '4' pdfaid:rev='2020'/>"), 4),
+    (xmp("<pdfaid:part> 3 </pdfaid:part>"), 3),
+    (xmp("<pdfaid:part>7</pdfaid:part>"), 0),
+    (xmp("<pdfaid:part/>pdfaid:partition='1'"), 0),
+    (xmp("<pdfuaid:part>1</pdfuaid:part>"), 0),
+    (xmp(""), 0),
+    (pdfs.stream_object(b"no Flate pdfaid:part='1'", b"/Filter /FlateDecode"), 0),
+    (pdfs.stream_object(b"pdfaid:part='1'", b"/Filter /Nothing"), 0),
+    (b"(pdfaid:part='1')", 0),
+    (b"<< /Part 1 >>", 0),
+    (b"6 0 R", 0),
+    (b"null", 0),
+]
+
+
+@pytest.mark.parametrize(("metadata", "part"), CLAIMS)
+def test_a_claim_is_read_in_any_encoding_and_nonsense_claims_nothing(metadata: bytes, part: int) -> None:
+    assert read_claim(PdfFileReader(io.BytesIO(claiming(metadata)))).part == part
+
+
+@pytest.mark.parametrize("intents", [b"7", b"[null]", b"[<< /S /GTS_PDFX >>]", b"[<< /S /GTS_PDFA1 >>]", b"<< >>"])
+def test_an_output_intent_that_says_nothing_is_none(intents: bytes) -> None:
+    pdf = claiming(xmp("pdfaid:part='2'"), catalogue=b"/Metadata 6 0 R /OutputIntents %s" % intents)
+    claim = read_claim(PdfFileReader(io.BytesIO(pdf)))
+    assert claim.components == 0
+    assert claim == Claim() or (claim.is_opaque and claim.colour_spaces())
+
+
+def test_metadata_that_unpack_without_end_claim_nothing() -> None:
+    bomb = zlib.compress(bytes(16 * 1024 * 1024), 9)
+    pdf = claiming(pdfs.stream_object(zlib.compress(bomb, 9), b"/Filter [/FlateDecode /FlateDecode]"))
+    assert read_claim(PdfFileReader(io.BytesIO(pdf))) == Claim()
+    assert len(sign(pdf)) > len(pdf)
