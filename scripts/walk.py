@@ -140,7 +140,8 @@ class Walk:
         self.page.goto(self.base_url + path)
 
     def press(self, label: str) -> None:
-        """The one button or link that is called so."""
+        """The one button or link that is called so, once the page's scripts have run."""
+        self.page.wait_for_load_state()
         self.page.get_by_role("button", name=label, exact=True).or_(
             self.page.get_by_role("link", name=label, exact=True)
         ).first.click()

@@ -144,8 +144,7 @@ def read_image(data: bytes, *, on_white: bool = False) -> Image.Image:
         with warnings.catch_warnings():
             # Far above the limit the library refuses by itself, before anything is unpacked.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
-            image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+            image = _open_image(data)
             image.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
             transparent = image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
             if transparent and on_white:
@@ -154,3 +153,11 @@ def read_image(data: bytes, *, on_white: bool = False) -> Image.Image:
             return image.convert("RGBA" if transparent else "L" if image.mode in {"1", "L"} else "RGB")
     except Exception:  # noqa: BLE001  (on hostile input the library raises nearly anything)
         raise ImageUnreadableError from None
+
+
+def _open_image(data: bytes) -> Image.Image:
+    """Nothing is unpacked yet. The library's own limit is one for the whole process, so it is left as it is."""
+    image: Image.Image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    if image.width * image.height > _MOST_PIXELS:
+        raise ImageUnreadableError
+    return image

@@ -38,6 +38,7 @@ from gateway.errors import (
     PageOutOfRangeError,
 )
 from gateway.pades.algorithms import HASHES
+from gateway.pades.appearance import read_image
 from gateway.pades.complete import complete_document
 from gateway.pades.inspect import inspect_document
 from gateway.pades.options import Appearance, FieldLock, NewField, Place, SignatureOptions, SignaturePolicy
@@ -502,3 +503,15 @@ def test_g2_pages_are_compared_as_long_as_there_is_time(monkeypatch: pytest.Monk
         assert compare_pages(file, len(pdf), ()) == 9
         monkeypatch.setattr("gateway.pades.raster._SECONDS", -1.0)
         assert compare_pages(file, len(pdf), ()) == 1
+
+
+@pytest.mark.parametrize(("side", "fits"), [(4000, True), (4001, False)])
+def test_an_image_of_too_many_pixels_is_not_unpacked_and_others_have_limits_of_their_own(side: int, fits: bool) -> None:
+    before, out = Image.MAX_IMAGE_PIXELS, io.BytesIO()
+    Image.new("1", (side, side)).save(out, "PNG")
+    if fits:
+        assert read_image(out.getvalue()).width < side
+    else:
+        with pytest.raises(ImageUnreadableError):
+            read_image(out.getvalue())
+    assert before == Image.MAX_IMAGE_PIXELS
