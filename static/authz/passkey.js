@@ -4,6 +4,7 @@
 // The JSON block holds an array of {passkey, options}; a checked input named "passkey" chooses one, else the first is used.
 // A button with the value "code" posts the form without a prompt. With data-autofill the browser offers this site's
 // passkeys in a field with autocomplete "webauthn", and the one that is chosen there posts the form by itself.
+// Until this runs, buttons with data-awaits-script are disabled: pressed before, they would post a form without a passkey.
 
 const decode = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0)).buffer;
@@ -99,6 +100,7 @@ function say(form, sentence) {
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   let running = false;
+  for (const each of form.elements) if ("awaitsScript" in each.dataset) each.disabled = false;
   if ("autofill" in form.dataset) offerInAutofill(form);
   form.addEventListener("submit", async (event) => {
     if (event.submitter?.value === "code") return;

@@ -173,6 +173,26 @@ def test_what_goes_wrong_is_said_and_loses_nothing(bob: Walk, pair: tuple[dict[s
     bob.await_heading("Passkeys")
 
 
+def test_a_button_that_is_pressed_before_its_script_ran_posts_nothing(
+    bob: Walk, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    hold(bob, pair[0])
+    bob.context.clear_cookies()
+    bob.page.route("**/authz/passkey*.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+    bob.open("/authz/login")
+    bob.page.get_by_label("E-mail address").fill(BOB.email)
+    bob.page.locator('input[name="password"]').fill(BOB.password)
+    bob.press("Continue")
+    bob.await_heading("Use your passkey")
+    button = bob.page.get_by_role("button", name="Log in with passkey")
+    expect(button).to_be_disabled()
+    bob.page.unroute_all()
+    bob.page.reload()
+    expect(button).to_be_enabled()
+    bob.press("Log in with passkey")
+    bob.await_heading("Passkeys")
+
+
 def test_a_removed_passkey_logs_in_no_more(bob: Walk, pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     first, second = pair
     hold(bob, first)
