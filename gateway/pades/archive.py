@@ -85,4 +85,10 @@ def verify_archive(
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     until = lasts_until("B-LTA", signer=(), archive=chain)
-    return VerifiedSignedDocument(stream.seek(0, os.SEEK_END), digest.hexdigest(), "B-LTA", until.isoformat())
+    return VerifiedSignedDocument(
+        size=stream.seek(0, os.SEEK_END),
+        sha256=digest.hexdigest(),
+        level="B-LTA",
+        lasts_until=until.isoformat(),
+        revision_size=size,
+    )

@@ -1,13 +1,17 @@
-"""Runs `child` for one document: one process a task, with its own limits and without our environment (`nursery`)."""
+"""Runs `child` for documents: processes with their own limits and without our environment (`nursery`).
+
+Who says whose document it is lets a child stay that has served the same ``owner`` before
+(docs/decisions/0025-children-of-one-owner.md).
+"""
 
 import base64
 import json
 import logging
-import os
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from gateway.errors import (
     DOCUMENT_ERRORS,
@@ -17,9 +21,11 @@ from gateway.errors import (
     HostilePdfError,
     InvalidSignatureError,
     LevelError,
+    PageChangedError,
     StorageFullError,
     TrustedListMalformedError,
 )
+from gateway.pades.conversation import LARGE_DOCUMENT_BYTES, KilledError, NoChildError, Request, largest
 from gateway.pades.levels import (
     DocumentTimestampPlace,
     Evidence,
@@ -30,13 +36,15 @@ from gateway.pades.levels import (
     evidence_to_json,
     place_from_json,
 )
-from gateway.pades.nursery import KilledError, NoChildError, nursery
+from gateway.pades.nursery import nursery
 from gateway.pades.values import (
+    Area,
     InspectedDocument,
     PreparedSignature,
     SignatureRequest,
     TrustedListContent,
     VerifiedSignedDocument,
+    areas_to_json,
     prepared_from_json,
     request_to_json,
     trusted_list_from_json,
@@ -45,8 +53,8 @@ from gateway.pades.values import (
 log = logging.getLogger(__name__)
 
 WALL_SECONDS = 10
-# A document that is larger takes longer to read, whatever is in it: a second more for so many bytes.
-_LARGE, _BYTES_A_SECOND = 100_000_000, 10_000_000
+# A large document takes longer to read, whatever is in it: a second more for so many bytes.
+_BYTES_A_SECOND = 10_000_000
 TRUSTED_LIST_SECONDS = 90
 # So many documents are read at once by this process: each may take its limit of memory.
 _places = threading.BoundedSemaphore(4)
@@ -58,9 +66,21 @@ _REFUSALS: dict[str, type[GatewayError]] = {
 }
 
 
-def inspect_document(document: IO[bytes], *, max_pages: int, password: str = "") -> InspectedDocument:
+class Owner(Protocol):
+    """Whose document it is: a caller, or a row of theirs."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+
+
+def inspect_document(
+    document: IO[bytes], *, max_pages: int, password: str = "", owner: Owner | None = None
+) -> InspectedDocument:
     """The facts of a PDF that can be signed; raises a document error otherwise. ``document`` is a real file."""
-    return InspectedDocument(**_call("inspect", [document], {"max_pages": max_pages, "password": password}))
+    arguments = {"max_pages": max_pages, "password": password}
+    return InspectedDocument(**_call("inspect", [document], arguments, owner=owner))
 
 
 def repair_document(document: IO[bytes], output: IO[bytes], *, password: str = "") -> tuple[str, ...]:
@@ -69,19 +89,27 @@ def repair_document(document: IO[bytes], output: IO[bytes], *, password: str = "
 
 
 def prepare_document(
-    document: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
+    document: IO[bytes],
+    output: IO[bytes],
+    request: SignatureRequest,
+    *,
+    password: str = "",
+    owner: Owner | None = None,
 ) -> PreparedSignature:
-    """Writes the prepared PDF to ``output``; raises a document error if that cannot be done. Both are real files."""
+    """Writes the prepared PDF to ``output``; raises a document error if that cannot be done, or would change what a
+    page shows. Both are real files."""
     arguments = {"request": request_to_json(request), "password": password}
-    return prepared_from_json(_call("prepare", [document, output], arguments))
+    prepared = prepared_from_json(_call("prepare", [document, output], arguments, owner=owner))
+    _compare_pages(output, largest([document.fileno()]), prepared.areas, password, owner)
+    return prepared
 
 
 def add_evidence(
-    document: IO[bytes], evidence: Evidence, *, timestamp: bool, password: str = ""
+    document: IO[bytes], evidence: Evidence, *, timestamp: bool, password: str = "", owner: Owner | None = None
 ) -> DocumentTimestampPlace | None:
     """See `gateway.pades.evidence`; ``document`` grows in its place. Raises document errors."""
     arguments = {"evidence": evidence_to_json(evidence), "timestamp": timestamp, "password": password}
-    return place_from_json(_call("add_evidence", [document], arguments))
+    return place_from_json(_call("add_evidence", [document], arguments, owner=owner))
 
 
 def verify_document(
@@ -94,27 +122,31 @@ def verify_document(
     size: int,
     sha256: str,
     password: str = "",
+    owner: Owner | None = None,
 ) -> VerifiedSignedDocument:
-    """See `gateway.pades.verify`. Raises `InvalidSignatureError`, a child of `LevelError`."""
+    """See `gateway.pades.verify`. Raises `InvalidSignatureError`, also if what its level adds changes what a page
+    shows; a child of `LevelError`."""
     expected = {"field_name": field_name, "level": level, "size": size, "sha256": sha256}
     arguments = {
         "expected": {**expected, "chain": encode(tuple(chain)), "password": password},
         "anchors": encode(trust.anchors),
         "timestamp_anchors": encode(trust.timestamp_anchors),
     }
-    return VerifiedSignedDocument(**_call("verify", [document], arguments))
+    verified = VerifiedSignedDocument(**_call("verify", [document], arguments, owner=owner))
+    _refuse_changed_pages(document, verified, password, owner)
+    return verified
 
 
-def read_proofs(document: IO[bytes], *, password: str = "") -> Proofs:
+def read_proofs(document: IO[bytes], *, password: str = "", owner: Owner | None = None) -> Proofs:
     """See `gateway.pades.archive`. Raises document errors."""
-    value = _call("read_proofs", [document], {"password": password})
+    value = _call("read_proofs", [document], {"password": password}, owner=owner)
     return Proofs(value["signatures"], decode(value["leaves"]), decode(value["known"]))
 
 
 def verify_archive(
-    document: IO[bytes], *, size: int, sha256: str, trust: Trust, password: str = ""
+    document: IO[bytes], *, size: int, sha256: str, trust: Trust, password: str = "", owner: Owner | None = None
 ) -> VerifiedSignedDocument:
-    """See `gateway.pades.archive`. Raises `InvalidSignatureError`, `TimestampError`."""
+    """See `gateway.pades.archive`. Raises `InvalidSignatureError`, also if a page changed, and `TimestampError`."""
     arguments = {
         "size": size,
         "sha256": sha256,
@@ -122,7 +154,9 @@ def verify_archive(
         "anchors": encode(trust.anchors),
         "timestamp_anchors": encode(trust.timestamp_anchors),
     }
-    return VerifiedSignedDocument(**_call("verify_archive", [document], arguments))
+    verified = VerifiedSignedDocument(**_call("verify_archive", [document], arguments, owner=owner))
+    _refuse_changed_pages(document, verified, password, owner)
+    return verified
 
 
 def read_trusted_list(file: IO[bytes], *, signers: Sequence[bytes], now: datetime) -> TrustedListContent:
@@ -135,25 +169,45 @@ def read_trusted_list(file: IO[bytes], *, signers: Sequence[bytes], now: datetim
         raise TrustedListMalformedError from None
 
 
-def _more_seconds(files: Sequence[IO[bytes]]) -> int:
-    size = max((os.fstat(file.fileno()).st_size for file in files), default=0)
-    return max(0, size - _LARGE) // _BYTES_A_SECOND
+def _refuse_changed_pages(
+    document: IO[bytes], verified: VerifiedSignedDocument, password: str, owner: Owner | None
+) -> None:
+    if verified.revision_size == verified.size:
+        return
+    try:
+        _compare_pages(document, verified.revision_size, (), password, owner)
+    except PageChangedError:
+        raise InvalidSignatureError from None
+
+
+def _compare_pages(
+    file: IO[bytes], original_size: int, areas: Sequence[Area], password: str, owner: Owner | None
+) -> None:
+    """See `gateway.pades.raster`. Its child can read the file and not write it."""
+    file.flush()
+    arguments = {"original_size": original_size, "areas": areas_to_json(areas), "password": password}
+    with closing(open(f"/proc/self/fd/{file.fileno()}", "rb")) as reading:  # noqa: PTH123  (no path)
+        _call("compare_pages", [reading], arguments, owner=owner)
 
 
 def _call(
-    task: str, files: Sequence[IO[bytes]], arguments: dict[str, Any], *, seconds: int | None = None
+    task: str,
+    files: Sequence[IO[bytes]],
+    arguments: dict[str, Any],
+    *,
+    seconds: int | None = None,
+    owner: Owner | None = None,
 ) -> dict[str, Any]:
     for file in files:
         file.flush()
         file.seek(0)
+    descriptors = [file.fileno() for file in files]
+    size = largest(descriptors)
+    more_seconds = max(0, size - LARGE_DOCUMENT_BYTES) // _BYTES_A_SECOND
+    request = Request(task, seconds or WALL_SECONDS + more_seconds, arguments, descriptors)
     try:
         with _places:
-            answered = nursery.run(
-                task=task,
-                descriptors=[file.fileno() for file in files],
-                arguments=json.dumps(arguments).encode(),
-                seconds=seconds or WALL_SECONDS + _more_seconds(files),
-            )
+            answered = nursery.run(request, kept_for=_kept_for(task, owner) if size <= LARGE_DOCUMENT_BYTES else "")
     except KilledError:
         raise HostilePdfError from None
     except NoChildError:
@@ -166,3 +220,9 @@ def _call(
         raise error.reachable(answer["below"]) if isinstance(error, LevelError) else error
     value: dict[str, Any] = answer["value"]
     return value
+
+
+def _kept_for(task: str, owner: Owner | None) -> str:
+    """Which children may do it: one that has drawn a document never writes one."""
+    kind = "draws" if task == "compare_pages" else "writes"
+    return "" if owner is None else json.dumps([kind, owner.issuer, owner.subject])

@@ -26,10 +26,9 @@ from gateway.pades.forms import Widget, add_form_fields, find_widgets
 from gateway.pades.levels import reaches
 from gateway.pades.options import Place
 from gateway.pades.pages import Page, place_of, read_page
-from gateway.pades.raster import Area, compare_pages
 from gateway.pades.reading import open_document, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
-from gateway.pades.values import PreparedSignature, SignatureRequest
+from gateway.pades.values import Area, PreparedSignature, SignatureRequest
 from gateway.pades.writing import SigningWriter
 
 # Of a time-stamp beside the signature.
@@ -39,7 +38,8 @@ _WRAPPING = 64
 def prepare_document(
     stream: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
 ) -> PreparedSignature:
-    """Writes the original followed by the update to ``output``; answers with the attributes to be signed."""
+    """Writes the original followed by the update to ``output``; answers with the attributes to be signed. Whether its
+    pages look as before is for `raster.compare_pages` to say."""
     return _run(_prepare(stream, output, request, password))
 
 
@@ -85,11 +85,10 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     # Read back now: what could not be verified at the end is refused before anybody approves it.
     output.seek(0)
     read_document(output, password)
-    compare_pages(output, size, areas, password)
     attributes = build_signed_attributes(
         document_digest=prepared.document_digest, certificate=request.chain[0], options=options
     )
-    return PreparedSignature(attributes, prepared.reserved_region_start, prepared.reserved_region_end)
+    return PreparedSignature(attributes, prepared.reserved_region_start, prepared.reserved_region_end, tuple(areas))
 
 
 def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest, encryption: Encryption) -> list[Area]:

@@ -1,5 +1,6 @@
-"""Whether signing changed what a page shows: every page is drawn before and after, and compared. Runs in the child
-process, with a second library than the one that signs.
+"""Whether signing changed what a page shows: every page is drawn before and after, and compared. Runs in a child
+process that does nothing else, with a second library than the one that signs: what it draws with is not memory-safe, so
+it may not write what is signed.
 
 The original is the beginning of the signed file, so one file serves both. A visible signature's own area, and nothing
 else, may differ. Where there are more pages than time, the first, the last and others evenly between are drawn.
@@ -16,20 +17,12 @@ import pypdfium2
 from PIL import Image, ImageChops, ImageDraw
 
 from gateway.errors import PageChangedError
+from gateway.pades.values import Area
 
 _LONGEST_SIDE = 500
 _SECONDS = 3.0
 # Neighbouring pixels take part in a drawing's soft edge.
 _EDGE = 2
-
-
-@dataclass(frozen=True)
-class Area:
-    """A place that may differ: page from 1, box as it is shown, in the page's own unit: who draws takes no notice of
-    UserUnit."""
-
-    page: int
-    box: tuple[float, float, float, float]
 
 
 class _Beginning(io.RawIOBase):

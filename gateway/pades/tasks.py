@@ -11,7 +11,8 @@ from gateway.pades.evidence import add_evidence
 from gateway.pades.inspect import inspect_document
 from gateway.pades.levels import Trust, decode, encode, evidence_from_json, place_to_json
 from gateway.pades.prepare import prepare_document
-from gateway.pades.values import prepared_to_json, request_from_json, trusted_list_to_json
+from gateway.pades.raster import compare_pages
+from gateway.pades.values import areas_from_json, prepared_to_json, request_from_json, trusted_list_to_json
 from gateway.pades.verify import Expected, verify_document
 
 
@@ -29,6 +30,11 @@ def _repair(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]
 def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     request = request_from_json(arguments["request"])
     return prepared_to_json(prepare_document(files[0], files[1], request, password=arguments["password"]))
+
+
+def _compare_pages(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
+    areas = areas_from_json(arguments["areas"])
+    return {"compared": compare_pages(files[0], arguments["original_size"], areas, arguments["password"])}
 
 
 def _add_evidence(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +73,7 @@ TASKS: dict[str, Callable[[list[IO[bytes]], dict[str, Any]], dict[str, Any]]] = 
     "inspect": _inspect,
     "repair": _repair,
     "prepare": _prepare,
+    "compare_pages": _compare_pages,
     "add_evidence": _add_evidence,
     "verify": _verify,
     "read_proofs": _read_proofs,

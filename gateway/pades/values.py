@@ -41,24 +41,36 @@ class SignatureRequest:
 
 
 @dataclass(frozen=True)
+class Area:
+    """A place that may look different after signing: page from 1, box as it is shown, in the page's own unit: who draws
+    takes no notice of UserUnit."""
+
+    page: int
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class PreparedSignature:
     """A prepared file's other half: ``signed_attributes`` is the DER that will be signed and embedded byte for byte;
-    the reserved region (offsets in the prepared file) is where the CMS will stand."""
+    the reserved region (offsets in the prepared file) is where the CMS will stand; the pages look as before but for
+    ``areas``."""
 
     signed_attributes: bytes
     reserved_start: int
     reserved_end: int
+    areas: tuple[Area, ...] = ()
 
 
 @dataclass(frozen=True)
 class VerifiedSignedDocument:
     """A signed PDF that was verified whole. ``sha256`` is lower-case hexadecimal; ``lasts_until`` is when the last of
-    its proofs ends, ISO 8601."""
+    its proofs ends, ISO 8601. What its level adds stands behind the first ``revision_size`` bytes."""
 
     size: int
     sha256: str
     level: str
     lasts_until: str
+    revision_size: int
 
 
 def request_to_json(request: SignatureRequest) -> dict[str, Any]:
@@ -77,13 +89,25 @@ def prepared_to_json(prepared: PreparedSignature) -> dict[str, Any]:
         "signed_attributes": base64.b64encode(prepared.signed_attributes).decode(),
         "reserved_start": prepared.reserved_start,
         "reserved_end": prepared.reserved_end,
+        "areas": areas_to_json(prepared.areas),
     }
 
 
 def prepared_from_json(value: dict[str, Any]) -> PreparedSignature:
     return PreparedSignature(
-        base64.b64decode(value["signed_attributes"]), int(value["reserved_start"]), int(value["reserved_end"])
+        base64.b64decode(value["signed_attributes"]),
+        int(value["reserved_start"]),
+        int(value["reserved_end"]),
+        areas_from_json(value["areas"]),
     )
+
+
+def areas_to_json(areas: Sequence[Area]) -> list[Any]:
+    return [[area.page, *area.box] for area in areas]
+
+
+def areas_from_json(value: list[Any]) -> tuple[Area, ...]:
+    return tuple(Area(page, (left, bottom, right, top)) for page, left, bottom, right, top in value)
 
 
 @dataclass(frozen=True)

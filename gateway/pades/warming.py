@@ -18,6 +18,7 @@ from gateway.pades.complete import complete_document
 from gateway.pades.inspect import inspect_document
 from gateway.pades.levels import Trust
 from gateway.pades.prepare import prepare_document
+from gateway.pades.raster import compare_pages
 from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
 
@@ -47,6 +48,7 @@ def warm_up() -> None:
     document.seek(0)
     request = SignatureRequest(chain=chain, sign_algo=_SIGN_ALGO, field_name=_FIELD, pages=1)
     prepared = prepare_document(document, signed, request)
+    compare_pages(signed, facts.size, prepared.areas)
     digest = hashlib.sha256(prepared.signed_attributes).digest()
     value = key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
     complete_document(signed, chain=chain, sign_algo=_SIGN_ALGO, prepared=prepared, value=value)

@@ -44,7 +44,7 @@ def archive_document(*, caller: VerifiedCaller, upload: IO[bytes], name: str, pa
     credentials = rssp.list_credentials(token=caller.token, seal_owner=caller.seal_owner).credentials
     roots = list(dict.fromkeys(credential.chain[-1] for credential in credentials if credential.chain))
     with passwords.password_try(caller=caller, password=password):
-        signatures, verified = _extend(upload, roots, size, sha256, password)
+        signatures, verified = _extend(upload, roots, size, sha256, password, caller)
     stored = documents.store_document(upload, password=password)
     return Archive.objects.create(
         issuer=caller.issuer,
@@ -103,7 +103,7 @@ def _renew(archive: Archive) -> bool:
     roots = [base64.b64decode(root) for root in archive.roots]
     password = documents.password_of(former)
     with documents.open_document(former) as file:
-        _signatures, verified = _extend(file, roots, former.size, former.sha256, password)
+        _signatures, verified = _extend(file, roots, former.size, former.sha256, password, archive)
         stored = documents.store_document(file, password=password)
     changed: bool = Archive.objects.filter(pk=archive.pk, document=former).change(
         document=stored, renewals=archive.renewals + 1, error_code="", **_ends(verified)
@@ -113,16 +113,16 @@ def _renew(archive: Archive) -> bool:
 
 
 def _extend(
-    file: IO[bytes], roots: Iterable[bytes], size: int, sha256: str, password: str
+    file: IO[bytes], roots: Iterable[bytes], size: int, sha256: str, password: str, owner: isolation.Owner
 ) -> tuple[int, VerifiedSignedDocument]:
     """The file grows by evidence and a document time-stamp, and is verified; answers with its number of signatures."""
-    proofs = isolation.read_proofs(file, password=password)
+    proofs = isolation.read_proofs(file, password=password, owner=owner)
     anchors = tuple(dict.fromkeys([*list_trust(chain=[]).timestamp_anchors, *roots]))
     trust = Trust(anchors, anchors)
     evidence = gather_evidence(leaves=proofs.leaves, known=proofs.known, anchors=anchors)
-    levels.add_archive_timestamp(file, evidence=evidence, trust=trust, password=password)
+    levels.add_archive_timestamp(file, evidence=evidence, trust=trust, password=password, owner=owner)
     try:
-        verified = isolation.verify_archive(file, size=size, sha256=sha256, trust=trust, password=password)
+        verified = isolation.verify_archive(file, size=size, sha256=sha256, trust=trust, password=password, owner=owner)
     except DocumentError:
         raise InvalidSignatureError from None
     return proofs.signatures, verified

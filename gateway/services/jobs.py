@@ -36,7 +36,9 @@ class Result:
 def inspect_document(*, caller: VerifiedCaller, upload: IO[bytes], password: str = "") -> InspectedDocument:
     """The facts of a document that can be signed; keeps nothing. Raises document errors, `TooManyPasswordsError`."""
     with password_try(caller=caller, password=password):
-        return isolation.inspect_document(upload, max_pages=settings.MAX_DOCUMENT_PAGES, password=password)
+        return isolation.inspect_document(
+            upload, max_pages=settings.MAX_DOCUMENT_PAGES, password=password, owner=caller
+        )
 
 
 def open_job(

@@ -37,7 +37,15 @@ def stamp_signature(*, value: bytes, trust: Trust) -> Timestamp:
     return _stamp(hashlib.new(_HASH, value).digest(), trust)
 
 
-def add_evidence(file: IO[bytes], *, level: str, signers: Signers, trust: Trust, password: str = "") -> None:
+def add_evidence(
+    file: IO[bytes],
+    *,
+    level: str,
+    signers: Signers,
+    trust: Trust,
+    password: str = "",
+    owner: isolation.Owner | None = None,
+) -> None:
     """B-LT and B-LTA: the file, which ``password`` opens, grows by an update with what shows that every certificate is
     good, and of B-LTA with a document time-stamp.
 
@@ -46,14 +54,21 @@ def add_evidence(file: IO[bytes], *, level: str, signers: Signers, trust: Trust,
     leaves = [signers.chain[0], *signers.timestamp.certificates]
     evidence = gather_evidence(leaves=leaves, known=signers.chain, anchors=trust.timestamp_anchors)
     if level == "B-LTA":
-        add_archive_timestamp(file, evidence=evidence, trust=trust, password=password)
+        add_archive_timestamp(file, evidence=evidence, trust=trust, password=password, owner=owner)
     else:
-        isolation.add_evidence(file, evidence, timestamp=False, password=password)
+        isolation.add_evidence(file, evidence, timestamp=False, password=password, owner=owner)
 
 
-def add_archive_timestamp(file: IO[bytes], *, evidence: Evidence, trust: Trust, password: str = "") -> None:
+def add_archive_timestamp(
+    file: IO[bytes],
+    *,
+    evidence: Evidence,
+    trust: Trust,
+    password: str = "",
+    owner: isolation.Owner | None = None,
+) -> None:
     """The file grows by an update with the evidence and a document time-stamp. Raises `TimestampError`."""
-    place = isolation.add_evidence(file, evidence, timestamp=True, password=password)
+    place = isolation.add_evidence(file, evidence, timestamp=True, password=password, owner=owner)
     if place is None:
         raise GatewayError("no place for a time-stamp")
     try:

@@ -149,7 +149,7 @@ def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignatur
         raise StorageError
     with documents.open_document(job.original) as original, documents.temporary_file() as output:
         password = documents.password_of(job.original)
-        prepared = isolation.prepare_document(original, output, request, password=password)
+        prepared = isolation.prepare_document(original, output, request, password=password, owner=job)
         return prepared, documents.store_document(output, password=password)
 
 

@@ -215,7 +215,7 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
         complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=value, timestamp=token)
         if timestamp is not None and reaches(level, "B-LT"):
             signers = Signers(chain, timestamp)
-            levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password)
+            levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password, owner=job)
         verified = isolation.verify_document(
             file,
             chain=chain,
@@ -225,6 +225,7 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
             size=job.document_size,
             sha256=job.document_sha256,
             password=password,
+            owner=job,
         )
         stored = documents.store_document(file, password=password)
     if stored.sha256 != verified.sha256:

@@ -69,6 +69,7 @@ def sign(pdf: bytes, name: str = "Alice", *, pages: int = 1, **options: Any) -> 
     )
     with tempfile.TemporaryFile() as output:
         prepared = prepare_document(io.BytesIO(pdf), output, request)
+        compare_pages(output, len(pdf), prepared.areas)
         digest = HASHES["sha256"][1]
         value = ALICE.sign_digest(_hash(prepared.signed_attributes), digest)
         complete_document(output, chain=ALICE.chain, sign_algo=SIGN_ALGO, prepared=prepared, value=value)

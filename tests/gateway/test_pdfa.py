@@ -21,6 +21,7 @@ from gateway.pades.levels import Evidence, Trust
 from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
 from gateway.pades.pdfa import Claim, read_claim
 from gateway.pades.prepare import prepare_document
+from gateway.pades.raster import compare_pages
 from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
 from gateway.services import levels
@@ -82,6 +83,7 @@ def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any)
     trust = Trust((AUTHORITY.certificate,), (AUTHORITY.certificate,))
     with tempfile.TemporaryFile() as file:
         prepared = prepare_document(io.BytesIO(pdf), file, request)
+        compare_pages(file, len(pdf), prepared.areas)
         value = ALICE.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), SHA256())
         stamp = levels.stamp_signature(value=value, trust=trust) if level != "B-B" else None
         token = stamp.token if stamp else None
@@ -89,7 +91,9 @@ def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any)
         if stamp and level != "B-T":
             levels.add_evidence(file, level=level, signers=levels.Signers(ALICE.chain, stamp), trust=trust)
         expected = Expected(tuple(ALICE.chain), name, level, len(pdf), hashlib.sha256(pdf).hexdigest())
-        assert verify_document(file, expected=expected, trust=trust).level == level
+        verified = verify_document(file, expected=expected, trust=trust)
+        assert verified.level == level
+        compare_pages(file, verified.revision_size, ())
         file.seek(0)
         return file.read()
 
