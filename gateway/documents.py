@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 _STALE_SECONDS = 3600
 _LOOKED_UP = 500
-_CHUNK = 1024 * 1024
 
 
 def _box() -> MultiFernet:
@@ -78,20 +77,18 @@ def measure(file: IO[bytes]) -> tuple[int, str]:
     return file.seek(0, os.SEEK_END), digest.hexdigest()
 
 
-def store_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocument:
-    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it.
-    Raises `StorageFullError`."""
-    plaintext.seek(0)
-    digest = hashlib.sha256()
-    while chunk := plaintext.read(_CHUNK):
-        digest.update(chunk)
-    size = plaintext.tell()
+def store_document(
+    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
+) -> StoredDocument:
+    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it;
+    ``measured`` is what `measure` says of it, where that is known. Raises `StorageFullError`."""
+    size, sha256 = measured or measure(plaintext)
     identity = x25519.Identity.generate()
     document = StoredDocument(
         wrapped_key=encrypt_text(str(identity)),
         wrapped_password=encrypt_text(password) if password else "",
         size=size,
-        sha256=digest.hexdigest(),
+        sha256=sha256,
     )
     name = _name(document.id)
     plaintext.seek(0)

@@ -33,7 +33,7 @@ def build_signed_data(
     *, chain: Sequence[bytes], algorithm: Algorithm, attributes: bytes, value: bytes, timestamp: bytes | None = None
 ) -> bytes:
     """DER of the ContentInfo whose signed attributes are ``attributes``, byte for byte; ``timestamp`` is a token over
-    ``value`` (RFC 3161, appendix A). Roots are left out: who trusts one has it."""
+    ``value`` (RFC 3161, appendix A)."""
     digest_algorithm = sequence(oid(algorithm.hash_algorithm_oid), NULL)
     unsigned = []
     if timestamp is not None:
@@ -48,15 +48,19 @@ def build_signed_data(
         octets(value),
         *unsigned,
     )
-    embedded = dict.fromkeys([chain[0], *(each for each in chain[1:] if not _is_root(each))])
     signed_data = sequence(
         _VERSION_1,
         set_of([digest_algorithm]),
         sequence(oid(_DATA)),
-        set_of(embedded, tag=_CONTEXT_0),
+        set_of(embedded_certificates(chain), tag=_CONTEXT_0),
         set_of([signer_info]),
     )
     return sequence(oid(_SIGNED_DATA), element(_CONTEXT_0, signed_data))
+
+
+def embedded_certificates(chain: Sequence[bytes]) -> list[bytes]:
+    """Each once. Roots are left out: who trusts one has it."""
+    return list(dict.fromkeys([chain[0], *(each for each in chain[1:] if not _is_root(each))]))
 
 
 @lru_cache(maxsize=256)

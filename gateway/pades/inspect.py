@@ -1,6 +1,5 @@
 """Can this PDF be signed as it is? Runs in the child process."""
 
-import hashlib
 import io
 import os
 import re
@@ -42,12 +41,9 @@ def inspect_document(stream: IO[bytes], *, max_pages: int, password: str = "") -
     refuse_if_all_locked(reader, _TRIAL)
     _refuse_if_not_permitted(reader, encryption)
     _try_to_update(stream, reader)
-    stream.seek(0)
-    digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # any binary file does
     return InspectedDocument(
         pages=pages,
         size=stream.seek(0, os.SEEK_END),
-        sha256=digest.hexdigest(),
         signatures=signatures,
         encryption=encryption.cipher,
         password_required=encryption.password_required,

@@ -26,6 +26,7 @@ from gateway.pades.forms import Widget, add_form_fields, find_widgets
 from gateway.pades.levels import reaches
 from gateway.pades.options import Place
 from gateway.pades.pages import Page, place_of, read_page
+from gateway.pades.placing import verify_place
 from gateway.pades.reading import open_document, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
 from gateway.pades.values import Area, PreparedSignature, SignatureRequest
@@ -80,15 +81,14 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
         )
     except SigningError:
         raise FieldConstrainedError from None
-    if prepared.reserved_region_start < size:
-        raise AssertionError("the update reaches into the original")
     # Read back now: what could not be verified at the end is refused before anybody approves it.
     output.seek(0)
-    read_document(output, password)
+    start, end = prepared.reserved_region_start, prepared.reserved_region_end
+    verify_place(output, read_document(output, password), request.field_name, size=size, start=start, end=end)
     attributes = build_signed_attributes(
         document_digest=prepared.document_digest, certificate=request.chain[0], options=options
     )
-    return PreparedSignature(attributes, prepared.reserved_region_start, prepared.reserved_region_end, tuple(areas))
+    return PreparedSignature(attributes, start, end, tuple(areas))
 
 
 def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest, encryption: Encryption) -> list[Area]:

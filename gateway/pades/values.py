@@ -10,13 +10,11 @@ from gateway.pades.options import SignatureOptions
 
 @dataclass(frozen=True)
 class InspectedDocument:
-    """A PDF that can be signed as it is. ``sha256`` is lower-case hexadecimal; ``signatures`` counts those already
-    there; ``encryption`` is a cipher as in ``AES-256``, empty if there is none; ``page_sizes`` is what
-    `pages.measure_pages` says."""
+    """A PDF that can be signed as it is. ``signatures`` counts those already there; ``encryption`` is a cipher as in
+    ``AES-256``, empty if there is none; ``page_sizes`` is what `pages.measure_pages` says."""
 
     pages: int
     size: int
-    sha256: str
     signatures: int
     encryption: str = ""
     password_required: bool = False

@@ -52,7 +52,7 @@ def warm_up() -> None:
     digest = hashlib.sha256(prepared.signed_attributes).digest()
     value = key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
     complete_document(signed, chain=chain, sign_algo=_SIGN_ALGO, prepared=prepared, value=value)
-    expected = Expected(chain, _FIELD, "B-B", facts.size, facts.sha256)
+    expected = Expected(chain, _FIELD, "B-B", facts.size, hashlib.sha256(document.getvalue()).hexdigest())
     verify_document(signed, expected=expected, trust=Trust(chain[-1:], chain[-1:]))
 
 

@@ -53,10 +53,13 @@ def open_job(
     existing = _find_by_key(caller, idempotency_key) if idempotency_key else None
     if existing is None:
         check_room_for_job(caller=caller, size=upload.seek(0, os.SEEK_END))
+    # Before a child has it, which the document might take over: what comes in is what will have been signed, or
+    # nothing is.
+    size, sha256 = documents.measure(upload)
     facts = inspect_document(caller=caller, upload=upload, password=password)
     if existing is not None:
-        return _same_document(existing, facts)
-    stored = documents.store_document(upload, password=password if facts.encryption else "")
+        return _same_document(existing, sha256)
+    stored = documents.store_document(upload, password=password if facts.encryption else "", measured=(size, sha256))
     try:
         return Job.objects.create(
             issuer=caller.issuer,
@@ -66,8 +69,8 @@ def open_job(
             idempotency_key=idempotency_key,
             document_name=name,
             document_pages=facts.pages,
-            document_size=facts.size,
-            document_sha256=facts.sha256,
+            document_size=size,
+            document_sha256=sha256,
             original=stored,
             expires_at=retention_end(),
         )
@@ -76,7 +79,7 @@ def open_job(
         existing = _find_by_key(caller, idempotency_key or "")
         if existing is None:
             raise
-        return _same_document(existing, facts)
+        return _same_document(existing, sha256)
 
 
 def _find_by_key(caller: VerifiedCaller, key: str) -> Job | None:
@@ -84,8 +87,8 @@ def _find_by_key(caller: VerifiedCaller, key: str) -> Job | None:
     return mine.filter(idempotency_key=key).first()
 
 
-def _same_document(job: Job, facts: InspectedDocument) -> Job:
-    if job.document_sha256 != facts.sha256:
+def _same_document(job: Job, sha256: str) -> Job:
+    if job.document_sha256 != sha256:
         raise KeyReusedError
     return job
 

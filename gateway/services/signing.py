@@ -33,6 +33,7 @@ from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
+from gateway.pades.finished import verify_finished
 from gateway.pades.levels import reaches
 from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 from gateway.services import levels
@@ -216,18 +217,32 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
         if timestamp is not None and reaches(level, "B-LT"):
             signers = Signers(chain, timestamp)
             levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password, owner=job)
-        verified = isolation.verify_document(
-            file,
-            chain=chain,
-            trust=trust,
-            field_name=job.field_name,
-            level=level,
-            size=job.document_size,
-            sha256=job.document_sha256,
-            password=password,
-            owner=job,
-        )
-        stored = documents.store_document(file, password=password)
+        size, sha256 = job.document_size, job.document_sha256
+        if timestamp is None:
+            verified = verify_finished(
+                file,
+                chain=chain,
+                sign_algo=job.sign_algo,
+                prepared=prepared,
+                trust=trust,
+                size=size,
+                sha256=sha256,
+            )
+        else:
+            verified = isolation.verify_document(
+                file,
+                chain=chain,
+                trust=trust,
+                field_name=job.field_name,
+                level=level,
+                size=size,
+                sha256=sha256,
+                password=password,
+                owner=job,
+            )
+        # What a child says of a file that it had is not taken for measured.
+        measured = (verified.size, verified.sha256) if timestamp is None else None
+        stored = documents.store_document(file, password=password, measured=measured)
     if stored.sha256 != verified.sha256:
         purge([stored])
         raise InvalidSignatureError

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import FileResponse, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from gateway import documents
 from gateway.models import Job
 from gateway.pades.levels import LEVELS
 from gateway.services import approving, jobs, preparing, repairing, returning, sealing, signing
@@ -68,8 +69,9 @@ def job_to_json(job: Job) -> dict[str, Any]:
 def inspections(request: HttpRequest, caller: VerifiedCaller) -> HttpResponseBase:
     password = parse_password(request.headers.get("Document-Password"))
     with receive_pdf(request) as upload:
+        _size, sha256 = documents.measure(upload)
         facts = repairing.inspect_or_offer_repair(caller=caller, upload=upload, password=password)
-    return JsonResponse(asdict(facts) | {"encryption": facts.encryption or None})
+    return JsonResponse(asdict(facts) | {"sha256": sha256, "encryption": facts.encryption or None})
 
 
 @endpoint("POST")

@@ -1,0 +1,112 @@
+"""The bytes of a signed file, as a viewer will take them: the original, and an update with one signature, whose
+``/ByteRange`` covers everything but the place of its value (ISO 32000-2, 12.8.1). Parses no PDF: where things stand in
+an update that we wrote is known, and whatever stands there otherwise refuses the file.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from gateway.errors import InvalidSignatureError
+
+_CHUNK = 256 * 1024
+_NAME = b"/ByteRange"
+# A signature dictionary begins with its value, and then says what is covered (as the library writes it).
+_BEFORE = re.compile(rb"[\r\n]\d+ \d+ obj\n<<\n/Contents \Z")
+_LONGEST_BEFORE = 64
+_AFTER = b"\n/ByteRange %s\n/Type /Sig\n/Filter /Adobe.PPKLite\n/SubFilter /ETSI.CAdES.detached\n"
+# Kept free for the four numbers until they were known.
+_LONGEST_NUMBERS = 62
+_HEXADECIMAL = re.compile(rb"<(?:[0-9A-F]{2})+>")
+
+
+@dataclass(frozen=True)
+class SignedBytes:
+    """Of a whole file ``size`` and ``sha256`` (lower-case hexadecimal); the ``digest`` of what its signature covers;
+    ``contents`` is what stands in the place of the signature's value."""
+
+    size: int
+    sha256: str
+    digest: bytes
+    contents: bytes = field(repr=False)
+
+
+def read_signed_bytes(file: IO[bytes], *, size: int, sha256: str, start: int, end: int, hash_name: str) -> SignedBytes:
+    """Reads the file once. It must begin with an original (``size``, ``sha256``); the place is from ``start`` to
+    ``end``, ``hash_name`` is the signature's. Raises `InvalidSignatureError`."""
+    whole, covered = hashlib.sha256(), hashlib.new(hash_name)
+    is_same = covered.name == whole.name
+    file.seek(0)
+    for chunk in _read_chunks(file, size):
+        whole.update(chunk)
+        if not is_same:
+            covered.update(chunk)
+    if whole.hexdigest() != sha256:
+        raise InvalidSignatureError
+    if is_same:
+        covered = whole.copy()
+    contents, total = b"", size
+    for part, is_covered in read_update(file, size=size, start=start, end=end):
+        total += len(part)
+        whole.update(part)
+        if is_covered:
+            covered.update(part)
+        else:
+            contents = bytes.fromhex(part[1:-1].decode())
+    return SignedBytes(total, whole.hexdigest(), covered.digest(), contents)
+
+
+def read_update(file: IO[bytes], *, size: int, start: int, end: int) -> Iterator[tuple[bytes, bool]]:
+    """What stands behind an original of ``size`` bytes, to the file's end, each part with whether it is covered; only
+    the place, ``<`` hexadecimal digits ``>``, is not.
+
+    Raises `InvalidSignatureError` unless the signature dictionary says so itself, and nothing else says anything.
+    """
+    total = file.seek(0, os.SEEK_END)
+    if not 0 < size < start < end < total:
+        raise InvalidSignatureError
+    file.seek(size)
+    last = b""
+    for chunk in _read_chunks(file, start - size):
+        last = _refuse_named(last, chunk)
+        yield chunk, True
+    if not _BEFORE.search(last):
+        raise InvalidSignatureError
+    place = _read(file, end - start)
+    if not _HEXADECIMAL.fullmatch(place):
+        raise InvalidSignatureError
+    yield place, False
+    after = _AFTER % (b"[0 %d %d %d]" % (start, end, total - end)).ljust(_LONGEST_NUMBERS)
+    if _read(file, len(after)) != after:
+        raise InvalidSignatureError
+    yield after, True
+    last = b""
+    for chunk in _read_chunks(file, total - end - len(after)):
+        last = _refuse_named(last, chunk)
+        yield chunk, True
+
+
+def _refuse_named(last: bytes, chunk: bytes) -> bytes:
+    """Whoever looks for the range by its name alone must find the right one. Answers with the end of what was read."""
+    read = last + chunk
+    if _NAME in read:
+        raise InvalidSignatureError
+    return read[-_LONGEST_BEFORE:]
+
+
+def _read_chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
+    while length > 0:
+        chunk = _read(file, min(_CHUNK, length))
+        length -= len(chunk)
+        yield chunk
+
+
+def _read(file: IO[bytes], length: int) -> bytes:
+    """So many bytes, or none."""
+    found = file.read(length)
+    if len(found) != length:
+        raise InvalidSignatureError
+    return found
