@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from asn1crypto import cms, core
 
-from gateway.errors import InvalidSignatureError
+from gateway.errors import CredentialNotUsableError, InvalidSignatureError
 from gateway.pades.algorithms import Algorithm, parse_algorithm, verify_signature_value
 from gateway.pades.anchoring import verify_chain
 from gateway.pades.cms import embedded_certificates, issuer_and_serial
@@ -36,7 +36,10 @@ def verify_finished(
 
     Raises `InvalidSignatureError`.
     """
-    algorithm = parse_algorithm(certificate=chain[0], sign_algo=sign_algo)
+    try:
+        algorithm = parse_algorithm(certificate=chain[0], sign_algo=sign_algo)
+    except CredentialNotUsableError:
+        raise InvalidSignatureError from None
     place = {"start": prepared.reserved_start, "end": prepared.reserved_end}
     found = read_signed_bytes(file, size=size, sha256=sha256, hash_name=algorithm.hash_name, **place)
     try:
