@@ -1,7 +1,7 @@
 """A signature of level B-B, verified once more before anybody gets it: from the file alone, and from what was approved.
 
 Runs in the calling process, and interprets nothing that a stranger wrote: preparing had a reader of PDF find the
-signature in the same bytes (`prepare`), and that they are the same is what the signed digest says. Levels that add
+signature in the same bytes (`placing`), and that they are the same is what the signed digest says. Levels that add
 objects behind the signature are verified in the child process (`verify`).
 """
 

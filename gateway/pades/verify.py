@@ -1,4 +1,5 @@
-"""Our own output, verified before anybody gets it. Runs in the child process."""
+"""Our own output, verified before anybody gets it. Runs in the child process, of the levels that add objects behind a
+signature: of B-B, `finished` proves as much without a reader of PDF."""
 
 import hashlib
 import os

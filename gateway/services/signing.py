@@ -10,6 +10,7 @@ import base64
 import logging
 import uuid
 from datetime import datetime, timedelta
+from typing import IO
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -34,7 +35,7 @@ from gateway.pades import isolation
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
 from gateway.pades.finished import verify_finished
-from gateway.pades.levels import reaches
+from gateway.pades.levels import Trust, reaches
 from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 from gateway.services import levels
 from gateway.services.bell import ring
@@ -217,36 +218,35 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
         if timestamp is not None and reaches(level, "B-LT"):
             signers = Signers(chain, timestamp)
             levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password, owner=job)
-        size, sha256 = job.document_size, job.document_sha256
-        if timestamp is None:
-            verified = verify_finished(
-                file,
-                chain=chain,
-                sign_algo=job.sign_algo,
-                prepared=prepared,
-                trust=trust,
-                size=size,
-                sha256=sha256,
-            )
-        else:
-            verified = isolation.verify_document(
-                file,
-                chain=chain,
-                trust=trust,
-                field_name=job.field_name,
-                level=level,
-                size=size,
-                sha256=sha256,
-                password=password,
-                owner=job,
-            )
+        verified = _verify(job, file, level, prepared=prepared, trust=trust, password=password)
         # What a child says of a file that it had is not taken for measured.
-        measured = (verified.size, verified.sha256) if timestamp is None else None
+        measured = None if reaches(level, "B-T") else (verified.size, verified.sha256)
         stored = documents.store_document(file, password=password, measured=measured)
     if stored.sha256 != verified.sha256:
         purge([stored])
         raise InvalidSignatureError
     return stored, verified
+
+
+def _verify(
+    job: Job, file: IO[bytes], level: str, *, prepared: PreparedSignature, trust: Trust, password: str
+) -> VerifiedSignedDocument:
+    chain, size, sha256 = _chain(job), job.document_size, job.document_sha256
+    if not reaches(level, "B-T"):
+        return verify_finished(
+            file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, trust=trust, size=size, sha256=sha256
+        )
+    return isolation.verify_document(
+        file,
+        chain=chain,
+        trust=trust,
+        field_name=job.field_name,
+        level=level,
+        size=size,
+        sha256=sha256,
+        password=password,
+        owner=job,
+    )
 
 
 def finish_job(*, caller: VerifiedCaller, job_id: uuid.UUID, best_effort: bool) -> Job:
