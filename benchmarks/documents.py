@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -161,9 +162,11 @@ class Gateway:
         with took("inspect"):
             facts = inspect_document(document, max_pages=5000)
         document.seek(0)
+        shutil.copyfileobj(document, output)  # as a service has it from its store
+        output.seek(0)
         request = SignatureRequest(chain=chain, sign_algo=algo, field_name="Signature", pages=facts.pages)
         with took("prepare"):
-            prepared = prepare_document(document, output, request)
+            prepared = prepare_document(output, request)
         with took("compare pages"):
             compare_pages(output, facts.size, prepared.areas)
         value = self.identity.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), hashes.SHA256())

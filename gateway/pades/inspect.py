@@ -166,4 +166,5 @@ def _try_to_update(stream: IO[bytes], reader: PdfFileReader) -> None:
     writer.update_root()  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
     for generation, number in list(writer.objects):
         _refuse_misread_header(stream, reader, Reference(number, generation, reader))
-    writer.write(_Nowhere())  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
+    # The document itself would be copied there by pyHanko's `write`, to no end.
+    writer.try_to_write(_Nowhere())

@@ -89,18 +89,14 @@ def repair_document(document: IO[bytes], output: IO[bytes], *, password: str = "
 
 
 def prepare_document(
-    document: IO[bytes],
-    output: IO[bytes],
-    request: SignatureRequest,
-    *,
-    password: str = "",
-    owner: Owner | None = None,
+    document: IO[bytes], request: SignatureRequest, *, password: str = "", owner: Owner | None = None
 ) -> PreparedSignature:
-    """Writes the prepared PDF to ``output``; raises a document error if that cannot be done, or would change what a
-    page shows. Both are real files."""
+    """``document``, a real file, grows in its place by what prepares a signature; raises a document error if that
+    cannot be done, or would change what a page shows."""
+    size = largest([document.fileno()])
     arguments = {"request": request_to_json(request), "password": password}
-    prepared = prepared_from_json(_call("prepare", [document, output], arguments, owner=owner))
-    _compare_pages(output, largest([document.fileno()]), prepared.areas, password, owner)
+    prepared = prepared_from_json(_call("prepare", [document], arguments, owner=owner))
+    _compare_pages(document, size, prepared.areas, password, owner)
     return prepared
 
 

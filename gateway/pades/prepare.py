@@ -34,14 +34,13 @@ from gateway.pades.writing import SigningWriter
 
 # Of a time-stamp beside the signature.
 _WRAPPING = 64
+_CHUNK = 1024 * 1024
 
 
-def prepare_document(
-    stream: IO[bytes], output: IO[bytes], request: SignatureRequest, *, password: str = ""
-) -> PreparedSignature:
-    """Writes the original followed by the update to ``output``; answers with the attributes to be signed. Whether its
-    pages look as before is for `raster.compare_pages` to say."""
-    return _run(_prepare(stream, output, request, password))
+def prepare_document(document: IO[bytes], request: SignatureRequest, *, password: str = "") -> PreparedSignature:
+    """``document`` grows in its place by the update; answers with the attributes to be signed. Whether its pages look
+    as before is for `raster.compare_pages` to say."""
+    return _run(_prepare(document, request, password))
 
 
 def _run(steps: Coroutine[Any, Any, PreparedSignature]) -> PreparedSignature:
@@ -54,13 +53,13 @@ def _run(steps: Coroutine[Any, Any, PreparedSignature]) -> PreparedSignature:
     raise AssertionError("preparing a document waits for something")
 
 
-async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureRequest, password: str) -> PreparedSignature:
+async def _prepare(document: IO[bytes], request: SignatureRequest, password: str) -> PreparedSignature:
     algorithm = parse_algorithm(certificate=request.chain[0], sign_algo=request.sign_algo)
     signer = external_signer(request.chain, algorithm)
     options = request.options
-    reader, encryption = open_document(stream, password)
-    writer = SigningWriter(stream, prev=reader)
-    size = stream.seek(0, os.SEEK_END)
+    reader, encryption = open_document(document, password)
+    writer = SigningWriter(document, prev=reader)
+    size = document.seek(0, os.SEEK_END)
     areas = _prepare_fields(writer, request, encryption)
     metadata = PdfSignatureMetadata(
         field_name=request.field_name,
@@ -77,14 +76,14 @@ async def _prepare(stream: IO[bytes], output: IO[bytes], request: SignatureReque
     pdf_signer = PdfSigner(metadata, signer, new_field_spec=new_field, stamp_style=style)
     try:
         prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(
-            writer, bytes_reserved=_reserved(request, algorithm), output=output
+            writer, bytes_reserved=_reserved(request, algorithm), in_place=True, chunk_size=_CHUNK
         )
     except SigningError:
         raise FieldConstrainedError from None
     # Read back now: what could not be verified at the end is refused before anybody approves it.
-    output.seek(0)
+    document.seek(0)
     start, end = prepared.reserved_region_start, prepared.reserved_region_end
-    verify_place(output, read_document(output, password), request.field_name, size=size, start=start, end=end)
+    verify_place(document, read_document(document, password), request.field_name, size=size, start=start, end=end)
     attributes = build_signed_attributes(
         document_digest=prepared.document_digest, certificate=request.chain[0], options=options
     )

@@ -6,12 +6,14 @@ The original is the beginning of the signed file, so one file serves both. A vis
 else, may differ. Where there are more pages than time, the first, the last and others evenly between are drawn.
 """
 
-import io
+import ctypes
+import mmap
 import os
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import pypdfium2
 from PIL import Image, ImageChops, ImageDraw
@@ -25,45 +27,39 @@ _SECONDS = 3.0
 _EDGE = 2
 
 
-class _Beginning(io.RawIOBase):
-    """The first bytes of a file, as a file."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._size, self._position = file, size, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any, /) -> int:
-        wanted = min(len(buffer), max(0, self._size - self._position))
-        self._file.seek(self._position)
-        data = self._file.read(wanted)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-
 def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area], password: str = "") -> int:
-    """How many pages were compared. Raises `PageChangedError`, also if the two cannot be drawn alike at all."""
+    """How many pages of ``file``, a real one, were compared. Raises `PageChangedError`, also if the two cannot be drawn
+    alike at all."""
     until = time.monotonic() + _SECONDS
-    before = _open(_Beginning(file, original_size), password)
-    if before is None:
-        # What this library does not open it cannot show: there is nothing to compare with.
-        return 0
-    after = _open(_Beginning(file, file.seek(0, os.SEEK_END)), password)
-    if after is None or len(before) != len(after):
-        raise PageChangedError
+    size = file.seek(0, os.SEEK_END)
+    # Its pages would be copied if somebody wrote to them, which nobody does: only of such a mapping there are views.
+    content = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+    with ExitStack() as stack:
+        before = _open(content, original_size, password, stack)
+        if before is None:
+            # What this library does not open it cannot show: there is nothing to compare with.
+            return 0
+        after = _open(content, size, password, stack)
+        if after is None or len(before) != len(after):
+            raise PageChangedError
+        return _compare_all(before, after, areas, until)
+
+
+def _open(content: mmap.mmap, size: int, password: str, stack: ExitStack) -> pypdfium2.PdfDocument | None:
+    """The document that the first ``size`` bytes are."""
+    try:
+        document = pypdfium2.PdfDocument((ctypes.c_ubyte * size).from_buffer(content), password=password or None)
+    except pypdfium2.PdfiumError:
+        return None
+    stack.callback(document.close)
+    # Fields are part of what is shown, visible signatures among them.
+    document.init_forms()
+    return document
+
+
+def _compare_all(
+    before: pypdfium2.PdfDocument, after: pypdfium2.PdfDocument, areas: Collection[Area], until: float
+) -> int:
     compared = 0
     for index in _order(len(before)):
         _compare(before, after, index, [area.box for area in areas if area.page == index + 1])
@@ -71,16 +67,6 @@ def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area], 
         if time.monotonic() > until:
             break
     return compared
-
-
-def _open(stream: _Beginning, password: str) -> pypdfium2.PdfDocument | None:
-    try:
-        document = pypdfium2.PdfDocument(io.BufferedReader(stream), password=password or None)
-        # Fields are part of what is shown, visible signatures among them.
-        document.init_forms()
-        return document
-    except pypdfium2.PdfiumError:
-        return None
 
 
 def _order(count: int) -> list[int]:

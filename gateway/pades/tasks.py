@@ -29,7 +29,7 @@ def _repair(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]
 
 def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     request = request_from_json(arguments["request"])
-    return prepared_to_json(prepare_document(files[0], files[1], request, password=arguments["password"]))
+    return prepared_to_json(prepare_document(files[0], request, password=arguments["password"]))
 
 
 def _compare_pages(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:

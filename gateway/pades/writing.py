@@ -48,6 +48,11 @@ class SigningWriter(IncrementalPdfFileWriter):
         if not (self._claim.is_pdf_1 and ext.base_version == "/2.0"):
             super().register_extension(ext)
 
+    def try_to_write(self, stream: Any) -> None:
+        """Writes only what comes behind the document; the offsets in it are wrong."""
+        self._prep_dom_for_writing()
+        self._write_updated_section(stream)
+
     def _write_header(self, stream: IO[bytes]) -> None:
         super()._write_header(stream)  # type: ignore[no-untyped-call]  # pyHanko's is not annotated
         self._end_last_line(stream)

@@ -147,10 +147,10 @@ def is_usable(credential: Credential) -> bool:
 def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignature, StoredDocument]:
     if job.original is None:
         raise StorageError
-    with documents.open_document(job.original) as original, documents.temporary_file() as output:
+    with documents.open_document(job.original) as file:
         password = documents.password_of(job.original)
-        prepared = isolation.prepare_document(original, output, request, password=password, owner=job)
-        return prepared, documents.store_document(output, password=password)
+        prepared = isolation.prepare_document(file, request, password=password, owner=job)
+        return prepared, documents.store_document(file, password=password)
 
 
 def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[str, object]) -> StoredDocument | None:

@@ -63,9 +63,9 @@ def inspect(owner: isolation.Owner | None, pdf: bytes = b"") -> int:
 
 def prepare(owner: isolation.Owner | None) -> None:
     request = SignatureRequest(chain=tuple(ALICE.chain), sign_algo=SIGN_ALGO, field_name="S", pages=1)
-    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile("w+b") as output:
+    with tempfile.TemporaryFile() as file:
         file.write(pdfs.make_pdf())
-        isolation.prepare_document(file, output, request, owner=owner)
+        isolation.prepare_document(file, request, owner=owner)
 
 
 def test_documents_of_one_owner_are_read_by_one_child(nursery: Nursery) -> None:

@@ -68,7 +68,9 @@ def sign(pdf: bytes, name: str = "Alice", *, pages: int = 1, **options: Any) -> 
         font_folders=FONTS,
     )
     with tempfile.TemporaryFile() as output:
-        prepared = prepare_document(io.BytesIO(pdf), output, request)
+        output.write(pdf)
+        output.seek(0)
+        prepared = prepare_document(output, request)
         compare_pages(output, len(pdf), prepared.areas)
         digest = HASHES["sha256"][1]
         value = ALICE.sign_digest(_hash(prepared.signed_attributes), digest)

@@ -82,7 +82,9 @@ def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any)
     )
     trust = Trust((AUTHORITY.certificate,), (AUTHORITY.certificate,))
     with tempfile.TemporaryFile() as file:
-        prepared = prepare_document(io.BytesIO(pdf), file, request)
+        file.write(pdf)
+        file.seek(0)
+        prepared = prepare_document(file, request)
         compare_pages(file, len(pdf), prepared.areas)
         value = ALICE.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), SHA256())
         stamp = levels.stamp_signature(value=value, trust=trust) if level != "B-B" else None

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any
 
 import pytest
 
@@ -17,10 +16,7 @@ from gateway.errors import GatewayError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.conversation import Request
-from gateway.pades.isolation import prepare_document as isolation_prepare
-from gateway.pades.nursery import nursery
-from gateway.pades.values import SignatureRequest
-from gateway.services import preparing
+from gateway.pades.nursery import Nursery, nursery
 from tests.gateway.conftest import User
 from tests.support import pdfs
 
@@ -188,22 +184,23 @@ def isolation_code(pdf: bytes) -> str:
     return ""
 
 
-def _prepare_on_a_full_disk(
-    document: IO[bytes], _output: IO[bytes], request: SignatureRequest, **others: Any
-) -> object:
-    with Path("/dev/full").open("r+b", buffering=0) as full:
-        return isolation_prepare(document, full, request, **others)
-
-
 def test_a_full_disk_while_preparing_is_not_the_documents_fault(
     alice: User, credential_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``/dev/full`` takes the place of the file that is written to."""
-    job_id = alice.open_job().json()["job_id"]
-    monkeypatch.setattr(preparing.isolation, "prepare_document", _prepare_on_a_full_disk)
+    """No file may grow beyond what the document has: what a child inherits takes the place of a full disk."""
+    pdf = pdfs.make_pdf()
+    job_id = alice.open_job(pdf).json()["job_id"]
+    full = Nursery()
+    monkeypatch.setattr(isolation, "nursery", full)
+    assert isolation_code(pdf) == ""
+    assert full._process is not None
+    resource.prlimit(full._process.pid, resource.RLIMIT_FSIZE, (len(pdf) + 100, len(pdf) + 100))
     response = alice.prepare(job_id, credential_id)
+    full.close()
     assert (response.status_code, response.json()["error"]) == (507, "storage_full")
     assert alice.job(job_id)["state"] == "open"
+    monkeypatch.setattr(isolation, "nursery", nursery)
+    assert alice.prepare(job_id, credential_id).status_code == 200
 
 
 @pytest.mark.parametrize(("size", "more"), [(100_000_000, 0), (500_000_000, 40)])
