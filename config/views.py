@@ -13,6 +13,7 @@ from django.views.i18n import set_language
 _API_PREFIXES = (
     "/csc/",
     "/gateway/",
+    "/rssp/operators/v1/",
     "/authz/oauth2/token",
     "/authz/oauth2/bc-authorize",
     "/authz/oauth2/introspect",

@@ -34,7 +34,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # Where views may say that they need nothing of what stands below.
-API_PREFIXES = ("/csc/",)
+API_PREFIXES = ("/csc/", "/rssp/operators/v1/")
 APPEND_SLASH = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

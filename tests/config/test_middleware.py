@@ -25,13 +25,18 @@ def refuse_to_go_on(_request: HttpRequest) -> HttpResponse:
     raise AssertionError("this request took the long way")
 
 
-def test_a_call_takes_the_short_way() -> None:
-    request = RequestFactory(headers={"host": "localhost"}).post(SIGN, "{}", content_type="application/json")
+@pytest.mark.parametrize("path", [SIGN, "/rssp/operators/v1/credentials"])
+@pytest.mark.django_db(databases="__all__")
+def test_a_call_takes_the_short_way(path: str) -> None:
+    request = RequestFactory(headers={"host": "localhost"}).post(path, "{}", content_type="application/json")
     assert straight_to_apis(refuse_to_go_on)(request).status_code in {400, 401}
     assert not hasattr(request, "session")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/csc/v2/nothing", "/csc/v9/signatures/signHash", "/admin/", "/csc/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/csc/v2/nothing", "/csc/v9/signatures/signHash", "/admin/", "/csc/", "/rssp/operators/v1/nothing"],
+)
 def test_everything_else_takes_the_long_way(path: str) -> None:
     request = RequestFactory(headers={"host": "localhost"}).get(path)
     with pytest.raises(AssertionError, match="long way"):

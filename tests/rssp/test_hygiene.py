@@ -250,6 +250,7 @@ def test_what_refuses_a_token_is_json_too(authorize: Authorize, version: int, me
         *("/csc/v2/credentials", "/csc/v2/credentials/", "/csc/v2/credentials/unknown", "/csc/v2/signatures/signhash"),
         *("/csc/v1/signatures/signPolling", "/csc/v1/credentials/getChallenge", "/csc/v2/info%00", "/csc/v2/%2e%2e/"),
         *("/csc/v2/%3Cscript%3E", "/csc/v2/" + "a" * 5000, "/csc/v2/\u00e9", "/csc/v2/info%0d%0aX:%20y"),
+        *("/rssp/operators/v1/", "/rssp/operators/v1/nothing", "/rssp/operators/v1/credentials/"),
     ],
 )
 def test_an_unknown_address_is_404_in_json(path: str) -> None:
