@@ -141,7 +141,8 @@ class Gateway:
         value = self.identity.sign_digest(digest, hashes.SHA256())
         Job.objects.filter(pk=job.pk).update(state=Job.State.SIGNING, signature=value)
         with took(STEPS[2]):
-            signing._finish(Job.objects.select_related("original", "prepared").get(pk=job.pk), "B-B")
+            waiting = Job.objects.filter(pk=job.pk).select_related("original", "prepared")
+            signing.finish_jobs(jobs=waiting, lease_id=None)
         job = Job.objects.select_related("signed").get(pk=job.pk)
         if job.state != Job.State.SIGNED:
             raise RuntimeError(f"the job is {job.state}: {job.error_code}")

@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import PurePath
@@ -82,6 +82,20 @@ def store_document(
 ) -> StoredDocument:
     """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it;
     ``measured`` is what `measure` says of it, where that is known. Raises `StorageFullError`."""
+    document = write_document(plaintext, password=password, measured=measured)
+    try:
+        document.save(force_insert=True)
+    except BaseException:
+        remove_files([document.id])
+        raise
+    return document
+
+
+def write_document(
+    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
+) -> StoredDocument:
+    """As `store_document`, but for the row, which the caller writes: the file is safely on disk, and whoever dies
+    before leaves noise that `remove_stale_files` removes."""
     size, sha256 = measured or measure(plaintext)
     identity = x25519.Identity.generate()
     document = StoredDocument(
@@ -90,15 +104,12 @@ def store_document(
         size=size,
         sha256=sha256,
     )
-    name = _name(document.id)
     plaintext.seek(0)
     try:
-        with _storing(), _storage().open(name, "wb") as file:
+        with _storing(), _storage().open(_name(document.id), "wb") as file:
             pyrage.encrypt_io(plaintext, file, [identity.to_public()])
-        document.save(force_insert=True)
     except BaseException:
-        with suppress(OSError):
-            _storage().delete(name)
+        remove_files([document.id])
         raise
     return document
 
@@ -163,12 +174,22 @@ def password_of(document: StoredDocument) -> str:
 
 def delete_document(document: StoredDocument | None) -> None:
     """The wrapped key first: from then on the file is noise."""
-    if document is None:
-        return
-    name = _name(document.id)
-    document.delete()
-    with suppress(OSError):
-        _storage().delete(name)
+    if document is not None:
+        delete_documents([document.id])
+
+
+def delete_documents(document_ids: Sequence[uuid.UUID]) -> None:
+    """The same of many."""
+    for start in range(0, len(document_ids), _LOOKED_UP):
+        StoredDocument.objects.filter(pk__in=document_ids[start : start + _LOOKED_UP]).delete()
+    remove_files(document_ids)
+
+
+def remove_files(document_ids: Iterable[uuid.UUID]) -> None:
+    """Of documents that have no row, or none any more."""
+    for document_id in document_ids:
+        with suppress(OSError):
+            _storage().delete(_name(document_id))
 
 
 def remove_stale_files() -> int:

@@ -13,7 +13,7 @@ from gateway.models.passkeys import PasskeyChange
 from gateway.models.passwords import PasswordTry
 from gateway.models.proofs import UsedProof
 from gateway.models.returns import ApprovalReturn
-from gateway.models.rows import ChangingQuerySet, retention_end
+from gateway.models.rows import ChangingQuerySet, retention_end, update_rows
 from gateway.models.trust import TrustAnchor, TrustedList
 from gateway.models.webhooks import WebhookDelivery, WebhookEndpoint
 
@@ -35,4 +35,5 @@ __all__ = [
     "WebhookDelivery",
     "WebhookEndpoint",
     "retention_end",
+    "update_rows",
 ]

@@ -105,7 +105,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["state", "lease_until"], name="gateway_job_work"),
             models.Index(fields=["expires_at"], name="gateway_job_expiry"),
-            models.Index(fields=["batch", "state"], name="gateway_job_batch"),
+            models.Index(fields=["batch", "state", "position"], name="gateway_job_batch"),
             # What a caller keeps here is summed up from it with each upload.
             models.Index(fields=["issuer", "subject", "state", "document_size"], name="gateway_job_owner"),
             models.Index(fields=["state"], condition=models.Q(announced__isnull=False), name="gateway_job_announced"),

@@ -6,7 +6,8 @@ person.
 """
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import router, transaction
@@ -44,9 +45,12 @@ def announce_changes() -> None:
         ring_webhook(endpoint_id)
 
 
-def announce_prepared(*, job: Job) -> None:
-    """With the change itself: a job does not stay `prepared` until the round comes by."""
-    if job.announced is not None:
+def announce_prepared(*, job_ids: Sequence[uuid.UUID]) -> None:
+    """With the change itself: a job does not stay `prepared` until the round comes by. Of jobs that are something else
+    that is left to the round."""
+    if not job_ids:
+        return
+    for job in Job.objects.filter(pk__in=job_ids, announced__isnull=False, state=Job.State.PREPARED):
         _announce_state(Job.objects.filter(pk=job.pk), job, "job.prepared", _job(job))
 
 

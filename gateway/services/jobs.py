@@ -3,6 +3,7 @@ exist."""
 
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -133,7 +134,6 @@ def delete_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> None:
     purge(stored)
 
 
-def purge(stored: list[StoredDocument | None]) -> None:
+def purge(stored: Sequence[StoredDocument | None]) -> None:
     """The documents' keys and files are gone."""
-    for document in stored:
-        documents.delete_document(document)
+    documents.delete_documents([document.id for document in stored if document is not None])

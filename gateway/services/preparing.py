@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import router, transaction
 from django.utils import timezone
 
 from gateway import documents
 from gateway.clients import rssp
 from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
-from gateway.models import Job, StoredDocument
+from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
 from gateway.pades.options import SignatureOptions
 from gateway.pades.values import PreparedSignature, SignatureRequest
-from gateway.services.announcing import announce_prepared
 from gateway.services.callers import VerifiedCaller
 from gateway.services.jobs import PREPARABLE, find_job
+from gateway.services.keeping import Made, keep
 from gateway.wire import Credential
 
 # What a signer may want to read a document again and approve it; a certificate with less left is made anew.
@@ -94,6 +93,12 @@ def make_plan(
 
 def prepare_as_planned(*, job: Job, plan: Plan) -> None:
     """Job becomes `prepared`. Raises `WrongStateError`, document errors, storage errors."""
+    if not keep_prepared(rows=Job.objects.filter(state__in=PREPARABLE), made=[make_prepared(job=job, plan=plan)]):
+        raise WrongStateError
+
+
+def make_prepared(*, job: Job, plan: Plan) -> Made:
+    """The prepared document, whose file is stored. Raises document errors, storage errors."""
     options = plan.options
     algorithm = parse_algorithm(certificate=plan.chain[0], sign_algo=plan.sign_algo)
     request = SignatureRequest(
@@ -108,6 +113,9 @@ def prepare_as_planned(*, job: Job, plan: Plan) -> None:
     prepared, stored = _prepare_file(job, request)
     digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()
     values = {
+        "state": Job.State.PREPARED,
+        "approval_id": None,
+        "approval_secrets": "",
         "credential_id": plan.credential_id,
         "chosen_credential_id": plan.chosen_credential_id,
         "credential_label": plan.credential_label,
@@ -121,8 +129,15 @@ def prepare_as_planned(*, job: Job, plan: Plan) -> None:
         "reserved_start": prepared.reserved_start,
         "reserved_end": prepared.reserved_end,
         "digest": base64.b64encode(digest).decode(),
+        "lease_id": None,
+        "lease_until": None,
     }
-    documents.delete_document(_replace_prepared(job.pk, stored, values))
+    return Made(job.pk, stored, values)
+
+
+def keep_prepared(*, rows: ChangingQuerySet, made: Sequence[Made]) -> set[uuid.UUID]:
+    """Those that are still among ``rows`` become `prepared`; an approval asked for before is then worth nothing."""
+    return keep(rows=rows, made=made, column="prepared", replaced=["prepared"])
 
 
 def _usable_credential(caller: VerifiedCaller, job: Job, credential_id: str) -> Credential:
@@ -150,24 +165,7 @@ def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignatur
     with documents.open_document(job.original) as file:
         password = documents.password_of(job.original)
         prepared = isolation.prepare_document(file, request, password=password, owner=job)
-        return prepared, documents.store_document(file, password=password)
-
-
-def _replace_prepared(job_id: uuid.UUID, stored: StoredDocument, values: dict[str, object]) -> StoredDocument | None:
-    """Answers with the prepared file that is no longer needed."""
-    with transaction.atomic(using=router.db_for_write(Job)):
-        job = Job.objects.select_for_update().filter(pk=job_id, state__in=PREPARABLE).first()
-        if job is not None:
-            Job.objects.filter(pk=job_id).change(
-                state=Job.State.PREPARED, prepared=stored, approval_id=None, approval_secrets="", **values
-            )
-            if job.announced is not None:
-                announce_prepared(job=Job.objects.get(pk=job_id))
-    if job is None:
-        documents.delete_document(stored)
-        raise WrongStateError
-    old: StoredDocument | None = job.prepared
-    return old
+        return prepared, documents.write_document(file, password=password)
 
 
 def encode_chain(chain: Sequence[bytes]) -> list[str]:

@@ -9,6 +9,7 @@
 import base64
 import logging
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import IO
 
@@ -40,7 +41,8 @@ from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 from gateway.services import levels
 from gateway.services.bell import ring
 from gateway.services.callers import VerifiedCaller
-from gateway.services.jobs import find_job, purge
+from gateway.services.jobs import find_job
+from gateway.services.keeping import Made, keep
 from gateway.services.levels import Signers
 from gateway.services.trust import list_trust
 
@@ -64,7 +66,7 @@ def run_job(*, job_id: uuid.UUID) -> None:
         return
     if job.signature is None and not _sign(job):
         return
-    _finish(job, job.level)
+    finish_jobs(jobs=[job], lease_id=job.lease_id)
 
 
 def _claim(job_id: uuid.UUID) -> Job | None:
@@ -139,18 +141,31 @@ def _sign(job: Job) -> bool:
     return _held(job).change(signature=value, token="", sad="")
 
 
-def _finish(job: Job, level: str, shortfall: str = "") -> None:
-    """Embeds, verifies and stores; may be repeated. Job becomes `signed`, or `failed` if the result does not verify or
-    the level asked for cannot be reached. ``shortfall`` is the error for which ``level`` is a lower one."""
+def finish_jobs(*, jobs: Iterable[Job], lease_id: uuid.UUID | None) -> None:
+    """Embeds, verifies and stores, one after the other; may be repeated. Each job becomes `signed`, or `failed` if the
+    result does not verify or the level asked for cannot be reached. All are held by one lease, and what is said of
+    those that are signed is said at the end, together: also where one fails in a way that nobody thought of."""
+    made: list[Made] = []
+    trusted: dict[tuple[bytes, ...], Trust] = {}
     try:
-        stored, verified = _complete(job, level)
+        for job in jobs:
+            made += _finish(job, job.level, trusted)
+    finally:
+        held = Job.objects.filter(state=Job.State.SIGNING, lease_id=lease_id)
+        keep(rows=held, made=made, column="signed", replaced=["original", "prepared"])
+
+
+def _finish(job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust], shortfall: str = "") -> list[Made]:
+    """The signed document; none if there is none now, which the job's row then says. ``shortfall`` is the error for
+    which ``level`` is a lower one."""
+    try:
+        stored, verified = _complete(job, level, trusted)
     except LevelError as error:
-        _fall_short(job, level, error)
-        return
+        return _fall_short(job, level, trusted, error)
     except (InvalidSignatureError, StorageError) as error:
         fail(_held(job), error)
         log.error("job %s: no signed document: %s", job.pk, error.code)
-        return
+        return []
     except (HostilePdfError, StorageFullError, OSError) as error:
         # No room on the disk, or a machine too busy to verify in time: the signature value is kept, so again later.
         log.warning("job %s: not completed: %s", job.pk, type(error).__name__)
@@ -159,11 +174,20 @@ def _finish(job: Job, level: str, shortfall: str = "") -> None:
         else:
             code = StorageFullError.code if isinstance(error, OSError) else getattr(error, "code", "")
             _held(job).change(lease_until=timezone.now() + _RETRY_FINISHING, waits_for=code)
-        return
-    _end(job, stored, verified, shortfall)
+        return []
+    values = {
+        "state": Job.State.SIGNED,
+        "lease_id": None,
+        "lease_until": None,
+        "waits_for": "",
+        "achieved_level": verified.level,
+        "shortfall": shortfall,
+        "lasts_until": datetime.fromisoformat(verified.lasts_until),
+    }
+    return [Made(job.pk, stored, values)]
 
 
-def _fall_short(job: Job, level: str, error: LevelError) -> None:
+def _fall_short(job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust], error: LevelError) -> list[Made]:
     """Somebody else did not do their part: again later, then a lower level if that will do, or `failed`. The signature
     value stays, so a failed job can be finished once they do (`finish_job`)."""
     log.warning("job %s: level %s not reached: %s (%s)", job.pk, level, error.code, error)
@@ -171,7 +195,7 @@ def _fall_short(job: Job, level: str, error: LevelError) -> None:
         # Our own answers an address so many times a minute: who signs a thousand at once waits, and fails none.
         later = timezone.now() + timedelta(seconds=max(1, error.retry_after))
         _held(job).change(lease_until=later, attempts=F("attempts") - 1, waits_for=error.code)
-        return
+        return []
     most = _MOST_ATTEMPTS_WITH_BEST_EFFORT if job.best_effort else _MOST_ATTEMPTS_FOR_LEVEL
     if job.attempts < most and not isinstance(error, CertificateRevokedError):
         later = timezone.now() + _RETRY_FINISHING * 2 ** (job.attempts - 1)
@@ -179,7 +203,8 @@ def _fall_short(job: Job, level: str, error: LevelError) -> None:
     elif not job.best_effort:
         fail(_held(job), error)
     else:
-        _finish(job, error.below, error.code)
+        return _finish(job, error.below, trusted, error.code)
+    return []
 
 
 def _is_patient(job: Job) -> bool:
@@ -187,28 +212,15 @@ def _is_patient(job: Job) -> bool:
     return approved is not None and timezone.now() < approved + _PATIENCE_WITH_THE_BUSY
 
 
-def _end(job: Job, stored: StoredDocument, verified: VerifiedSignedDocument, shortfall: str) -> None:
-    ended = _held(job).change(
-        state=Job.State.SIGNED,
-        signed=stored,
-        original=None,
-        prepared=None,
-        lease_id=None,
-        lease_until=None,
-        waits_for="",
-        achieved_level=verified.level,
-        shortfall=shortfall,
-        lasts_until=datetime.fromisoformat(verified.lasts_until),
-    )
-    purge([job.original, job.prepared] if ended else [stored])
-
-
-def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocument]:
-    """The signed document, verified and stored."""
+def _complete(
+    job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust]
+) -> tuple[StoredDocument, VerifiedSignedDocument]:
+    """The signed document, verified, its file stored. ``trusted`` is what was read of trust before."""
     if job.prepared is None or job.signature is None or job.signed_attributes is None:
         raise StorageError
     chain, value = _chain(job), bytes(job.signature)
-    trust = list_trust(chain=chain)
+    if (trust := trusted.get(chain)) is None:
+        trust = trusted[chain] = list_trust(chain=chain)
     prepared = PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
     timestamp = levels.stamp_signature(value=value, trust=trust) if reaches(level, "B-T") else None
     password = documents.password_of(job.prepared)
@@ -221,9 +233,9 @@ def _complete(job: Job, level: str) -> tuple[StoredDocument, VerifiedSignedDocum
         verified = _verify(job, file, level, prepared=prepared, trust=trust, password=password)
         # What a child says of a file that it had is not taken for measured.
         measured = None if reaches(level, "B-T") else (verified.size, verified.sha256)
-        stored = documents.store_document(file, password=password, measured=measured)
+        stored = documents.write_document(file, password=password, measured=measured)
     if stored.sha256 != verified.sha256:
-        purge([stored])
+        documents.remove_files([stored.id])
         raise InvalidSignatureError
     return stored, verified
 
@@ -272,5 +284,5 @@ def finish_job(*, caller: VerifiedCaller, job_id: uuid.UUID, best_effort: bool) 
     return find_job(caller=caller, job_id=job_id)
 
 
-def _chain(job: Job) -> list[bytes]:
-    return [base64.b64decode(certificate) for certificate in job.certificate_chain]
+def _chain(job: Job) -> tuple[bytes, ...]:
+    return tuple(base64.b64decode(certificate) for certificate in job.certificate_chain)

@@ -46,7 +46,8 @@ def sweep_jobs() -> int:
 def _waiting_jobs() -> list[uuid.UUID]:
     now = timezone.now()
     due = Q(next_attempt_at=None, updated_at__lt=now - _RUNG_JUST_NOW) | Q(next_attempt_at__lte=now)
-    abandoned = Q(state=Job.State.SIGNING, lease_until__lt=now)
+    # Those of a batch that is worked on are looked at together.
+    abandoned = Q(state=Job.State.SIGNING, lease_until__lt=now) & ~Q(batch__state=Batch.State.APPROVED)
     jobs = Job.objects.filter(Q(state=Job.State.APPROVED, batch=None) & due | abandoned)
     return list(jobs.values_list("pk", flat=True)[:_BATCH])
 

@@ -12,13 +12,15 @@ from django.conf import settings
 from config.celery import app as app
 from tests.flows.faults import strike
 
-BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING = "before-preparing", "prepared-file-stored", "after-preparing"
+BEFORE_PREPARING, PREPARED_FILE_STORED = "before-preparing", "prepared-file-stored"
+BEFORE_PREPARED_ROWS, AFTER_PREPARING = "before-prepared-rows", "after-preparing"
 BEFORE_ASKING, AFTER_ASKING = "before-asking", "after-asking"
-BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING = "before-finishing", "signed-file-stored", "after-finishing"
+BEFORE_FINISHING, SIGNED_FILE_STORED = "before-finishing", "signed-file-stored"
+BEFORE_SIGNED_ROWS, AFTER_FINISHING = "before-signed-rows", "after-finishing"
 BEFORE_SETTLING = "before-settling"
-PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, AFTER_PREPARING)
+PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, BEFORE_PREPARED_ROWS, AFTER_PREPARING)
 ASKING = (BEFORE_ASKING, AFTER_ASKING)
-FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, AFTER_FINISHING, BEFORE_SETTLING)
+FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, BEFORE_SIGNED_ROWS, AFTER_FINISHING, BEFORE_SETTLING)
 DELIVERIES = "deliveries"
 # Seconds after which Redis takes the message of a busy worker for lost, looked at five times a second.
 PATIENCE = "TEST_BROKER_PATIENCE"
@@ -45,14 +47,14 @@ def count(task_id: str = "", task: Any = None, **_signal: Any) -> None:
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def install(**_signal: Any) -> None:
     """Wraps the steps of a batch in this process."""
-    from gateway.services import batch_work, preparing, signing
+    from gateway.services import batch_preparing, batch_signing, batch_work, preparing, signing
 
     folder = Path(os.environ["TEST_FAULTS_DIR"])
-    _around(folder, batch_work, "prepare_as_planned", BEFORE_PREPARING, AFTER_PREPARING)
-    _around(folder, preparing, "_prepare_file", after=PREPARED_FILE_STORED)
-    _around(folder, batch_work, "_ask", BEFORE_ASKING, AFTER_ASKING)
-    _around(folder, signing, "run_job", BEFORE_FINISHING, AFTER_FINISHING)
-    _around(folder, signing, "_complete", after=SIGNED_FILE_STORED)
+    _around(folder, preparing, "_prepare_file", BEFORE_PREPARING, PREPARED_FILE_STORED)
+    _around(folder, batch_preparing, "keep_prepared", BEFORE_PREPARED_ROWS, AFTER_PREPARING)
+    _around(folder, batch_signing, "_ask", BEFORE_ASKING, AFTER_ASKING)
+    _around(folder, signing, "_complete", BEFORE_FINISHING, SIGNED_FILE_STORED)
+    _around(folder, signing, "keep", BEFORE_SIGNED_ROWS, AFTER_FINISHING)
     _around(folder, batch_work, "_settle", BEFORE_SETTLING)
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 
-from gateway.services import signing
+from gateway.services import crews, signing
 from tests.gateway import remote as remote_side
 from tests.gateway.described import hold_against_description
 from tests.support import pdfs
@@ -22,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("django_db") is None:
             item.add_marker(pytest.mark.django_db(databases=[ALIAS, "default"]))
+
+
+@pytest.fixture(autouse=True)
+def _one_lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test is a transaction, another thread sees none of it."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is not None and not marker.kwargs.get("transaction"):
+        monkeypatch.setattr(crews, "LANES", 1)
 
 
 @pytest.fixture

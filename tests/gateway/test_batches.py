@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from gateway.errors import DamagedPdfError
 from gateway.models import Batch, Job
-from gateway.services import batch_work, sweeping
+from gateway.services import batch_preparing, batch_signing, batch_work, sweeping
+from gateway.services.keeping import Made
 from tests.gateway.conftest import ALIAS, User
 from tests.gateway.remote import Remote
 from tests.support import pdfs
@@ -159,7 +160,7 @@ def test_malformed_links_ask_for_nothing(pair: Bundle, links: Any) -> None:
 def test_signatures_are_asked_for_in_portions_that_fail_alone(
     bundle: Bundle, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_work, "_CHUNK", 2)
+    monkeypatch.setattr(batch_signing, "_CHUNK", 2)
     bundle.open(*(pdfs.make_pdf(text=f"Lease {number}") for number in range(5)), policy="best_effort")
     bundle.prepare()
     bundle.approve()
@@ -195,14 +196,14 @@ def test_a_document_that_cannot_be_prepared_is_named(
 ) -> None:
     bundle.open(pdfs.make_pdf(), pdfs.make_pdf(text="Annex"), policy=policy)
     bad = bundle.jobs()[1]["job_id"]
-    original = batch_work.prepare_as_planned
+    original = batch_preparing.make_prepared
 
-    def refuse(**arguments: Any) -> None:
+    def refuse(**arguments: Any) -> Made:
         if str(arguments["job"].pk) == bad:
             raise DamagedPdfError
-        original(**arguments)
+        return original(**arguments)
 
-    monkeypatch.setattr(batch_work, "prepare_as_planned", refuse)
+    monkeypatch.setattr(batch_preparing, "make_prepared", refuse)
     bundle.prepare()
     assert bundle.jobs()[1]["error"]["code"] == "damaged_pdf"
     if policy == "all_or_nothing":
@@ -329,7 +330,7 @@ def test_workers_at_one_batch_prepare_and_sign_each_document_once(bundle: Bundle
 def test_a_worker_that_dies_while_it_prepares_is_replaced(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle.open(pdfs.make_pdf(), pdfs.make_pdf(text="Annex"))
     with monkeypatch.context() as patch:
-        patch.setattr(batch_work, "prepare_as_planned", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(batch_preparing, "make_prepared", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             bundle.prepare()
     bundle.work()

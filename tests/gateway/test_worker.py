@@ -128,7 +128,7 @@ def test_a_worker_that_died_after_the_call_is_replaced_without_a_second_call(
     class Killed(BaseException):
         pass
 
-    def die(_job: Job, _level: str) -> None:
+    def die(*_arguments: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -246,7 +246,7 @@ def test_a_full_disk_while_completing_is_tried_again_without_signing_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(signing.documents, "store_document", full)
+        patch.setattr(signing.documents, "write_document", full)
         work(approved)
     assert (alice.job(approved)["state"], alice.job(approved)["waits_for"]) == ("signing", "storage_full")
     _age(approved, lease_until=timedelta(seconds=1))
