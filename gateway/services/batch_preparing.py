@@ -23,12 +23,12 @@ _MOST_ATTEMPTS_TO_PREPARE = 4
 
 def prepare_some(batch: Batch) -> bool:
     """Whether there were documents to prepare that nobody held."""
+    plan = _plan(batch)
     free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
     lease = take_step(Job.objects.filter(free, batch=batch, state=Job.State.OPEN))
     if lease is None:
         return False
     jobs = list(lease.rows(Job.State.OPEN).select_related("original").order_by("position"))
-    plan = _plan(batch)
     made: list[Made] = []
     try:
         for job in in_time(jobs):
@@ -44,7 +44,6 @@ def _prepare(lease: Lease, job: Job, plan: Plan) -> list[Made]:
     """The prepared document; none if it cannot be prepared, which its row then says."""
     if job.own_options is not None:
         plan = replace(plan, options=SignatureOptions.from_json(job.own_options))
-    held = lease.row(job)
     try:
         return [make_prepared(job=job, plan=plan)]
     except (StorageFullError, OSError) as error:
@@ -53,11 +52,11 @@ def _prepare(lease: Lease, job: Job, plan: Plan) -> list[Made]:
     except HostilePdfError as error:
         # It was read whole when it came, so it may be the machine that is too busy.
         if job.attempts + 1 >= _MOST_ATTEMPTS_TO_PREPARE:
-            signing.fail(held, error)
-        held.change(attempts=F("attempts") + 1, lease_id=None, lease_until=None)
+            signing.fail(lease.row(job), error)
+        lease.row(job).change(attempts=F("attempts") + 1, lease_id=None, lease_until=None)
     except GatewayError as error:
         log.info("job %s: cannot be prepared: %s", job.pk, error.code)
-        signing.fail(held, error)
+        signing.fail(lease.row(job), error)
     return []
 
 

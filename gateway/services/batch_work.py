@@ -68,17 +68,20 @@ def _end_preparing(batch: Batch) -> bool:
 
 
 def _settle(batch: Batch) -> bool:
-    """The batch's end, when nothing is left to do. The token goes then."""
-    left = batch.jobs.filter(state__in=[Job.State.APPROVED, Job.State.SIGNING])
-    if left.exists():
-        return False
+    """The batch's end, when nothing is left to do. Others may still be at the last documents."""
+    if not batch.jobs.filter(state__in=[Job.State.APPROVED, Job.State.SIGNING]).exists():
+        _end(batch)
+    return False
+
+
+def _end(batch: Batch) -> None:
+    """The token goes then."""
     mine = Batch.objects.filter(pk=batch.pk, state=_State.APPROVED)
     all_wanted = batch.policy == Batch.Policy.ALL_OR_NOTHING
     if all_wanted and batch.jobs.exclude(state=Job.State.SIGNED).exists():
         _fail(mine, BatchIncompleteError())
     else:
         mine.change(state=_State.ENDED, token="", sad="")
-    return False
 
 
 def _fail(batches: ChangingQuerySet, error: GatewayError) -> None:

@@ -55,7 +55,7 @@ def install(**_signal: Any) -> None:
     _around(folder, batch_signing, "_ask", BEFORE_ASKING, AFTER_ASKING)
     _around(folder, signing, "_complete", BEFORE_FINISHING, SIGNED_FILE_STORED)
     _around(folder, signing, "keep", BEFORE_SIGNED_ROWS, AFTER_FINISHING)
-    _around(folder, batch_work, "_settle", BEFORE_SETTLING)
+    _around(folder, batch_work, "_end", BEFORE_SETTLING)
 
 
 def _around(folder: Path, module: Any, name: str, before: str | None = None, after: str | None = None) -> None:
