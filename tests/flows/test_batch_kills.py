@@ -48,8 +48,8 @@ def killed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killed]:
 def test_f5_a_batch_survives_its_worker_and_each_document_is_signed_once(killed: Killed, tmp_path: Path) -> None:
     made = killed.chain.signatures_made()
     killed.open(3)
-    killed.prepare([faulty_worker.PREPARED_FILE_STORED])
-    killed.arm([faulty_worker.SIGNED_FILE_STORED, faulty_worker.BEFORE_SETTLING])
+    killed.prepare([faulty_worker.BEFORE_PREPARED_ROWS])
+    killed.arm([faulty_worker.BEFORE_SIGNED_ROWS, faulty_worker.BEFORE_SETTLING])
     killed.approve()
     killed.survive("ended")
     assert killed.account(made) == {"signed": 3}
@@ -103,16 +103,16 @@ def test_f16_an_orderly_end_in_the_middle_loses_nothing_and_shows_no_error(kille
     body = {"credential_id": killed.caller.credential(), "level": "B-B"}
     with ThreadPoolExecutor(1) as threads:
         told = threads.submit(follow, killed)
-        killed.arm_to_wait(faulty_worker.AFTER_PREPARING)
+        killed.arm_to_wait(faulty_worker.PREPARED_FILE_STORED)
         killed.caller.call("POST", f"{killed.batch}/prepare", body)
         web.send_signal(signal.SIGHUP)  # new web processes for the old ones
-        killed.stop_worker_in_the_middle(faulty_worker.AFTER_PREPARING)
+        killed.stop_worker_in_the_middle(faulty_worker.PREPARED_FILE_STORED)
         assert killed.states()["open"] > 0  # it handed back
         killed.start_worker()
         killed.survive("prepared")
         killed.approve()
-        killed.arm_to_wait(faulty_worker.AFTER_FINISHING)
-        killed.stop_worker_in_the_middle(faulty_worker.AFTER_FINISHING)
+        killed.arm_to_wait(faulty_worker.SIGNED_FILE_STORED)
+        killed.stop_worker_in_the_middle(faulty_worker.SIGNED_FILE_STORED)
         assert killed.states()["signing"] > 0
         killed.start_worker()
         killed.survive("ended")
