@@ -1,4 +1,4 @@
-"""Threads at one batch take leases at once, on SQLite and on PostgreSQL: no document is taken twice and none is left."""
+"""Threads at one batch take leases at once, on SQLite and on PostgreSQL: none takes another's document."""
 
 import json
 import subprocess
