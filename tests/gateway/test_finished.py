@@ -37,6 +37,7 @@ from tests.support import pdfs
 from tests.support.authority import Authority, Identity
 
 AUTHORITY = Authority()
+TRUST = Trust((AUTHORITY.certificate,), ())
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KEYS: dict[str, Any] = {
     "rsa": RSA,
@@ -79,7 +80,7 @@ class Finished:
             "chain": self.identity.chain,
             "sign_algo": self.sign_algo,
             "prepared": self.prepared,
-            "trust": Trust((AUTHORITY.certificate,), ()),
+            "trust": TRUST,
             "size": len(self.original),
             "sha256": hashlib.sha256(self.original).hexdigest(),
         }
@@ -89,10 +90,10 @@ class Finished:
         with pytest.raises(InvalidSignatureError):
             self.verify(**other)
 
-    def verify_by_library(self) -> VerifiedSignedDocument:
+    def verify_by_library(self, trust: Trust = TRUST) -> VerifiedSignedDocument:
         sha256 = hashlib.sha256(self.original).hexdigest()
         expected = Expected(self.identity.chain, "Alice", "B-B", len(self.original), sha256, self.password)
-        return verify_document(io.BytesIO(self.data), expected=expected, trust=Trust((AUTHORITY.certificate,), ()))
+        return verify_document(io.BytesIO(self.data), expected=expected, trust=trust)
 
     def with_cms(self, encoded: bytes, rest: bytes = b"") -> "Finished":
         """Another CMS object in the place."""
@@ -345,7 +346,10 @@ def test_a_place_without_its_brackets_is_refused(finished: Finished) -> None:
 def test_another_place_is_refused(finished: Finished, start: int, end: int) -> None:
     moved = replace(finished.prepared, reserved_start=finished.start + start, reserved_end=finished.end + end)
     finished.refuse(prepared=moved)
-    replace(finished, prepared=moved).refuse(size=0, sha256=hashlib.sha256().hexdigest())
+
+
+def test_a_file_without_an_original_is_refused(finished: Finished) -> None:
+    finished.refuse(size=0, sha256=hashlib.sha256().hexdigest())
 
 
 # --- The CMS object -----------------------------------------------------------------------------------------------
@@ -566,6 +570,12 @@ def test_an_attribute_that_is_there_twice_is_refused(finished: Finished) -> None
         finished.signed_over(dump(doubled)).refuse()
 
 
+def test_an_attribute_of_two_values_is_refused(finished: Finished) -> None:
+    """Of which the first, in the order of DER, is right."""
+    doubled = attributes_of(finished, message_digest=[finished.digest(), b"\xff" * 32])
+    finished.signed_over(dump(doubled)).refuse()
+
+
 def test_attributes_other_than_those_approved_are_refused(finished: Finished) -> None:
     more = finished.signed_over(
         dump([*attributes_of(finished), cms.CMSAttribute({"type": "1.2.3.4", "values": [core.Null()]})])
@@ -573,8 +583,10 @@ def test_attributes_other_than_those_approved_are_refused(finished: Finished) ->
     assert more.verify()
     more.refuse(prepared=finished.prepared)
     finished.refuse(prepared=more.prepared)
-    approved = replace(finished.prepared, signed_attributes=b"")
-    finished.refuse(prepared=approved)
+    # The value is over what was approved, and something else is embedded.
+    with_edit(finished, _change_signer(signed_attrs=cms.CMSAttributes(attributes_of(more)))).refuse()
+    for attributes in (b"", b"\x31", finished.prepared.signed_attributes[:-1]):
+        finished.refuse(prepared=replace(finished.prepared, signed_attributes=attributes))
 
 
 def test_another_certificate_or_algorithm_than_the_one_wanted_is_refused(finished: Finished) -> None:
@@ -657,6 +669,14 @@ def test_a_chain_that_leads_to_no_anchor_is_refused(finished: Finished) -> None:
     )
 
 
+def test_an_anchor_that_signs_itself_may_do_so_for_whatever_it_is() -> None:
+    identity = issue(usage="key_encipherment")
+    done = finish(PLAIN, identity=identity)
+    trust = Trust((identity.certificate,), ())
+    assert done.verify(trust=trust) == done.verify_by_library(trust)
+    done.refuse()
+
+
 def test_an_issuer_that_is_no_authority_is_refused() -> None:
     mallory = issue(KEYS["p384"])
     middle = Authority(key=KEYS["p384"])
@@ -718,6 +738,12 @@ def test_an_answer_is_remembered_for_its_own_question_alone(finished: Finished, 
     assert len(asked) == 4
     finished.refuse(trust=Trust((), (AUTHORITY.certificate,)))
     assert len(asked) == 5
+
+
+def test_an_answer_is_for_one_algorithm(asked: list[bytes]) -> None:
+    for times, sign_algo in enumerate([PSS, "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.13"], start=1):
+        assert finish(PLAIN, "rsa", sign_algo).verify()
+        assert len(asked) == times
 
 
 def test_no_answer_outlives_a_certificate(asked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
