@@ -1,5 +1,6 @@
 """Encrypted storage."""
 
+import hashlib
 import io
 import os
 import time
@@ -31,6 +32,18 @@ def test_what_was_stored_is_read_back() -> None:
     with documents.open_document(stored) as file:
         assert file.read() == data
     assert stored.size == 300_000
+
+
+def test_what_was_measured_before_is_not_measured_again() -> None:
+    """Whoever measured is believed; who did not is told the truth."""
+    told = documents.store_document(io.BytesIO(b"agreed"), measured=(6, "0" * 64))
+    assert (told.size, told.sha256) == (6, "0" * 64)
+    assert documents.open_document(told).read() == b"agreed"
+    file = io.BytesIO(b"agreed")
+    file.seek(3)
+    found = documents.store_document(file)
+    assert (found.size, found.sha256) == documents.measure(file) == (6, hashlib.sha256(b"agreed").hexdigest())
+    assert documents.open_document(found).read() == b"agreed"
 
 
 def test_the_plaintext_has_no_name(documents_folder: Path) -> None:

@@ -163,8 +163,8 @@ def finish(
         level=level,
         options=SignatureOptions(**options),
     )
-    output = io.BytesIO()
-    prepared = prepare_document(io.BytesIO(pdf), output, request, password=password)
+    output = io.BytesIO(pdf)
+    prepared = prepare_document(output, request, password=password)
     value = sign(identity, sign_algo, prepared.signed_attributes)
     complete_document(output, chain=identity.chain, sign_algo=sign_algo, prepared=prepared, value=value)
     return Finished(output.getvalue(), pdf, prepared, identity, sign_algo, password)

@@ -1,9 +1,11 @@
 """The worker: exactly one signHash for each approval, whatever fails, and a truthful end of every job."""
 
+import hashlib
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -13,9 +15,12 @@ from django.utils import timezone
 
 from gateway import tasks
 from gateway.models import Job, StoredDocument
+from gateway.pades import isolation
+from gateway.pades.values import InspectedDocument
 from gateway.services import signing, sweeping
 from tests.gateway.conftest import ALIAS, User
 from tests.gateway.remote import Remote
+from tests.support import pdfs
 
 Work = Callable[[str], None]
 
@@ -237,6 +242,48 @@ def test_a_prepared_file_that_was_altered_is_not_handed_out(
     work(approved)
     job = alice.job(approved)
     assert (job["state"], job["error"]["code"]) == ("failed", "server_error")
+
+
+def test_a_document_that_the_process_reading_it_alters_is_not_handed_out(
+    alice: User, remote: Remote, credential_id: str, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came in is what was hashed before any process had it; a child holds the file open."""
+    inspect = isolation.inspect_document
+
+    def inspect_and_alter(document: IO[bytes], **arguments: Any) -> InspectedDocument:
+        facts = inspect(document, **arguments)
+        document.seek(0)
+        document.seek(document.read().index(b"Lease"))
+        document.write(b"Loose")
+        document.flush()
+        return facts
+
+    pdf = pdfs.make_pdf()
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "inspect_document", inspect_and_alter)
+        opened = alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()
+    assert opened["document"]["sha256"] == hashlib.sha256(pdf).hexdigest()
+    assert alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()["job_id"] == opened["job_id"]
+    assert alice.prepare(opened["job_id"], credential_id).status_code == 200
+    url = alice.ask(opened["job_id"]).json()["authorization_url"]
+    assert alice.complete(opened["job_id"], remote.approve(url, alice.subject)).status_code == 202
+    work(opened["job_id"])
+    job = alice.job(opened["job_id"])
+    assert (job["state"], job["error"]["code"]) == ("failed", "invalid_signature")
+
+
+def test_a_signature_of_level_b_b_is_finished_without_a_child(
+    alice: User, approved: str, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_named: Any) -> None:
+        raise AssertionError("a child was asked")
+
+    monkeypatch.setattr(isolation, "_call", refuse)
+    work(approved)
+    job = alice.job(approved)
+    assert job["state"] == "signed"
+    signed = alice.download(approved)
+    assert (job["signed"]["size"], job["signed"]["sha256"]) == (len(signed), hashlib.sha256(signed).hexdigest())
 
 
 def test_a_full_disk_while_completing_is_tried_again_without_signing_again(
