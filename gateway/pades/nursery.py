@@ -20,7 +20,9 @@ from gateway.pades.conversation import NoChildError, Request, ask
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+# What a drawing frees is kept for the next one: asking the kernel for it again takes as long as a small picture.
+_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024)}
+ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **_ALLOCATION}
 _ROOT = Path(__file__).resolve().parent.parent.parent
 # Beyond the child's own limit, which ends it: for a machine that is busy.
 _PATIENCE = 20

@@ -16,7 +16,7 @@ from gateway.errors import GatewayError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.conversation import Request
-from gateway.pades.nursery import Nursery, nursery
+from gateway.pades.nursery import ENVIRONMENT, Nursery, nursery
 from tests.gateway.conftest import User
 from tests.support import pdfs
 
@@ -138,7 +138,8 @@ def test_the_process_that_children_come_from_inherits_no_secret_and_no_network(a
     assert nursery._process is not None
     place = Path(f"/proc/{nursery._process.pid}")
     names = {item.partition(b"=")[0] for item in (place / "environ").read_bytes().split(b"\0")[:-1]}
-    assert names == {b"LANG", b"PYTHONDONTWRITEBYTECODE"}
+    assert names == {name.encode() for name in ENVIRONMENT}
+    assert names == {b"LANG", b"PYTHONDONTWRITEBYTECODE", b"MALLOC_MMAP_THRESHOLD_", b"MALLOC_TRIM_THRESHOLD_"}
     may_leave = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
     assert ((place / "ns/net").readlink() != Path("/proc/self/ns/net").readlink()) or not may_leave
 
