@@ -70,11 +70,11 @@ def discard(file: IO[bytes]) -> None:
         file.close()
 
 
-def measure(file: IO[bytes]) -> tuple[int, str]:
-    """Its size, and its SHA-256 in lower-case hexadecimal."""
-    file.seek(0)
+def measure(file: IO[bytes], *, begin: int = 0) -> tuple[int, str]:
+    """The size of what stands there from ``begin`` on, and its SHA-256 in lower-case hexadecimal."""
+    file.seek(begin)
     digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file does
-    return file.seek(0, os.SEEK_END), digest.hexdigest()
+    return file.seek(0, os.SEEK_END) - begin, digest.hexdigest()
 
 
 def store_document(
@@ -92,11 +92,11 @@ def store_document(
 
 
 def write_document(
-    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
+    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None, begin: int = 0
 ) -> StoredDocument:
     """As `store_document`, but for the row, which the caller writes: the file is safely on disk, and whoever dies
-    before leaves noise that `remove_stale_files` removes."""
-    size, sha256 = measured or measure(plaintext)
+    before leaves noise that `remove_stale_files` removes. What stands before ``begin`` is left out."""
+    size, sha256 = measured or measure(plaintext, begin=begin)
     identity = x25519.Identity.generate()
     document = StoredDocument(
         wrapped_key=encrypt_text(str(identity)),
@@ -104,7 +104,7 @@ def write_document(
         size=size,
         sha256=sha256,
     )
-    plaintext.seek(0)
+    plaintext.seek(begin)
     try:
         with _storing(), _storage().open(_name(document.id), "wb") as file:
             pyrage.encrypt_io(plaintext, file, [identity.to_public()])
@@ -138,23 +138,32 @@ def _storing() -> Iterator[None]:
         raise StorageUnavailableError from None
 
 
-def open_document(document: StoredDocument) -> IO[bytes]:
-    """The plaintext, in a file without a name, at its start; the caller closes it. Raises `StorageError` if file or
-    key is gone or altered, `StorageFullError`, `StorageUnavailableError`."""
+def open_document(document: StoredDocument, *, update: StoredDocument | None = None) -> IO[bytes]:
+    """The plaintext, in a file without a name, at its start, and behind it that of its ``update``; the caller closes
+    it. Raises `StorageError` if file or key is gone or altered, `StorageFullError`, `StorageUnavailableError`."""
     plaintext = temporary_file()
+    try:
+        for each in (document, update):
+            if each is not None:
+                _decrypt(each, plaintext)
+        with writing():
+            plaintext.flush()
+    except BaseException:
+        discard(plaintext)
+        raise
+    plaintext.seek(0)
+    return plaintext
+
+
+def _decrypt(document: StoredDocument, plaintext: IO[bytes]) -> None:
     try:
         identity = x25519.Identity.from_str(decrypt_text(document.wrapped_key))
         with _fetch(_name(document.id)) as file, writing():
             pyrage.decrypt_io(file, plaintext, [identity])
-            plaintext.flush()
     except (StorageFullError, StorageError):
-        discard(plaintext)
         raise
     except (OSError, pyrage.DecryptError, pyrage.IdentityError):
-        discard(plaintext)
         raise StorageError from None
-    plaintext.seek(0)
-    return plaintext
 
 
 def _fetch(name: str) -> IO[bytes]:

@@ -41,6 +41,7 @@ class Job(models.Model):
     document_size = models.BigIntegerField()
     document_sha256 = models.CharField(max_length=64)
     # Let go of before it is deleted; the database refuses otherwise.
+    # What is ``prepared`` is only what comes behind the original.
     original = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
     prepared = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
     signed = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")

@@ -165,7 +165,8 @@ def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignatur
     with documents.open_document(job.original) as file:
         password = documents.password_of(job.original)
         prepared = isolation.prepare_document(file, request, password=password, owner=job)
-        return prepared, documents.write_document(file, password=password)
+        # What preparing added; the document is kept already.
+        return prepared, documents.write_document(file, begin=job.document_size)
 
 
 def encode_chain(chain: Sequence[bytes]) -> list[str]:

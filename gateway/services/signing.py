@@ -216,15 +216,15 @@ def _complete(
     job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust]
 ) -> tuple[StoredDocument, VerifiedSignedDocument]:
     """The signed document, verified, its file stored. ``trusted`` is what was read of trust before."""
-    if job.prepared is None or job.signature is None or job.signed_attributes is None:
+    if job.original is None or job.prepared is None or job.signature is None or job.signed_attributes is None:
         raise StorageError
     chain, value = _chain(job), bytes(job.signature)
     if (trust := trusted.get(chain)) is None:
         trust = trusted[chain] = list_trust(chain=chain)
     prepared = PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
     timestamp = levels.stamp_signature(value=value, trust=trust) if reaches(level, "B-T") else None
-    password = documents.password_of(job.prepared)
-    with documents.open_document(job.prepared) as file:
+    password = documents.password_of(job.original)
+    with documents.open_document(job.original, update=job.prepared) as file:
         token = timestamp.token if timestamp else None
         complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=value, timestamp=token)
         if timestamp is not None and reaches(level, "B-LT"):

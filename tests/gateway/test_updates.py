@@ -1,0 +1,58 @@
+"""What preparing adds is kept, and not the document a second time."""
+
+import pytest
+
+from gateway import documents
+from gateway.errors import StorageError
+from gateway.models import Job, StoredDocument
+from tests.gateway.conftest import User
+from tests.gateway.remote import Remote
+from tests.support import pdfs
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+def prepared(alice: User, credential_id: str, pdf: bytes) -> Job:
+    job_id = alice.open_job(pdf).json()["job_id"]
+    assert alice.prepare(job_id, credential_id, level="B-B").status_code == 200
+    return Job.objects.select_related("original", "prepared").get(pk=job_id)
+
+
+def test_of_a_prepared_document_only_the_update_is_kept(alice: User, credential_id: str) -> None:
+    pdf = pdfs.make_pdf(pages=40)
+    job = prepared(alice, credential_id, pdf)
+    with documents.open_document(job.prepared) as update:
+        added = update.read()
+    assert len(added) == job.prepared.size < len(pdf)
+    assert added.count(b"/ByteRange") == 1
+    assert b"%PDF-" not in added
+    with documents.open_document(job.original, update=job.prepared) as whole:
+        assert whole.read() == pdf + added
+
+
+@pytest.mark.parametrize("column", ["original", "prepared"])
+def test_where_one_half_is_gone_there_is_no_document(
+    alice: User, remote: Remote, credential_id: str, work: object, column: str
+) -> None:
+    job = prepared(alice, credential_id, pdfs.make_pdf())
+    half: StoredDocument = getattr(job, column)
+    documents.remove_files([half.id])
+    with pytest.raises(StorageError):
+        documents.open_document(job.original, update=job.prepared)
+    alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
+    work(str(job.pk))  # type: ignore[operator]
+    assert alice.job(str(job.pk))["state"] == "failed"
+
+
+def test_an_update_of_another_document_is_not_signed(
+    alice: User, remote: Remote, credential_id: str, work: object
+) -> None:
+    """Whoever can write to the database exchanges what was approved for something else."""
+    job = prepared(alice, credential_id, pdfs.make_pdf())
+    other = prepared(alice, credential_id, pdfs.make_pdf(text="Another agreement"))
+    Job.objects.filter(pk=other.pk).update(prepared=None)
+    Job.objects.filter(pk=job.pk).update(prepared=other.prepared)
+    alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
+    work(str(job.pk))  # type: ignore[operator]
+    told = alice.job(str(job.pk))
+    assert (told["state"], told["error"]["code"]) == ("failed", "invalid_signature")
