@@ -6,6 +6,7 @@ Object identifiers: RFC 8017, RFC 5758, and CSC API v2.0.0.2, 11.10 (``signAlgo`
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asn1crypto import algos
 from cryptography.exceptions import InvalidSignature
@@ -40,6 +41,10 @@ class Algorithm:
             return algos.SignedDigestAlgorithm({"algorithm": self.cms_name})
         return algos.SignedDigestAlgorithm({"algorithm": "rsassa_pss", "parameters": self._pss_parameters()})
 
+    def encoded_mechanism(self) -> bytes:
+        """Its DER."""
+        return _encode_mechanism(self)
+
     def sign_algo_params(self) -> str | None:
         """Base64 of the DER parameters where the algorithm needs them (RFC 8017, A.2.3), else None."""
         if self.cms_name != "rsassa_pss":
@@ -55,6 +60,12 @@ class Algorithm:
                 "salt_length": HASHES[self.hash_name][1].digest_size,
             }
         )
+
+
+@lru_cache(maxsize=64)
+def _encode_mechanism(algorithm: Algorithm) -> bytes:
+    encoded: bytes = algorithm.mechanism().dump()
+    return encoded
 
 
 # In order of preference; the first that the credential offers is taken.

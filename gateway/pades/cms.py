@@ -44,7 +44,7 @@ def build_signed_data(
         digest_algorithm,
         # The same SET, with the tag that it has here (RFC 5652, 5.4).
         bytes([_CONTEXT_0]) + attributes[1:],
-        algorithm.mechanism().dump(),
+        algorithm.encoded_mechanism(),
         octets(value),
         *unsigned,
     )

@@ -79,7 +79,7 @@ def _read_signer(
         raise InvalidSignatureError
     if signer["digest_algorithm"]["algorithm"].native != algorithm.hash_name:
         raise InvalidSignatureError
-    if signer["signature_algorithm"].dump() != algorithm.mechanism().dump():
+    if signer["signature_algorithm"].dump() != algorithm.encoded_mechanism():
         raise InvalidSignatureError
     # Embedded with another tag than it is signed with (5.4).
     if attributes[:1] + signer["signed_attrs"].dump()[1:] != attributes or signer["unsigned_attrs"] is not core.VOID:
