@@ -71,6 +71,13 @@ class Bucket(S3Storage):  # type: ignore[misc]  # django-storages has no types
             found.seek(0)  # fetches it, so that no fault comes later
             return found
 
+    def begin(self, name: str) -> "File[Any]":
+        """As `open` with ``wb``: the store keeps what it has taken."""
+        return NewObject(self, name)
+
+    def settle(self) -> None:
+        """All files that were closed by now are kept."""
+
     def upload(self, name: str, file: IO[bytes]) -> None:
         with _faults():
             key = self._normalize_name(name)

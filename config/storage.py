@@ -1,10 +1,12 @@
 """Where documents lie that are encrypted already, behind Django's storage API (settings.STORAGES): a folder here.
 
 A file that is opened with ``wb`` appears whole when it is closed, or not at all; what was begun and left is a
-``.part``.
+``.part``. Of several files each may be opened with `begin` instead: that they are there is sure after `settle`, and
+waited for once.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +38,15 @@ class Folder(FileSystemStorage):
         return str(Path(self.base_location).absolute())
 
     def open(self, name: str, mode: str = "rb") -> "File[Any]":
-        return NewFile(Path(self.path(name))) if mode == "wb" else super().open(name, mode)
+        return NewFile(Path(self.path(name)), _sync) if mode == "wb" else super().open(name, mode)
+
+    def begin(self, name: str) -> "File[Any]":
+        """A new file, whose content is safely on disk when it is closed, and its name after `settle`."""
+        return NewFile(Path(self.path(name)), lambda _folder: None)
+
+    def settle(self) -> None:
+        """All files that were closed by now are safely on disk. Raises OSError."""
+        _sync(Path(self.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Nothing, where nothing was stored yet."""
@@ -44,11 +54,12 @@ class Folder(FileSystemStorage):
 
 
 class NewFile(_File):
-    """On disk under its name once it is closed; raises OSError, and then there is nothing of it."""
+    """On disk under its name once it is closed; raises OSError, and then there is nothing of it. ``sync`` has the disk
+    keep what a folder holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Callable[[Path], None]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path, self._part = path, path.with_suffix(".part")
+        self._path, self._part, self._sync = path, path.with_suffix(".part"), sync
         super().__init__(self._part.open("xb"), path.name)
 
     def __exit__(
@@ -68,7 +79,7 @@ class NewFile(_File):
             os.fsync(file.fileno())
             file.close()
             self._part.rename(self._path)
-            _sync(self._path.parent)
+            self._sync(self._path.parent)
         except BaseException:
             self._abandon()
             raise

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import PurePath
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pyrage
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import storages
 from django.utils import timezone
 from pyrage import x25519
 
@@ -51,7 +51,8 @@ def decrypt_text(text: str) -> str:
         raise StorageError from None
 
 
-def _storage() -> Storage:
+def _storage() -> Any:
+    """A `Storage` with the methods ``begin`` and ``settle`` (config/storage.py)."""
     return storages["gateway-documents"]
 
 
@@ -84,6 +85,7 @@ def store_document(
     ``measured`` is what `measure` says of it, where that is known. Raises `StorageFullError`."""
     document = write_document(plaintext, password=password, measured=measured)
     try:
+        settle()
         document.save(force_insert=True)
     except BaseException:
         remove_files([document.id])
@@ -94,8 +96,8 @@ def store_document(
 def write_document(
     plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None, begin: int = 0
 ) -> StoredDocument:
-    """As `store_document`, but for the row, which the caller writes: the file is safely on disk, and whoever dies
-    before leaves noise that `remove_stale_files` removes. What stands before ``begin`` is left out."""
+    """As `store_document`, but for the row, which the caller writes after `settle`: whoever dies before leaves noise
+    that `remove_stale_files` removes. What stands before ``begin`` is left out."""
     size, sha256 = measured or measure(plaintext, begin=begin)
     identity = x25519.Identity.generate()
     document = StoredDocument(
@@ -106,12 +108,18 @@ def write_document(
     )
     plaintext.seek(begin)
     try:
-        with _storing(), _storage().open(_name(document.id), "wb") as file:
+        with _storing(), _storage().begin(_name(document.id)) as file:
             pyrage.encrypt_io(plaintext, file, [identity.to_public()])
     except BaseException:
         remove_files([document.id])
         raise
     return document
+
+
+def settle() -> None:
+    """All documents that were written by now are safely on disk. Raises as `write_document` does."""
+    with _storing():
+        _storage().settle()
 
 
 @contextmanager

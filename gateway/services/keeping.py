@@ -26,10 +26,11 @@ class Made:
 
 def keep(*, rows: ChangingQuerySet, made: Sequence[Made], column: str, replaced: Sequence[str]) -> set[uuid.UUID]:
     """The jobs that are still among ``rows`` take their documents as ``column`` and let go of those in the ``replaced``
-    columns, which are deleted. Of the others nothing is kept. Answers which took theirs."""
+    columns, which are deleted. Of the others nothing is kept. Answers which took theirs. Raises `StorageFullError`."""
     if not made:
         return set()
     old: list[uuid.UUID] = []
+    documents.settle()
     with transaction.atomic(using=router.db_for_write(Job)):
         asked = rows.filter(pk__in=[each.job_id for each in made]).select_for_update(of=("self",)).order_by("position")
         held = {pk: (announced, ids) for pk, announced, *ids in asked.values_list("pk", "announced", *replaced)}
