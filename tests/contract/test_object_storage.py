@@ -115,7 +115,7 @@ def test_while_it_is_away_nothing_is_lost_and_nothing_kept(
     """A worker tries again: the signature was made, and the job is not at its end."""
     settings.SIGNATURE_LEVEL = "B-B"
     document = upload(who, pdfs.make_pdf())
-    stored = gateway_documents.store_document(io.BytesIO(b"two"))
+    stored, update = (gateway_documents.store_document(io.BytesIO(data)) for data in (b"two", b"more"))
     store.stop()
     begun = time.monotonic()
     with pytest.raises(errors.StorageUnavailableError):
@@ -131,7 +131,8 @@ def test_while_it_is_away_nothing_is_lost_and_nothing_kept(
         state=Job.State.SIGNING,
         signature=b"x",
         signed_attributes=b"x",
-        prepared=stored,
+        original=stored,
+        prepared=update,
         lease_until=timezone.now() - timedelta(seconds=1),
         certificate_chain=[],
         document_pages=1,
