@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, router, transaction
 
 from gateway import documents
 from gateway.errors import JobNotFoundError, KeyReusedError, NotSignedYetError, WrongStateError
@@ -60,27 +60,34 @@ def open_job(
     facts = inspect_document(caller=caller, upload=upload, password=password)
     if existing is not None:
         return _same_document(existing, sha256)
-    stored = documents.store_document(upload, password=password if facts.encryption else "", measured=(size, sha256))
+    stored = documents.write_document(upload, password=password if facts.encryption else "", measured=(size, sha256))
+    job = Job(
+        issuer=caller.issuer,
+        subject=caller.subject,
+        client_id=caller.client_id,
+        announced=first_announcement(client_id=caller.client_id),
+        idempotency_key=idempotency_key,
+        document_name=name,
+        document_pages=facts.pages,
+        document_size=size,
+        document_sha256=sha256,
+        original=stored,
+        expires_at=retention_end(),
+    )
     try:
-        return Job.objects.create(
-            issuer=caller.issuer,
-            subject=caller.subject,
-            client_id=caller.client_id,
-            announced=first_announcement(client_id=caller.client_id),
-            idempotency_key=idempotency_key,
-            document_name=name,
-            document_pages=facts.pages,
-            document_size=size,
-            document_sha256=sha256,
-            original=stored,
-            expires_at=retention_end(),
-        )
+        with transaction.atomic(using=router.db_for_write(Job)):
+            stored.save(force_insert=True)
+            job.save(force_insert=True)
     except IntegrityError:
-        documents.delete_document(stored)
+        documents.remove_files([stored.id])
         existing = _find_by_key(caller, idempotency_key or "")
         if existing is None:
             raise
         return _same_document(existing, sha256)
+    except BaseException:
+        documents.remove_files([stored.id])
+        raise
+    return job
 
 
 def _find_by_key(caller: VerifiedCaller, key: str) -> Job | None:
