@@ -35,12 +35,13 @@ def update_rows(model: type[models.Model], changes: Mapping[Any, Mapping[str, An
     fields = {name: meta.get_field(name) for name in names}
     places = ", ".join(f"{field.column} = %s" for field in fields.values())
     sql = f"UPDATE {meta.db_table} SET {places} WHERE {meta.pk.column} = %s"  # noqa: S608  (names of ours)
-    parameters = [
-        [
-            *(field.get_db_prep_save(values[name], connection) for name, field in fields.items()),
-            meta.pk.get_db_prep_save(key, connection),
-        ]
-        for key, values in changes.items()
-    ]
+    parameters = []
+    adapted: dict[tuple[str, int], Any] = {}  # rows of one call share most values
+    for key, values in changes.items():
+        for name, value in values.items():
+            if (name, id(value)) not in adapted:
+                adapted[name, id(value)] = fields[name].get_db_prep_save(value, connection)
+        one = [adapted[name, id(values[name])] for name in fields]
+        parameters.append([*one, meta.pk.get_db_prep_save(key, connection)])
     with connection.cursor() as cursor:
         cursor.executemany(sql, parameters)

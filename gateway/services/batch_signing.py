@@ -98,8 +98,9 @@ def finish_some(batch: Batch) -> bool:
     lease = take_step(waiting.exclude(signature=None), attempts=F("attempts") + 1, waits_for="")
     if lease is None:
         return signing.fail(waiting.filter(signature=None), OutcomeUnknownError())
-    rows = lease.rows(Job.State.SIGNING).select_related("original", "prepared", "batch")
-    jobs = list(rows.order_by("position"))
+    jobs = list(lease.rows(Job.State.SIGNING).select_related("original", "prepared").order_by("position"))
+    for job in jobs:
+        job.batch = batch
     try:
         signing.finish_jobs(jobs=in_time(jobs), lease_id=lease.id)
     finally:
