@@ -271,10 +271,12 @@ def measure_plain(paths: list[str]) -> float:
 
 
 class Memory:
-    """Watches what processes of an instance hold (PSS, so that what a fork shares is counted once), in MiB."""
+    """Watches what processes of an instance hold (PSS, so that what a fork shares is counted once), in MiB, and the
+    seconds of the processor that each took as it was seen last."""
 
     def __init__(self, instance: Instance) -> None:
         self._groups = {name: process.pid for name, process in instance.processes.items()}
+        self.processor: dict[tuple[int, int], float] = {}  # (group, process)
         self.first, self.most = self._read(), dict.fromkeys(self._groups, 0.0)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -285,8 +287,11 @@ class Memory:
         names = {group: name for name, group in self._groups.items()}
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                group = int((path / "stat").read_text().rpartition(")")[2].split()[2])
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                group = int(fields[2])
                 if group in names:
+                    ticks = sum(map(int, fields[11:13]))
+                    self.processor[group, int(path.name)] = ticks / os.sysconf("SC_CLK_TCK")
                     told = (path / "smaps_rollup").read_text()
                     held[names[group]] += int(told.partition("\nPss:")[2].split()[0]) / 1024
             except (OSError, ValueError, IndexError):
@@ -302,22 +307,6 @@ class Memory:
         self._over.set()
         self._thread.join()
         return self._read()
-
-
-def processor_of(leader: int) -> tuple[float, float]:
-    """Seconds of processor time: of a process, and of its group with those that ended in it."""
-    itself = together = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended meanwhile
-        if int(fields[2]) == leader:
-            together += sum(map(int, fields[11:15]))
-        if path.parent.name == str(leader):
-            itself = sum(map(int, fields[11:13]))
-    tick = os.sysconf("SC_CLK_TCK")
-    return itself / tick, together / tick
 
 
 def wait_for(caller: GatewayCaller, batch: str, states: set[str], seconds: float) -> Any:
@@ -355,14 +344,14 @@ def measure_batch(count: int, level: str, policy: str) -> None:
 
 def sign_batch(caller: GatewayCaller, paths: list[str], level: str, policy: str, plain: float) -> None:
     instance, count = caller.instance, len(paths)
-    group = instance.processes["worker"].pid
+    worker = instance.processes["worker"].pid
     began = time.perf_counter()
     with ThreadPoolExecutor(4) as threads:
         answers = threads.map(lambda path: caller.call("POST", "jobs", Path(path).read_bytes()).json(), paths)
         jobs = [answer["job_id"] for answer in answers]
     uploaded, memory = time.perf_counter() - began, Memory(instance)
     batch = f"batches/{caller.call('POST', 'batches', {'jobs': jobs, 'policy': policy}).json()['batch_id']}"
-    began, processor = time.perf_counter(), processor_of(group)
+    began, processor = time.perf_counter(), memory.processor.copy()
     caller.call("POST", f"{batch}/prepare", {"credential_id": caller.credential(), "level": level})
     wait_for(caller, batch, {"prepared", "failed"}, 3600)
     prepared = time.perf_counter() - began
@@ -374,8 +363,9 @@ def sign_batch(caller: GatewayCaller, paths: list[str], level: str, policy: str,
     caller.call("POST", f"{batch}/complete", {"code": query["code"], "iss": query["iss"]})
     done = wait_for(caller, batch, {"ended", "failed"}, 7200)
     signed = time.perf_counter() - began
-    itself, together = (after - before for after, before in zip(processor_of(group), processor, strict=True))
     last = memory.end()
+    took = {key: seconds - processor.get(key, 0.0) for key, seconds in memory.processor.items()}
+    itself, together = took[worker, worker], sum(took[key] for key in took if key[0] == worker)
     rate, plainly = count / (prepared + signed), count / plain
     print(f"{count} documents, {level}, {policy}: {done['states']}")
     print(
