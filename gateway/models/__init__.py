@@ -11,6 +11,7 @@ from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
 from gateway.models.passkeys import PasskeyChange
 from gateway.models.passwords import PasswordTry
+from gateway.models.prepared import Prepared
 from gateway.models.proofs import UsedProof
 from gateway.models.returns import ApprovalReturn
 from gateway.models.rows import ChangingQuerySet, retention_end, update_rows
@@ -28,6 +29,7 @@ __all__ = [
     "KeptAnswer",
     "PasskeyChange",
     "PasswordTry",
+    "Prepared",
     "StoredDocument",
     "TrustAnchor",
     "TrustedList",
