@@ -28,14 +28,14 @@ def prepare_some(batch: Batch) -> bool:
     lease = take_step(Job.objects.filter(free, batch=batch, state=Job.State.OPEN))
     if lease is None:
         return False
-    jobs = list(lease.rows(Job.State.OPEN).select_related("original").order_by("position"))
+    jobs = lease.jobs(Job.State.OPEN, "original")
     made: list[Made] = []
     try:
         for job in in_time(jobs):
             made += _prepare(lease, job, plan)
     finally:
         # Also where one fails in a way that nobody thought of: its lease runs out, and the others are none the worse.
-        keep_prepared(rows=lease.rows(Job.State.OPEN), made=made)
+        keep_prepared(made=made, states=[Job.State.OPEN], lease_id=lease.id)
         lease.give_back(jobs, lease_until=None)
     return True
 

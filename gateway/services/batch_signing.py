@@ -98,7 +98,7 @@ def finish_some(batch: Batch) -> bool:
     lease = take_step(waiting.exclude(signature=None), attempts=F("attempts") + 1, waits_for="")
     if lease is None:
         return signing.fail(waiting.filter(signature=None), OutcomeUnknownError())
-    jobs = list(lease.rows(Job.State.SIGNING).select_related("original", "prepared").order_by("position"))
+    jobs = lease.jobs(Job.State.SIGNING, "original", "prepared")
     for job in jobs:
         job.batch = batch
     try:

@@ -2,7 +2,7 @@
 are on disk. Whoever dies before that leaves files that no row knows, and nothing else; they are swept."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from gateway import documents
-from gateway.models import ChangingQuerySet, Job, StoredDocument, update_rows
+from gateway.models import Job, StoredDocument, update_rows
 from gateway.services.announcing import announce_prepared
 
 
@@ -24,27 +24,36 @@ class Made:
     values: dict[str, Any]
 
 
-def keep(*, rows: ChangingQuerySet, made: Sequence[Made], column: str, replaced: Sequence[str]) -> set[uuid.UUID]:
-    """The jobs that are still among ``rows`` take their documents as ``column`` and let go of those in the ``replaced``
-    columns, which are deleted. Of the others nothing is kept. Answers which took theirs. Raises `StorageFullError`."""
+def keep(
+    *,
+    made: Sequence[Made],
+    states: Collection[str],
+    lease_id: uuid.UUID | None,
+    column: str,
+    replaced: Sequence[str],
+) -> set[uuid.UUID]:
+    """The jobs that are still in one of ``states`` and under this lease take their documents as ``column`` and let go
+    of those in the ``replaced`` columns, which are deleted. Of the others nothing is kept. Answers which took theirs.
+    Raises `StorageFullError`."""
     if not made:
         return set()
-    old: list[uuid.UUID] = []
     documents.settle()
+    old: list[uuid.UUID] = []
     with transaction.atomic(using=router.db_for_write(Job)):
-        asked = rows.filter(pk__in=[each.job_id for each in made]).select_for_update(of=("self",)).order_by("position")
-        held = {pk: (announced, ids) for pk, announced, *ids in asked.values_list("pk", "announced", *replaced)}
+        asked = Job.objects.filter(pk__in=[each.job_id for each in made]).select_for_update().order_by("pk")
+        columns = ("pk", "state", "lease_id", "announced", *replaced)
+        held = {
+            pk: rest for pk, state, lease, *rest in asked.values_list(*columns) if state in states and lease == lease_id
+        }
         kept = [each for each in made if each.job_id in held]
         if kept:
             StoredDocument.objects.bulk_create([each.document for each in kept])
-            gone = dict.fromkeys(replaced)
-            taken = {"updated_at": timezone.now()}
-            update_rows(Job, {each.job_id: each.values | gone | taken | {column: each.document.pk} for each in kept})
-            old = [document_id for _, ids in held.values() for document_id in ids if document_id is not None]
+            alike = dict.fromkeys(replaced) | {"updated_at": timezone.now()}
+            update_rows(Job, {each.job_id: each.values | alike | {column: each.document.pk} for each in kept})
+            old = [each for _, *former in held.values() for each in former if each is not None]
             if old:
                 StoredDocument.objects.filter(pk__in=old).delete()
-            told = [pk for pk, (announced, _) in held.items() if announced is not None]
-            announce_prepared(job_ids=told)
+            announce_prepared(job_ids=[pk for pk, (announced, *_) in held.items() if announced is not None])
     documents.remove_files([each.document.pk for each in made if each.job_id not in held])
     documents.remove_files(old)
     return set(held)

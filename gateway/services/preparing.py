@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from gateway import documents
 from gateway.clients import rssp
 from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
-from gateway.models import ChangingQuerySet, Job, StoredDocument
+from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
 from gateway.pades.options import SignatureOptions
@@ -93,7 +93,8 @@ def make_plan(
 
 def prepare_as_planned(*, job: Job, plan: Plan) -> None:
     """Job becomes `prepared`. Raises `WrongStateError`, document errors, storage errors."""
-    if not keep_prepared(rows=Job.objects.filter(state__in=PREPARABLE), made=[make_prepared(job=job, plan=plan)]):
+    made = make_prepared(job=job, plan=plan)
+    if not keep_prepared(made=[made], states=PREPARABLE, lease_id=job.lease_id):
         raise WrongStateError
 
 
@@ -135,9 +136,10 @@ def make_prepared(*, job: Job, plan: Plan) -> Made:
     return Made(job.pk, stored, values)
 
 
-def keep_prepared(*, rows: ChangingQuerySet, made: Sequence[Made]) -> set[uuid.UUID]:
-    """Those that are still among ``rows`` become `prepared`; an approval asked for before is then worth nothing."""
-    return keep(rows=rows, made=made, column="prepared", replaced=["prepared"])
+def keep_prepared(*, made: Sequence[Made], states: Collection[str], lease_id: uuid.UUID | None) -> set[uuid.UUID]:
+    """Those that are still as `keep` wants them become `prepared`; an approval asked for before is then worth nothing.
+    Answers which."""
+    return keep(made=made, states=states, lease_id=lease_id, column="prepared", replaced=["prepared"])
 
 
 def _usable_credential(caller: VerifiedCaller, job: Job, credential_id: str) -> Credential:

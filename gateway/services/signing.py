@@ -151,8 +151,13 @@ def finish_jobs(*, jobs: Iterable[Job], lease_id: uuid.UUID | None) -> None:
         for job in jobs:
             made += _finish(job, job.level, trusted)
     finally:
-        held = Job.objects.filter(state=Job.State.SIGNING, lease_id=lease_id)
-        keep(rows=held, made=made, column="signed", replaced=["original", "prepared"])
+        keep(
+            made=made,
+            states=[Job.State.SIGNING],
+            lease_id=lease_id,
+            column="signed",
+            replaced=["original", "prepared"],
+        )
 
 
 def _finish(job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust], shortfall: str = "") -> list[Made]:
