@@ -33,7 +33,7 @@ def run_batch(*, batch_id: uuid.UUID) -> None:
     """Does what the rows say is to be done now, for a while, on all cores."""
     if _read(batch_id) is None:
         return
-    if crews.work_together(on=batch_id, step=lambda: _step(batch_id), seconds=_SECONDS):
+    if crews.work_together(on=batch_id, step=lambda leads: _step(batch_id, leads), seconds=_SECONDS):
         ring_batch(batch_id)
 
 
@@ -41,14 +41,16 @@ def _read(batch_id: uuid.UUID) -> Batch | None:
     return Batch.objects.filter(pk=batch_id, state__in=[_State.PREPARING, _State.APPROVED]).first()
 
 
-def _step(batch_id: uuid.UUID) -> bool:
-    """Whether there was something to do. Signatures come before what is done with them: approvals do not last."""
+def _step(batch_id: uuid.UUID, leads: bool) -> bool:
+    """Whether there was something to do. Signatures come before what is done with them, because approvals do not last:
+    one thread asks for them, and the others finish meanwhile or, where there is nothing to finish, ask too."""
     batch = _read(batch_id)
     if batch is None:
         return False
     if batch.state == _State.PREPARING:
         return prepare_some(batch) or _end_preparing(batch)
-    return sign_some(batch) or finish_some(batch) or _settle(batch)
+    first, then = (sign_some, finish_some) if leads else (finish_some, sign_some)
+    return first(batch) or then(batch) or _settle(batch)
 
 
 def _end_preparing(batch: Batch) -> bool:

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from django.db import connections
 
-# No machine's cores are all for one thing; and where there is one core, a second thread works while one waits.
-LANES = min(max(os.cpu_count() or 1, 2), 8)
+# One more than there are cores, because each waits for the disk and for its child at times; bounded, because no
+# machine is all for one thing.
+LANES = min((os.cpu_count() or 1) + 1, 8)
 # A fraction of a lease: what one document takes longer does not matter then.
 _STEP_SECONDS = 5.0
 _changed = threading.Condition()
@@ -27,7 +28,7 @@ class _Crew:
     """``busy``: threads in a step. ``found`` counts the steps that found something to do, and bells: after each, who
     found nothing may find something."""
 
-    step: Callable[[], bool]
+    step: Callable[[bool], bool]
     until: float
     busy: int = 0
     found: int = 0
@@ -39,9 +40,10 @@ def end_soon() -> None:
     _ending.set()
 
 
-def work_together(*, on: uuid.UUID, step: Callable[[], bool], seconds: float) -> bool:
+def work_together(*, on: uuid.UUID, step: Callable[[bool], bool], seconds: float) -> bool:
     """Takes steps, in several threads, until none of them finds anything to do or so many seconds are over; whether
-    there may be more. Where this process has a crew at it already, that one looks again instead."""
+    there may be more. ``step`` is told whether its thread is the one that leads, and says whether it found something.
+    Where this process has a crew at it already, that one looks again instead."""
     with _changed:
         if (at_it := _crews.get(on)) is not None:
             at_it.found += 1
@@ -51,7 +53,7 @@ def work_together(*, on: uuid.UUID, step: Callable[[], bool], seconds: float) ->
     try:
         with ThreadPoolExecutor(LANES, thread_name_prefix="crew") as threads:
             others = [threads.submit(_in_a_thread, crew) for _ in range(LANES - 1)]
-            left = _take_steps(crew)
+            left = _take_steps(crew, leads=True)
         return any([left, *(other.result() for other in others)])
     finally:
         with _changed:
@@ -66,12 +68,12 @@ def _end(crew: _Crew) -> None:
 
 def _in_a_thread(crew: _Crew) -> bool:
     try:
-        return _take_steps(crew)
+        return _take_steps(crew, leads=False)
     finally:
         connections.close_all()
 
 
-def _take_steps(crew: _Crew) -> bool:
+def _take_steps(crew: _Crew, *, leads: bool) -> bool:
     """Whether the time was over before there was nothing to do."""
     while True:
         with _changed:
@@ -81,7 +83,7 @@ def _take_steps(crew: _Crew) -> bool:
             crew.busy += 1
         found = False
         try:
-            found = crew.step()
+            found = crew.step(leads)
         finally:
             with _changed:
                 crew.busy -= 1

@@ -383,7 +383,7 @@ class Steps:
     def __init__(self, *found: bool) -> None:
         self.left, self.asked, self.lock = list(found), 0, threading.Lock()
 
-    def __call__(self) -> bool:
+    def __call__(self, _leads: bool) -> bool:
         with self.lock:
             self.asked += 1
             return self.left.pop(0) if self.left else False
@@ -399,7 +399,7 @@ def test_a_crew_works_until_all_have_found_nothing(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_crew_whose_time_is_over_says_that_there_is_more() -> None:
-    assert crews.work_together(on=uuid.uuid4(), step=lambda: True, seconds=0.05)
+    assert crews.work_together(on=uuid.uuid4(), step=lambda _leads: True, seconds=0.05)
     assert crews._crews == {}
 
 
@@ -408,12 +408,12 @@ def test_a_bell_during_the_last_step_makes_the_crew_look_again() -> None:
     on, steps = uuid.uuid4(), Steps()
     rung: list[bool] = []
 
-    def step() -> bool:
+    def step(leads: bool) -> bool:
         if not rung:
-            rung.append(crews.work_together(on=on, step=lambda: pytest.fail("a second crew"), seconds=60))
+            rung.append(crews.work_together(on=on, step=lambda _leads: pytest.fail("a second crew"), seconds=60))
             steps.left.append(True)
             return False
-        return steps()
+        return steps(leads)
 
     assert not crews.work_together(on=on, step=step, seconds=60)
     assert rung == [False]
@@ -425,8 +425,8 @@ def test_a_thread_that_fails_is_told_of_and_nobody_waits_for_it(monkeypatch: pyt
     monkeypatch.setattr(crews, "LANES", lanes)
     steps = Steps(*[True] * 5)
 
-    def step() -> bool:
-        if not steps():
+    def step(leads: bool) -> bool:
+        if not steps(leads):
             raise ZeroDivisionError
         return True
 
