@@ -33,7 +33,7 @@ def run_batch(*, batch_id: uuid.UUID) -> None:
     """Does what the rows say is to be done now, for a while, on all cores."""
     if _read(batch_id) is None:
         return
-    if crews.work_together(on=batch_id, step=lambda leads: _step(batch_id, leads), seconds=_SECONDS):
+    if crews.work_together(on=batch_id, step=lambda thread: _step(batch_id, thread), seconds=_SECONDS):
         ring_batch(batch_id)
 
 
@@ -41,16 +41,18 @@ def _read(batch_id: uuid.UUID) -> Batch | None:
     return Batch.objects.filter(pk=batch_id, state__in=[_State.PREPARING, _State.APPROVED]).first()
 
 
-def _step(batch_id: uuid.UUID, leads: bool) -> bool:
+def _step(batch_id: uuid.UUID, thread: int) -> bool:
     """Whether there was something to do. Signatures come before what is done with them, because approvals do not last:
-    one thread asks for them, and the others finish meanwhile or, where there is nothing to finish, ask too."""
+    one thread asks for them first, another one where there is nothing to finish. No more do, however many there are,
+    because whoever dies then leaves all that were asked for with an unknown outcome."""
     batch = _read(batch_id)
     if batch is None:
         return False
     if batch.state == _State.PREPARING:
         return prepare_some(batch) or _end_preparing(batch)
-    first, then = (sign_some, finish_some) if leads else (finish_some, sign_some)
-    return first(batch) or then(batch) or _settle(batch)
+    if thread == 0 and sign_some(batch):
+        return True
+    return finish_some(batch) or (thread == 1 and sign_some(batch)) or _settle(batch)
 
 
 def _end_preparing(batch: Batch) -> bool:

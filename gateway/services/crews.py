@@ -28,7 +28,7 @@ class _Crew:
     """``busy``: threads in a step. ``found`` counts the steps that found something to do, and bells: after each, who
     found nothing may find something."""
 
-    step: Callable[[bool], bool]
+    step: Callable[[int], bool]
     until: float
     busy: int = 0
     found: int = 0
@@ -40,9 +40,9 @@ def end_soon() -> None:
     _ending.set()
 
 
-def work_together(*, on: uuid.UUID, step: Callable[[bool], bool], seconds: float) -> bool:
+def work_together(*, on: uuid.UUID, step: Callable[[int], bool], seconds: float) -> bool:
     """Takes steps, in several threads, until none of them finds anything to do or so many seconds are over; whether
-    there may be more. ``step`` is told whether its thread is the one that leads, and says whether it found something.
+    there may be more. ``step`` is told the number of its thread, from 0, and says whether it found something.
     Where this process has a crew at it already, that one looks again instead."""
     with _changed:
         if (at_it := _crews.get(on)) is not None:
@@ -52,8 +52,8 @@ def work_together(*, on: uuid.UUID, step: Callable[[bool], bool], seconds: float
         crew = _crews[on] = _Crew(step, time.monotonic() + seconds)
     try:
         with ThreadPoolExecutor(LANES, thread_name_prefix="crew") as threads:
-            others = [threads.submit(_in_a_thread, crew) for _ in range(LANES - 1)]
-            left = _take_steps(crew, leads=True)
+            others = [threads.submit(_in_a_thread, crew, number) for number in range(1, LANES)]
+            left = _take_steps(crew, 0)
         return any([left, *(other.result() for other in others)])
     finally:
         with _changed:
@@ -66,14 +66,14 @@ def _end(crew: _Crew) -> None:
         del _crews[on]
 
 
-def _in_a_thread(crew: _Crew) -> bool:
+def _in_a_thread(crew: _Crew, number: int) -> bool:
     try:
-        return _take_steps(crew, leads=False)
+        return _take_steps(crew, number)
     finally:
         connections.close_all()
 
 
-def _take_steps(crew: _Crew, *, leads: bool) -> bool:
+def _take_steps(crew: _Crew, number: int) -> bool:
     """Whether the time was over before there was nothing to do."""
     while True:
         with _changed:
@@ -83,7 +83,7 @@ def _take_steps(crew: _Crew, *, leads: bool) -> bool:
             crew.busy += 1
         found = False
         try:
-            found = crew.step(leads)
+            found = crew.step(number)
         finally:
             with _changed:
                 crew.busy -= 1

@@ -377,13 +377,42 @@ def test_threads_at_one_batch_take_different_documents_and_all_of_them(
     assert files_in(folder) == known()
 
 
+@pytest.mark.django_db(transaction=True, databases=[ALIAS, "default"])
+def test_no_more_than_two_threads_ask_for_signatures_at_once(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, remote: Remote
+) -> None:
+    """Whoever dies then leaves that many calls with an unknown outcome."""
+    monkeypatch.setattr(crews, "LANES", 4)
+    monkeypatch.setattr(batch_signing, "_CHUNK", 1)
+    real, lock, asking, most = batch_signing._ask, threading.Lock(), [], []
+
+    def watched(*arguments: Any) -> Any:
+        with lock:
+            asking.append(threading.get_ident())
+            most.append(len(asking))
+        try:
+            return real(*arguments)
+        finally:
+            with lock:
+                asking.remove(threading.get_ident())
+
+    monkeypatch.setattr(batch_signing, "_ask", watched)
+    bundle.open(*several(6), policy="best_effort")
+    bundle.prepare()
+    bundle.approve()
+    bundle.work()
+    assert bundle.states() == ["signed"] * 6
+    assert remote.calls["signHash"] == len(most) == 6
+    assert max(most) <= 2
+
+
 class Steps:
     """What threads are given to do, and how often they asked."""
 
     def __init__(self, *found: bool) -> None:
         self.left, self.asked, self.lock = list(found), 0, threading.Lock()
 
-    def __call__(self, _leads: bool) -> bool:
+    def __call__(self, _thread: int) -> bool:
         with self.lock:
             self.asked += 1
             return self.left.pop(0) if self.left else False
@@ -399,7 +428,7 @@ def test_a_crew_works_until_all_have_found_nothing(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_crew_whose_time_is_over_says_that_there_is_more() -> None:
-    assert crews.work_together(on=uuid.uuid4(), step=lambda _leads: True, seconds=0.05)
+    assert crews.work_together(on=uuid.uuid4(), step=lambda _thread: True, seconds=0.05)
     assert crews._crews == {}
 
 
@@ -408,12 +437,12 @@ def test_a_bell_during_the_last_step_makes_the_crew_look_again() -> None:
     on, steps = uuid.uuid4(), Steps()
     rung: list[bool] = []
 
-    def step(leads: bool) -> bool:
+    def step(thread: int) -> bool:
         if not rung:
-            rung.append(crews.work_together(on=on, step=lambda _leads: pytest.fail("a second crew"), seconds=60))
+            rung.append(crews.work_together(on=on, step=lambda _thread: pytest.fail("a second crew"), seconds=60))
             steps.left.append(True)
             return False
-        return steps(leads)
+        return steps(thread)
 
     assert not crews.work_together(on=on, step=step, seconds=60)
     assert rung == [False]
@@ -425,8 +454,8 @@ def test_a_thread_that_fails_is_told_of_and_nobody_waits_for_it(monkeypatch: pyt
     monkeypatch.setattr(crews, "LANES", lanes)
     steps = Steps(*[True] * 5)
 
-    def step(leads: bool) -> bool:
-        if not steps(leads):
+    def step(thread: int) -> bool:
+        if not steps(thread):
             raise ZeroDivisionError
         return True
 
