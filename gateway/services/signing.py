@@ -73,20 +73,17 @@ def _claim(job_id: uuid.UUID) -> Job | None:
     """The job, if this worker now holds it; ends jobs that nobody can work on any more."""
     now = timezone.now()
     jobs = Job.objects.filter(pk=job_id)
-    # Of a batch the signatures are asked for together (services/batches.py).
+    # Of a batch the signatures are asked for together (services/batch_signing.py).
     approved = jobs.filter(state=Job.State.APPROVED, batch=None)
-    if fail(approved.filter(token_expires_at__lte=now), ApprovalExpiredError()):
-        return None
     abandoned = jobs.filter(state=Job.State.SIGNING, lease_until__lt=now)
-    if fail(abandoned.filter(signature=None), OutcomeUnknownError()):
-        return None
-    lease = {"lease_id": uuid.uuid4(), "lease_until": now + _LEASE, "attempts": F("attempts") + 1, "waits_for": ""}
-    due = approved.filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=now))
-    if due.change(state=Job.State.SIGNING, **lease) or abandoned.change(**lease):
-        held: Job | None = (
-            jobs.filter(lease_id=lease["lease_id"]).select_related("original", "prepared", "batch").first()
-        )
+    lease_id = uuid.uuid4()
+    lease = {"lease_id": lease_id, "lease_until": now + _LEASE, "attempts": F("attempts") + 1, "waits_for": ""}
+    due = approved.filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)).exclude(token_expires_at__lte=now)
+    if due.change(state=Job.State.SIGNING, **lease) or abandoned.exclude(signature=None).change(**lease):
+        held: Job | None = jobs.filter(lease_id=lease_id).select_related("original", "prepared", "batch").first()
         return held
+    fail(approved.filter(token_expires_at__lte=now), ApprovalExpiredError())
+    fail(abandoned.filter(signature=None), OutcomeUnknownError())
     return None
 
 
