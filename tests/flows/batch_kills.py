@@ -50,7 +50,10 @@ class Killed:
         other work."""
         eventually(lambda: not faults.is_armed(self.folder, point))
         worker = self.chain.instance.processes["worker"]
+        ending = self.folder / faulty_worker.ENDING
+        ending.unlink(missing_ok=True)
         worker.terminate()
+        eventually(ending.exists)
         faults.let_go(self.folder)
         worker.wait(timeout=4 * instance_module._END_SECONDS)
 

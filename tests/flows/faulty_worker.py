@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from celery.signals import celeryd_after_setup, task_prerun
+from celery.signals import celeryd_after_setup, task_prerun, worker_shutting_down
 from django.conf import settings
 
 from config.celery import app as app
@@ -21,7 +21,7 @@ BEFORE_SETTLING = "before-settling"
 PREPARING = (BEFORE_PREPARING, PREPARED_FILE_STORED, BEFORE_PREPARED_ROWS, AFTER_PREPARING)
 ASKING = (BEFORE_ASKING, AFTER_ASKING)
 FINISHING = (BEFORE_FINISHING, SIGNED_FILE_STORED, BEFORE_SIGNED_ROWS, AFTER_FINISHING, BEFORE_SETTLING)
-DELIVERIES = "deliveries"
+DELIVERIES, ENDING = "deliveries", "ending"
 # Seconds after which Redis takes the message of a busy worker for lost, looked at five times a second.
 PATIENCE = "TEST_BROKER_PATIENCE"
 
@@ -42,6 +42,12 @@ def count(task_id: str = "", task: Any = None, **_signal: Any) -> None:
         log = os.open(Path(os.environ["TEST_FAULTS_DIR"]) / DELIVERIES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(log, f"{task_id}\n".encode())
         os.close(log)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def end(**_signal: Any) -> None:
+    """Says that it was asked to."""
+    (Path(os.environ["TEST_FAULTS_DIR"]) / ENDING).touch()
 
 
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery has no types

@@ -36,6 +36,13 @@ def folder(documents_folder: Path) -> Path:
     return documents_folder
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, a step is one step."""
+    monkeypatch.setattr(crews, "_STEP_SECONDS", 600)
+    monkeypatch.setattr(batch_work, "_SECONDS", 600)
+
+
 @pytest.fixture
 def bundle(alice: User, remote: Remote) -> Bundle:
     return Bundle(alice, remote, remote.add_credential(alice.subject, "p256"))
@@ -123,6 +130,22 @@ def test_a_step_takes_a_share_of_what_is_left_and_no_more_bytes_than_it_should(
     lease = leases.take_step(waiting)
     assert lease is not None
     assert len(lease.job_ids) == 1
+
+
+@pytest.mark.parametrize("state", ["open", "signing"])
+def test_a_step_whose_time_is_over_hands_back_what_it_did_not_begin(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, folder: Path, state: str
+) -> None:
+    monkeypatch.setattr(crews, "_STEP_SECONDS", 0)
+    until(bundle, batch_preparing if state == "open" else signing)
+    step = batch_preparing.prepare_some if state == "open" else batch_signing.finish_some
+    assert step(Batch.objects.get())
+    done = "prepared" if state == "open" else "signed"
+    assert bundle.states() == [done, state, state]
+    assert [(row.lease_id, row.attempts) for row in rows()[1:]] == [(None, 0 if state == "open" else 1)] * 2
+    bundle.work()
+    assert bundle.states() == [done] * 3
+    assert files_in(folder) == known()
 
 
 # --- One of them ------------------------------------------------------------------------------------------
