@@ -7,8 +7,8 @@ that are kept for the documents of one owner, or forked for *an owner's first*. 
 that a machine that is slow for a while is slow for all; told are medians, by the clock and of the processor's time with
 all children's.
 
-``--batch N``: N documents of 50 kB by one approval on a whole instance (SoftHSM, a passkey, a worker), beside as many
-by plain pyHanko in a process for each core, and the memory that web and worker took meanwhile.
+``--batch N``: N documents of 50 kB by one approval on a whole instance (SoftHSM, a passkey, a worker for each core),
+beside as many by plain pyHanko in a process for each core, and the memory that web and workers took meanwhile.
 """
 
 import argparse
@@ -53,6 +53,8 @@ from tests.support.walk import Walker, query_of
 SIZES = {"50 kB": 50_000, "1 MB": 1_000_000, "10 MB": 10_000_000, "100 MB": 100_000_000}
 ROUNDS = {"50 kB": 40, "1 MB": 20, "10 MB": 8, "100 MB": 3}
 RESERVED = 16 * 1024
+CORES = os.cpu_count() or 1
+_WARMING = 32
 PLAIN, SAME, GATEWAY, FIRST = "plain pyHanko", "the same work", "gateway", "gateway, an owner's first"
 STEPS = ("inspect, encrypt, store", "prepare, compare pages", "complete, verify, store")
 HERE = ("inspect", "prepare", "compare pages", "complete", "verify")
@@ -268,11 +270,10 @@ def sign_many_plainly(paths: list[str]) -> None:
 
 def measure_plain(paths: list[str]) -> float:
     """Seconds of as many processes as there are cores."""
-    cores = os.cpu_count() or 1
-    with multiprocessing.get_context("spawn").Pool(cores) as pool:
-        pool.map(sign_many_plainly, [paths[:2]] * cores, chunksize=1)  # warm
+    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
+        pool.map(sign_many_plainly, [paths[:2]] * CORES, chunksize=1)  # warm
         began = time.perf_counter()
-        pool.map(sign_many_plainly, [paths[core::cores] for core in range(cores)], chunksize=1)
+        pool.map(sign_many_plainly, [paths[core::CORES] for core in range(CORES)], chunksize=1)
         return time.perf_counter() - began
 
 
@@ -337,7 +338,7 @@ def measure_batch(count: int, level: str, policy: str) -> None:
             Path(path).write_bytes(make_pdf(SIZES["50 kB"]))
         print(f"load average before: {os.getloadavg()[0]:.1f}")
         before = measure_plain(paths)
-        settings = {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "2", **THRIFT}
+        settings = {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": str(CORES), "WORKERS": str(CORES), **THRIFT}
         with Instance(folder / "var", free_port(), "all", settings) as instance:
             instance.start()
             with Walker("Alice", signapp=instance.base_url, authz=instance.base_url) as walker:
@@ -374,8 +375,8 @@ def sign_together(caller: GatewayCaller, jobs: list[str], level: str, policy: st
 
 def sign_batch(caller: GatewayCaller, paths: list[str], level: str, policy: str, plain: float) -> None:
     instance, count = caller.instance, len(paths)
-    worker = instance.processes["worker"].pid
-    sign_together(caller, upload(caller, paths[:4]), level, policy)  # warm, as the others are
+    workers = {process.pid for name, process in instance.processes.items() if name.startswith("worker")}
+    sign_together(caller, upload(caller, paths[:_WARMING]), level, policy)  # as the others are warm
     began = time.perf_counter()
     jobs = upload(caller, paths)
     uploaded, memory = time.perf_counter() - began, Memory(instance)
@@ -383,17 +384,15 @@ def sign_batch(caller: GatewayCaller, paths: list[str], level: str, policy: str,
     prepared, signed, done = sign_together(caller, jobs, level, policy)
     last = memory.end()
     took = {key: seconds - before.get(key, 0.0) for key, seconds in memory.processor.items()}
-    itself, together = took[worker, worker], sum(took[key] for key in took if key[0] == worker)
+    alone = sum(took[worker, worker] for worker in workers)
+    together = sum(took[group, process] for group, process in took if group in workers)
     rate, plainly = count / (prepared + signed), count / plain
     print(f"{count} documents, {level}, {policy}: {done['states']}")
-    print(
-        f"plain pyHanko on {os.cpu_count()} cores: {plainly:.1f} a second; "
-        f"gateway: {rate:.1f}, {rate / plainly:.2f} of it"
-    )
+    print(f"plain pyHanko on {CORES} cores: {plainly:.1f} a second; gateway: {rate:.1f}, {rate / plainly:.2f} of it")
     print(f"uploaded in {uploaded:.1f} s, prepared in {prepared:.1f} s, signed in {signed:.1f} s")
     print(
-        f"ms of the processor a document: {itself / count * 1000:.1f} the worker itself, "
-        f"{together / count * 1000:.1f} with its children"
+        f"ms of the processor a document: {alone / count * 1000:.1f} the workers themselves, "
+        f"{together / count * 1000:.1f} with their children"
     )
     for name, first in memory.first.items():
         print(f"{name}: {first:.0f} MiB before, {memory.most[name]:.0f} at most, {last[name]:.0f} after")

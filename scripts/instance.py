@@ -31,6 +31,7 @@ from scripts.tls import Tls, prepare_tls
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 90
 _END_SECONDS = 15
+_MOST_WORKERS = 64
 _ENDED_WITH_STARTER = ["setpriv", "--pdeathsig", "TERM"]
 _WEB = "gunicorn config.wsgi --worker-class gthread --threads 16 --graceful-timeout 8 --no-control-socket"
 _CELERY = "celery -A config.celery"
@@ -143,6 +144,7 @@ class Instance:
 
     def start(self) -> None:
         """Prepares the folder and starts every process; returns when the web process answers."""
+        workers = count_workers(self.environment)
         verify_port_is_free(self.port)
         where = f"--bind 127.0.0.1:{self.port}"
         if self.host:
@@ -150,7 +152,8 @@ class Instance:
             where = f"--bind 0.0.0.0:{self.port} --certfile {tls.certificate} --keyfile {tls.key}"
         self.manage("prepare", capture=True)
         self._spawn("web", f"{_WEB} {where}")
-        self._spawn("worker", _WORKER, PROCESS="worker")
+        for number in range(workers):
+            self.start_worker(number)
         self._spawn("beat", f"{_CELERY} beat", PROCESS="worker")
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_answering():
@@ -158,6 +161,11 @@ class Instance:
             if time.monotonic() > deadline:
                 raise InstanceError(f"web did not answer within {_START_SECONDS} seconds.{self._last_words('web')}")
             time.sleep(0.1)
+
+    def start_worker(self, number: int = 0) -> None:
+        """Another one for each number, from 0: Python's lock lets one thread of a process compute at a time."""
+        name = f"worker-{number + 1}" if number else "worker"
+        self._spawn(name, f"{_WORKER} --hostname {name}@%h", PROCESS="worker")
 
     def _spawn(self, name: str, command: str, **settings: str) -> None:
         log = self._log(name)
@@ -217,6 +225,14 @@ class Instance:
             self._held.truncate(0)
             self._held.close()
             self._held = None
+
+
+def count_workers(environment: Mapping[str, str]) -> int:
+    """``WORKERS``, 1 where it is not set; raises `InstanceError`."""
+    value = environment.get("WORKERS") or "1"
+    if not value.isdecimal() or not 1 <= int(value) <= _MOST_WORKERS:
+        raise InstanceError(f"WORKERS must be a number from 1 to {_MOST_WORKERS}, not {value!r}.")
+    return int(value)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

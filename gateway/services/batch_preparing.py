@@ -11,6 +11,7 @@ from gateway.errors import GatewayError, HostilePdfError, StorageFullError
 from gateway.models import Batch, Job
 from gateway.pades.options import SignatureOptions
 from gateway.services import signing
+from gateway.services.bell import ring_batch
 from gateway.services.crews import in_time
 from gateway.services.keeping import Made
 from gateway.services.leases import Lease, take_step
@@ -28,6 +29,8 @@ def prepare_some(batch: Batch) -> bool:
     lease = take_step(Job.objects.filter(free, batch=batch, state=Job.State.OPEN))
     if lease is None:
         return False
+    # Of the delivery that this thread works for no other worker knows: who is free may take a step too.
+    ring_batch(batch.pk)
     jobs = lease.jobs(Job.State.OPEN, "original")
     made: list[Made] = []
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.instance import ROOT, free_port
+from scripts.instance import ROOT, InstanceError, count_workers, free_port
 
 pytestmark = pytest.mark.instance
 
@@ -124,6 +124,17 @@ def test_a_port_that_is_none_is_a_sentence(tmp_path: Path, port: str) -> None:
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert re.fullmatch(r"PORT must be a number from 1 to 65535, not '.*'\.\n", said)
+
+
+@pytest.mark.parametrize("workers", ["0", "65", "-1", "two", "1.0"])
+def test_a_number_of_workers_that_is_none_is_a_sentence(workers: str) -> None:
+    with pytest.raises(InstanceError, match=r"WORKERS must be a number from 1 to 64, not '.*'\."):
+        count_workers({"WORKERS": workers})
+
+
+@pytest.mark.parametrize(("environment", "workers"), [({}, 1), ({"WORKERS": ""}, 1), ({"WORKERS": "3"}, 3)])
+def test_there_is_one_worker_or_as_many_as_are_wanted(environment: dict[str, str], workers: int) -> None:
+    assert count_workers(environment) == workers
 
 
 def test_a_second_start_on_the_same_folder_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:

@@ -112,6 +112,24 @@ def test_a_step_of_ten_documents_takes_few_statements(bundle: Bundle, remote: Re
     assert remote.calls["signHash"] == 1
 
 
+def test_who_takes_a_step_tells_other_workers_that_there_is_something_to_do(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle.open(*several(3), policy="best_effort")
+    bundle.post("prepare", {"credential_id": bundle.credential_id, "level": "B-B"})
+    rung: list[uuid.UUID] = []
+    for module in (batch_preparing, batch_signing):
+        monkeypatch.setattr(module, "ring_batch", rung.append)
+    batch = Batch.objects.get()
+    assert batch_preparing.prepare_some(batch)
+    assert rung == [batch.pk]
+    while batch_preparing.prepare_some(batch):
+        pass
+    rung.clear()
+    assert not batch_preparing.prepare_some(batch)
+    assert rung == []  # there is nothing to tell
+
+
 def test_a_step_takes_a_share_of_what_is_left_and_no_more_bytes_than_it_should(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
