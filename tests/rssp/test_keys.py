@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connections, transaction
 from pkcs11 import Attribute, KeyType
+from pkcs11.exceptions import ObjectHandleInvalid
 
 from rssp.algorithms import KEY_ALGORITHMS, SigningOperation, verify_signature
 from rssp.errors import HsmUnavailableError, KeyBindingError, KeyNotFoundError
@@ -135,9 +136,12 @@ def test_wrapped_keys_leave_nothing_in_the_token_however_many_there_are(token: T
 
 
 def count_objects() -> int:
-    """Of the token and of every session of this process."""
+    """Of the token and of every session of this process, at one moment: the library looks at each object that it found,
+    and one that is destroyed meanwhile has them counted again."""
     with pkcs11.lib(SPY).get_token(token_label=LABEL_OF_THE_RUN).open() as session:
-        return len(list(session.get_objects()))
+        while True:
+            with suppress(ObjectHandleInvalid):
+                return len(list(session.get_objects()))
 
 
 @pytest.mark.parametrize("kind", list(KEY_ALGORITHMS))
