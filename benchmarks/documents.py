@@ -156,6 +156,7 @@ class Gateway:
 
     def sign_here(self, document: IO[bytes], output: IO[bytes], took: "Stopwatch") -> None:
         """The work on the PDF in this process, step by step, without encryption and database."""
+        from gateway import documents
         from gateway.pades.complete import complete_document
         from gateway.pades.finished import verify_finished
         from gateway.pades.inspect import inspect_document
@@ -179,8 +180,7 @@ class Gateway:
         value = self.identity.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), hashes.SHA256())
         with took("complete"):
             complete_document(output, chain=chain, sign_algo=algo, prepared=prepared, value=value)
-        document.seek(0)
-        sha256 = hashlib.file_digest(document, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file does
+        size, sha256 = documents.measure(document)
         with took("verify"):
             verify_finished(
                 output,
@@ -188,7 +188,7 @@ class Gateway:
                 sign_algo=algo,
                 prepared=prepared,
                 trust=Trust(chain[-1:], chain[-1:]),
-                size=facts.size,
+                size=size,
                 sha256=sha256,
             )
 

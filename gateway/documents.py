@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import PurePath
@@ -84,8 +84,8 @@ def store_document(
     """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it;
     ``measured`` is what `measure` says of it, where that is known. Raises `StorageFullError`."""
     document = write_document(plaintext, password=password, measured=measured)
+    settle([document.id])
     try:
-        settle()
         document.save(force_insert=True)
     except BaseException:
         remove_files([document.id])
@@ -116,10 +116,15 @@ def write_document(
     return document
 
 
-def settle() -> None:
-    """All documents that were written by now are safely on disk. Raises as `write_document` does."""
-    with _storing():
-        _storage().settle()
+def settle(document_ids: Collection[uuid.UUID]) -> None:
+    """These documents, which were written, are safely on disk; or there is nothing of them, and it raises as
+    `write_document` does."""
+    try:
+        with _storing():
+            _storage().settle()
+    except BaseException:
+        remove_files(document_ids)
+        raise
 
 
 @contextmanager

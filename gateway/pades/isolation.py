@@ -9,8 +9,8 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from gateway.errors import (
@@ -182,7 +182,7 @@ def _compare_pages(
     """See `gateway.pades.raster`. Its child can read the file and not write it."""
     file.flush()
     arguments = {"original_size": original_size, "areas": areas_to_json(areas), "password": password}
-    with closing(open(f"/proc/self/fd/{file.fileno()}", "rb")) as reading:  # noqa: PTH123  (no path)
+    with Path(f"/proc/self/fd/{file.fileno()}").open("rb") as reading:
         _call("compare_pages", [reading], arguments, owner=owner)
 
 

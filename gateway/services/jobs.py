@@ -74,19 +74,18 @@ def open_job(
         original=stored,
         expires_at=retention_end(),
     )
+    documents.settle([stored.id])
     try:
         with transaction.atomic(using=router.db_for_write(Job)):
             stored.save(force_insert=True)
             job.save(force_insert=True)
     except IntegrityError:
+        # Where the database fails otherwise it may have kept both rows all the same: the file stays, or is swept.
         documents.remove_files([stored.id])
         existing = _find_by_key(caller, idempotency_key or "")
         if existing is None:
             raise
         return _same_document(existing, sha256)
-    except BaseException:
-        documents.remove_files([stored.id])
-        raise
     return job
 
 

@@ -37,7 +37,7 @@ def keep(
     Raises `StorageFullError`."""
     if not made:
         return set()
-    documents.settle()
+    documents.settle([each.document.pk for each in made])
     old: list[uuid.UUID] = []
     with transaction.atomic(using=router.db_for_write(Job)):
         asked = Job.objects.filter(pk__in=[each.job_id for each in made]).select_for_update().order_by("pk")

@@ -1,5 +1,6 @@
 """Encrypted storage."""
 
+import errno
 import hashlib
 import io
 import os
@@ -44,6 +45,32 @@ def test_what_was_measured_before_is_not_measured_again() -> None:
     found = documents.store_document(file)
     assert (found.size, found.sha256) == documents.measure(file) == (6, hashlib.sha256(b"agreed").hexdigest())
     assert documents.open_document(found).read() == b"agreed"
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("step", ["store", "upload", "prepare"])
+def test_no_row_says_what_the_disk_has_not_safely(
+    alice: User, credential_id: str, documents_folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The name of a file is the last that reaches the disk, before the row that tells of it."""
+    job_id = alice.open_job().json()["job_id"] if step == "prepare" else ""
+    before = sorted(path.name for path in documents_folder.glob("*"))
+
+    def fail(_folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("config.storage._sync", fail)
+        if step == "store":
+            with pytest.raises(StorageFullError):
+                _store(b"agreed")
+        else:
+            answer = alice.open_job() if step == "upload" else alice.prepare(job_id, credential_id, level="B-B")
+            assert (answer.status_code, answer.json()["error"]) == (507, "storage_full")
+    assert StoredDocument.objects.count() == len(before) == (1 if step == "prepare" else 0)
+    assert sorted(path.name for path in documents_folder.glob("*")) == before
+    if step == "prepare":
+        assert alice.prepare(job_id, credential_id, level="B-B").status_code == 200
 
 
 def test_the_plaintext_has_no_name(documents_folder: Path) -> None:

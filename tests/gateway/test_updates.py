@@ -1,5 +1,7 @@
 """What preparing adds is kept, and not the document a second time."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gateway import documents
@@ -32,7 +34,7 @@ def test_of_a_prepared_document_only_the_update_is_kept(alice: User, credential_
 
 @pytest.mark.parametrize("column", ["original", "prepared"])
 def test_where_one_half_is_gone_there_is_no_document(
-    alice: User, remote: Remote, credential_id: str, work: object, column: str
+    alice: User, remote: Remote, credential_id: str, work: Callable[[str], None], column: str
 ) -> None:
     job = prepared(alice, credential_id, pdfs.make_pdf())
     half: StoredDocument = getattr(job, column)
@@ -40,12 +42,12 @@ def test_where_one_half_is_gone_there_is_no_document(
     with pytest.raises(StorageError):
         documents.open_document(job.original, update=job.prepared)
     alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
-    work(str(job.pk))  # type: ignore[operator]
+    work(str(job.pk))
     assert alice.job(str(job.pk))["state"] == "failed"
 
 
 def test_an_update_of_another_document_is_not_signed(
-    alice: User, remote: Remote, credential_id: str, work: object
+    alice: User, remote: Remote, credential_id: str, work: Callable[[str], None]
 ) -> None:
     """Whoever can write to the database exchanges what was approved for something else."""
     job = prepared(alice, credential_id, pdfs.make_pdf())
@@ -53,6 +55,6 @@ def test_an_update_of_another_document_is_not_signed(
     Job.objects.filter(pk=other.pk).update(prepared=None)
     Job.objects.filter(pk=job.pk).update(prepared=other.prepared)
     alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
-    work(str(job.pk))  # type: ignore[operator]
+    work(str(job.pk))
     told = alice.job(str(job.pk))
     assert (told["state"], told["error"]["code"]) == ("failed", "invalid_signature")
