@@ -6,12 +6,12 @@ from gateway.models.answers import KeptAnswer
 from gateway.models.archives import Archive
 from gateway.models.batches import Batch
 from gateway.models.clients import ClientPolicy
+from gateway.models.composed import Composed
 from gateway.models.credentials import CredentialRequest
 from gateway.models.documents import StoredDocument
 from gateway.models.jobs import Job
 from gateway.models.passkeys import PasskeyChange
 from gateway.models.passwords import PasswordTry
-from gateway.models.prepared import Prepared
 from gateway.models.proofs import UsedProof
 from gateway.models.returns import ApprovalReturn
 from gateway.models.rows import ChangingQuerySet, retention_end, update_rows
@@ -24,12 +24,12 @@ __all__ = [
     "Batch",
     "ChangingQuerySet",
     "ClientPolicy",
+    "Composed",
     "CredentialRequest",
     "Job",
     "KeptAnswer",
     "PasskeyChange",
     "PasswordTry",
-    "Prepared",
     "StoredDocument",
     "TrustAnchor",
     "TrustedList",

@@ -14,7 +14,7 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from gateway.models import Archive, Batch, ChangingQuerySet, Job, Prepared, WebhookDelivery, WebhookEndpoint
+from gateway.models import Archive, Batch, ChangingQuerySet, Composed, Job, WebhookDelivery, WebhookEndpoint
 from gateway.services.bell import ring_webhook
 
 _JOBS = (Job.State.SIGNED, Job.State.FAILED)
@@ -26,7 +26,7 @@ def _endpoints(client_id: str) -> ChangingQuerySet:
     return WebhookEndpoint.objects.filter(client__client_id=client_id, client__active=True, active=True)
 
 
-_TOLD = Prepared(WebhookEndpoint, lambda client_id: _endpoints(client_id).values_list("pk")[:1], 1)
+_TOLD = Composed(WebhookEndpoint, lambda client_id: _endpoints(client_id).values_list("pk")[:1], 1)
 
 
 def first_announcement(*, client_id: str) -> str | None:

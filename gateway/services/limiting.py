@@ -4,11 +4,11 @@ from django.conf import settings
 from django.db.models import Count, Q, Sum
 
 from gateway.errors import TooManyDocumentsError
-from gateway.models import Archive, Job, Prepared
+from gateway.models import Archive, Composed, Job
 from gateway.services.callers import VerifiedCaller
 
 # Of jobs that hold a document: how many are not signed, and the bytes of all.
-_JOBS = Prepared(
+_JOBS = Composed(
     Job,
     lambda issuer, subject: (
         Job.objects.filter(issuer=issuer, subject=subject)
@@ -20,7 +20,7 @@ _JOBS = Prepared(
     2,
 )
 # How many there are, and their bytes.
-_ARCHIVES = Prepared(
+_ARCHIVES = Composed(
     Archive,
     lambda issuer, subject: (
         Archive.objects.filter(issuer=issuer, subject=subject)
@@ -45,7 +45,7 @@ def check_room_for_archive(*, caller: VerifiedCaller, size: int) -> None:
     _check(archives < settings.CALLER_ARCHIVES, job_bytes + archived_bytes + size)
 
 
-def _kept(counted: Prepared, caller: VerifiedCaller) -> tuple[int, int]:
+def _kept(counted: Composed, caller: VerifiedCaller) -> tuple[int, int]:
     rows = counted.rows(caller.issuer, caller.subject)
     return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 

@@ -7,12 +7,12 @@ from django.db import connections, router
 from django.db.models import Model, QuerySet
 
 
-class Prepared:
+class Composed:
     """The rows of a queryset of ``values_list``, of columns that need no conversion. Django composes it once for each
     database. ``build`` makes it from so many strings as ``arguments`` says; it is called with stand-ins, and what it
     makes must not depend on them but as parameters.
 
-    >>> sizes = Prepared(Job, lambda subject: Job.objects.filter(subject=subject).values_list("document_size"), 1)
+    >>> sizes = Composed(Job, lambda subject: Job.objects.filter(subject=subject).values_list("document_size"), 1)
     >>> sizes.rows("alice")
     """
 
