@@ -204,11 +204,12 @@ def _tagged(number: int, *parts: bytes) -> bytes:
 _VERSION_1, _VERSION_3 = core.Integer(1).dump(), core.Integer(3).dump()
 _SHA256 = algos.DigestAlgorithm({"algorithm": "sha256"}).dump()
 _ECDSA = algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}).dump()
-_CONTENT_TYPE = cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}).dump()
-_SIGNED_DATA, _MESSAGE_DIGEST, _TST_INFO = (
+_SIGNED_DATA, _TST_INFO, _CONTENT_TYPE_ID, _MESSAGE_DIGEST = (
     core.ObjectIdentifier(oid).dump()
-    for oid in ("1.2.840.113549.1.7.2", "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.16.1.4")
+    for oid in ("1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4", "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4")
 )
+# Not by its name: the first attribute that is built by name fixes which names there are, and others add to them.
+_CONTENT_TYPE = _sequence(_CONTENT_TYPE_ID, _set(_TST_INFO))
 
 
 def write_reply(token: bytes) -> bytes:
