@@ -101,18 +101,18 @@ def stanza(
     return b"-> X25519 " + share(ours) + b"\n" + body(wrapped) + b"\n"
 
 
-def mac(header: bytes) -> bytes:
-    return hmac.digest(derive(FILE_KEY, b"", b"header"), header, "sha256")
+def mac(header: bytes, file_key: bytes = FILE_KEY) -> bytes:
+    return hmac.digest(derive(file_key, b"", b"header"), header, "sha256")
 
 
-def header(*stanzas: bytes, version: bytes = VERSION) -> bytes:
+def header(*stanzas: bytes, version: bytes = VERSION, file_key: bytes = FILE_KEY) -> bytes:
     before = version + b"".join(stanzas) + b"---"
-    return before + b" " + encoded(mac(before)) + b"\n"
+    return before + b" " + encoded(mac(before, file_key)) + b"\n"
 
 
-def sealed(*chunks: tuple[bytes, int, int]) -> bytes:
+def sealed(*chunks: tuple[bytes, int, int], file_key: bytes = FILE_KEY) -> bytes:
     """A payload of these: plaintext, number, 1 for the last."""
-    cipher = ChaCha20Poly1305(derive(FILE_KEY, NONCE, b"payload"))
+    cipher = ChaCha20Poly1305(derive(file_key, NONCE, b"payload"))
     each = [cipher.encrypt(number.to_bytes(11, "big") + bytes([last]), text, None) for text, number, last in chunks]
     return NONCE + b"".join(each)
 
@@ -166,6 +166,10 @@ def test_no_two_files_have_a_secret_in_common() -> None:
     assert first[len(VERSION) + len("-> X25519 ") :].split(b"\n")[0] not in second
     assert first[-22 - 16 : -22] != second[-22 - 16 : -22]
     assert first[-22:] != second[-22:]
+    keys = [
+        age._unwrap(age._read_header(io.BytesIO(file))["stanzas"], age._private_key(ALICE)) for file in (first, second)
+    ]
+    assert keys[0] != keys[1]
 
 
 def test_what_is_written_is_the_plain_form_and_nothing_else() -> None:
@@ -489,10 +493,10 @@ def headers() -> Iterator[tuple[str, bytes]]:
     yield "our body not canonical", header(stanza(body=non_canonical))
     yield "our body in two lines", header(stanza(body=lambda data: encoded(data)[:32] + b"\n" + encoded(data)[32:]))
     yield "our body empty", header(stanza(body=lambda _data: b""))
-    yield "a file key of 15 bytes", header(stanza(file_key=FILE_KEY[:15]))
-    yield "a file key of 17 bytes", header(stanza(file_key=FILE_KEY + b"\0"))
     yield "another file key", header(stanza(file_key=bytes(16)))
     yield "a malformed stanza behind ours", header(ours, b"-> X25519 AAAA\nAAAA\n")
+    yield "one with a share of 31 bytes behind ours", header(ours, stanza(BOB, share=lambda data: encoded(data[:31])))
+    yield "one with a body of 33 bytes behind ours", header(ours, stanza(BOB, body=lambda data: encoded(data + b"\0")))
     yield "a stanza for a passphrase before ours", header(b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\nAAAA\n", ours)
     yield "a stanza for a passphrase behind ours", header(ours, b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\nAAAA\n")
 
@@ -516,6 +520,12 @@ def headers() -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("wrong", list(headers()), ids=lambda case: case[0])
 def test_a_header_that_is_not_as_it_must_be_is_refused(wrong: tuple[str, bytes]) -> None:
     refused(wrong[1] + AGREED)
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 17, 32])
+def test_a_file_key_of_another_length_is_refused_though_the_whole_file_is_made_with_it(length: int) -> None:
+    key = bytes(length)
+    refused(header(stanza(file_key=key), file_key=key) + sealed((b"agreed", 0, 1), file_key=key))
 
 
 @pytest.mark.parametrize("point", [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18], ids=str)
@@ -596,6 +606,43 @@ def test_pieces_of_a_file_in_any_order_raise_no_other_error(data: st.DataObject)
     mixed = b"".join(data.draw(st.lists(st.sampled_from(pieces), max_size=6)))
     if mixed != file:
         refused(mixed)
+
+
+STANZAS = [stanza(), stanza(BOB), OTHER, b"-> other\n\n", b"-> other\n" + encoded(bytes(48)) + b"\n\n"]
+MISPLACED = [
+    b"",
+    b"\n",
+    b"\n\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b"=",
+    b"-",
+    b"-> ",
+    b"---",
+    b"A",
+    b"A" * 64,
+    b"X25519",
+    b"\x7f",
+    b"\x80",
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from(STANZAS), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), st.sampled_from(MISPLACED)), max_size=3),
+)
+def test_we_read_no_header_that_the_library_refuses(stanzas: list[bytes], edits: list[tuple[int, int, bytes]]) -> None:
+    text = b"".join(stanzas)
+    for place, length, instead in edits:
+        text = text[:place] + instead + text[place + length :]
+    file = header(text) + AGREED
+    try:
+        plaintext = read(file)
+    except AgeError:
+        return
+    assert plaintext == pyrage.decrypt(file, [library()]) == b"agreed"
 
 
 @settings(max_examples=200, deadline=None)
