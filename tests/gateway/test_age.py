@@ -572,6 +572,7 @@ class Endless(io.RawIOBase):
         (VERSION, stanza(BOB)),
         (VERSION + stanza() + b"--- ", b"A"),
     ],
+    ids=range(10),  # each process that runs tests makes other stanzas
 )
 def test_an_endless_header_is_refused_soon(begin: bytes, again: bytes) -> None:
     raw = Endless(begin, again)
