@@ -10,6 +10,7 @@ import errno
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,13 +19,12 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import IO, Any, cast
 
-import pyrage
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.files.storage import storages
 from django.utils import timezone
-from pyrage import x25519
 
+from gateway import age
 from gateway.errors import StorageError, StorageFullError, StorageUnavailableError
 from gateway.models import StoredDocument
 
@@ -71,11 +71,25 @@ def discard(file: IO[bytes]) -> None:
         file.close()
 
 
-def measure(file: IO[bytes], *, begin: int = 0) -> tuple[int, str]:
-    """The size of what stands there from ``begin`` on, and its SHA-256 in lower-case hexadecimal."""
-    file.seek(begin)
+def measure(file: IO[bytes]) -> tuple[int, str]:
+    """The file's size, and its SHA-256 in lower-case hexadecimal."""
+    file.seek(0)
     digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any binary file does
-    return file.seek(0, os.SEEK_END) - begin, digest.hexdigest()
+    return file.seek(0, os.SEEK_END), digest.hexdigest()
+
+
+@contextmanager
+def cut(file: IO[bytes], *, begin: int) -> Iterator[IO[bytes]]:
+    """What stands in the file from ``begin`` on, in a file of its own for as long as the block. Raises
+    `StorageFullError`."""
+    rest = temporary_file()
+    try:
+        file.seek(begin)
+        with writing():
+            shutil.copyfileobj(file, rest)
+        yield rest
+    finally:
+        discard(rest)
 
 
 def store_document(
@@ -94,22 +108,22 @@ def store_document(
 
 
 def write_document(
-    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None, begin: int = 0
+    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
 ) -> StoredDocument:
     """As `store_document`, but for the row, which the caller writes after `settle`: whoever dies before leaves noise
-    that `remove_stale_files` removes. What stands before ``begin`` is left out."""
-    size, sha256 = measured or measure(plaintext, begin=begin)
-    identity = x25519.Identity.generate()
+    that `remove_stale_files` removes."""
+    size, sha256 = measured or measure(plaintext)
+    identity = age.new_identity()
     document = StoredDocument(
-        wrapped_key=encrypt_text(str(identity)),
+        wrapped_key=encrypt_text(identity),
         wrapped_password=encrypt_text(password) if password else "",
         size=size,
         sha256=sha256,
     )
-    plaintext.seek(begin)
+    plaintext.seek(0)
     try:
         with _storing(), _storage().begin(_name(document.id)) as file:
-            pyrage.encrypt_io(plaintext, file, [identity.to_public()])
+            age.encrypt(plaintext, file, identity)
     except BaseException:
         remove_files([document.id])
         raise
@@ -132,9 +146,6 @@ def writing() -> Iterator[None]:
     """Tells a full disk from other faults: raises `StorageFullError`."""
     try:
         yield
-    except pyrage.EncryptError:
-        # Nothing else can go wrong in encrypting for one valid recipient.
-        raise StorageFullError from None
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StorageFullError from None
@@ -151,15 +162,15 @@ def _storing() -> Iterator[None]:
         raise StorageUnavailableError from None
 
 
-def open_document(document: StoredDocument, *, update: StoredDocument | None = None) -> IO[bytes]:
-    """The plaintext, in a file without a name, at its start, and behind it that of its ``update``; the caller closes
-    it. Raises `StorageError` if file or key is gone or altered, `StorageFullError`, `StorageUnavailableError`."""
+def open_document(*documents: StoredDocument) -> IO[bytes]:
+    """The plaintext, in a file without a name, at its start: of one document, or of an original and what comes behind
+    it; the caller closes it. Raises `StorageError` if file or key is gone or altered, `StorageFullError`,
+    `StorageUnavailableError`."""
     plaintext = temporary_file()
     try:
-        for each in (document, update):
-            if each is not None:
-                _decrypt(each, plaintext)
         with writing():
+            for document in documents:
+                plaintext.writelines(read_document(document))
             plaintext.flush()
     except BaseException:
         discard(plaintext)
@@ -168,14 +179,14 @@ def open_document(document: StoredDocument, *, update: StoredDocument | None = N
     return plaintext
 
 
-def _decrypt(document: StoredDocument, plaintext: IO[bytes]) -> None:
+def read_document(document: StoredDocument) -> Iterator[bytes | memoryview]:
+    """The plaintext in parts, each good until the next one; who has them all has it whole. Raises `StorageError` if
+    file or key is gone or altered, `StorageUnavailableError`."""
+    identity = decrypt_text(document.wrapped_key)
     try:
-        identity = x25519.Identity.from_str(decrypt_text(document.wrapped_key))
-        with _fetch(_name(document.id)) as file, writing():
-            pyrage.decrypt_io(file, plaintext, [identity])
-    except (StorageFullError, StorageError):
-        raise
-    except (OSError, pyrage.DecryptError, pyrage.IdentityError):
+        with _fetch(_name(document.id)) as file:
+            yield from age.decrypt(file, identity)
+    except (OSError, age.AgeError):
         raise StorageError from None
 
 

@@ -41,7 +41,7 @@ class Job(models.Model):
     document_size = models.BigIntegerField()
     document_sha256 = models.CharField(max_length=64)
     # Let go of before it is deleted; the database refuses otherwise.
-    # What is ``prepared`` is only what comes behind the original.
+    # What is ``prepared`` or ``signed`` is only what comes behind the original; where that is gone, the whole.
     original = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
     prepared = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
     signed = models.OneToOneField(StoredDocument, models.DO_NOTHING, null=True, related_name="+")
@@ -82,7 +82,9 @@ class Job(models.Model):
     waits_for = models.CharField(max_length=64, default="", blank=True)
     signature = models.BinaryField(null=True)
 
-    # What became of it: the level reached, why it is a lower one, and when the last proof ends.
+    # What became of it, the whole file: the level reached, why it is a lower one, and when the last proof ends.
+    signed_size = models.BigIntegerField(null=True)
+    signed_sha256 = models.CharField(max_length=64, default="", blank=True)
     achieved_level = models.CharField(max_length=8, default="", blank=True)
     shortfall = models.CharField(max_length=64, default="", blank=True)
     lasts_until = models.DateTimeField(null=True)

@@ -22,9 +22,11 @@ def complete_document(
     prepared: PreparedSignature,
     value: bytes,
     timestamp: bytes | None = None,
+    begin: int = 0,
 ) -> None:
     """Verifies ``value`` against the signer's certificate and embeds it in the prepared ``file`` (open for reading and
-    writing); ``timestamp`` is a token over it, DER ContentInfo.
+    writing), which may be of the whole document only what stands from ``begin`` on; ``timestamp`` is a token over it,
+    DER ContentInfo.
 
     Raises `InvalidSignatureError`, or `TimestampError` if the two do not fit; the file is then unchanged.
     """
@@ -35,7 +37,7 @@ def complete_document(
         chain=chain, algorithm=algorithm, attributes=attributes, value=value, timestamp=timestamp
     )
     try:
-        _fill(file, prepared.reserved_start, prepared.reserved_end, signed_data)
+        _fill(file, prepared.reserved_start - begin, prepared.reserved_end - begin, signed_data)
     except SigningError:
         raise (InvalidSignatureError if timestamp is None else TimestampError) from None
 

@@ -6,9 +6,9 @@ an update that we wrote is known, and whatever stands there otherwise refuses th
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from gateway.errors import InvalidSignatureError
 
@@ -24,6 +24,34 @@ _HEXADECIMAL = re.compile(rb"<(?:[0-9A-F]{2})+>")
 
 
 @dataclass(frozen=True)
+class Original:
+    """An original of ``size`` bytes that was read. What it was hashed with can go on behind it, in copies: ``whole``
+    is SHA-256, ``covered`` the signature's hash."""
+
+    size: int
+    whole: Any
+    covered: Any
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hexadecimal."""
+        found: str = self.whole.hexdigest()
+        return found
+
+
+def hash_original(parts: Iterable[bytes | memoryview], *, hash_name: str) -> Original:
+    """The original of a signature with ``hash_name``, which comes in ``parts``."""
+    size, whole, covered = 0, hashlib.sha256(), hashlib.new(hash_name)
+    is_same = covered.name == whole.name
+    for part in parts:
+        size += len(part)
+        whole.update(part)
+        if not is_same:
+            covered.update(part)
+    return Original(size, whole, whole if is_same else covered)
+
+
+@dataclass(frozen=True)
 class SignedBytes:
     """Of a whole file ``size`` and ``sha256`` (lower-case hexadecimal); the ``digest`` of what its signature covers;
     ``contents`` is what stands in the place of the signature's value."""
@@ -34,22 +62,12 @@ class SignedBytes:
     contents: bytes = field(repr=False)
 
 
-def read_signed_bytes(file: IO[bytes], *, size: int, sha256: str, start: int, end: int, hash_name: str) -> SignedBytes:
-    """Reads the file once. It must begin with an original (``size``, ``sha256``); the place is from ``start`` to
-    ``end``, ``hash_name`` is the signature's. Raises `InvalidSignatureError`."""
-    whole, covered = hashlib.sha256(), hashlib.new(hash_name)
-    is_same = covered.name == whole.name
-    file.seek(0)
-    for chunk in _read_chunks(file, size):
-        whole.update(chunk)
-        if not is_same:
-            covered.update(chunk)
-    if whole.hexdigest() != sha256:
-        raise InvalidSignatureError
-    if is_same:
-        covered = whole.copy()
-    contents, total = b"", size
-    for part, is_covered in read_update(file, size=size, start=start, end=end):
+def read_signed_bytes(update: IO[bytes], *, original: Original, start: int, end: int) -> SignedBytes:
+    """A file that is ``original`` and then ``update``, which is read once; the place is from ``start`` to ``end`` of
+    the whole file. Raises `InvalidSignatureError`."""
+    whole, covered = original.whole.copy(), original.covered.copy()
+    contents, total = b"", original.size
+    for part, is_covered in read_update(update, size=original.size, start=start, end=end):
         total += len(part)
         whole.update(part)
         if is_covered:
@@ -59,32 +77,42 @@ def read_signed_bytes(file: IO[bytes], *, size: int, sha256: str, start: int, en
     return SignedBytes(total, whole.hexdigest(), covered.digest(), contents)
 
 
-def read_update(file: IO[bytes], *, size: int, start: int, end: int) -> Iterator[tuple[bytes, bool]]:
-    """What stands behind an original of ``size`` bytes, to the file's end, each part with whether it is covered; only
-    the place, ``<`` hexadecimal digits ``>``, is not.
+def measure_whole(update: IO[bytes], *, original: Original) -> tuple[int, str]:
+    """The size of a file that is ``original`` and then ``update``, and its SHA-256 in lower-case hexadecimal."""
+    whole, total = original.whole.copy(), original.size
+    update.seek(0)
+    while chunk := update.read(_CHUNK):
+        whole.update(chunk)
+        total += len(chunk)
+    return total, whole.hexdigest()
+
+
+def read_update(update: IO[bytes], *, size: int, start: int, end: int) -> Iterator[tuple[bytes, bool]]:
+    """What stands behind an original of ``size`` bytes, each part with whether it is covered; only the place, ``<``
+    hexadecimal digits ``>``, is not. ``start`` and ``end`` count from the original's first byte.
 
     Raises `InvalidSignatureError` unless the signature dictionary says so itself, and nothing else says anything.
     """
-    total = file.seek(0, os.SEEK_END)
+    total = size + update.seek(0, os.SEEK_END)
     if not 0 < size < start < end < total:
         raise InvalidSignatureError
-    file.seek(size)
+    update.seek(0)
     last = b""
-    for chunk in _read_chunks(file, start - size):
+    for chunk in _read_chunks(update, start - size):
         last = _refuse_named(last, chunk)
         yield chunk, True
     if not _BEFORE.search(last):
         raise InvalidSignatureError
-    place = _read(file, end - start)
+    place = _read(update, end - start)
     if not _HEXADECIMAL.fullmatch(place):
         raise InvalidSignatureError
     yield place, False
     after = _AFTER % (b"[0 %d %d %d]" % (start, end, total - end)).ljust(_LONGEST_NUMBERS)
-    if _read(file, len(after)) != after:
+    if _read(update, len(after)) != after:
         raise InvalidSignatureError
     yield after, True
     last = b""
-    for chunk in _read_chunks(file, total - end - len(after)):
+    for chunk in _read_chunks(update, total - end - len(after)):
         last = _refuse_named(last, chunk)
         yield chunk, True
 

@@ -15,24 +15,26 @@ from gateway.errors import CredentialNotUsableError, InvalidSignatureError
 from gateway.pades.algorithms import Algorithm, parse_algorithm, verify_signature_value
 from gateway.pades.anchoring import verify_chain
 from gateway.pades.cms import embedded_certificates, issuer_and_serial
-from gateway.pades.covering import SignedBytes, read_signed_bytes
+from gateway.pades.covering import Original, SignedBytes, read_signed_bytes
 from gateway.pades.der import sequence
 from gateway.pades.levels import Trust
 from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 
 
 def verify_finished(
-    file: IO[bytes],
+    update: IO[bytes],
     *,
     chain: Sequence[bytes],
     sign_algo: str,
     prepared: PreparedSignature,
     trust: Trust,
+    original: Original,
     size: int,
     sha256: str,
 ) -> VerifiedSignedDocument:
-    """The file is the original (``size``, ``sha256``) and one update; the signature in it covers all of it, is over the
-    attributes that were approved, by the first certificate of ``chain`` (DER), which leads to an anchor.
+    """The file is the ``original`` (of this ``size`` and ``sha256``) and one ``update``; the signature in it covers all
+    of it, is over the attributes that were approved, by the first certificate of ``chain`` (DER), which leads to an
+    anchor.
 
     Raises `InvalidSignatureError`.
     """
@@ -40,8 +42,10 @@ def verify_finished(
         algorithm = parse_algorithm(certificate=chain[0], sign_algo=sign_algo)
     except CredentialNotUsableError:
         raise InvalidSignatureError from None
+    if (original.size, original.sha256) != (size, sha256) or original.covered.name != algorithm.hash_name:
+        raise InvalidSignatureError
     place = {"start": prepared.reserved_start, "end": prepared.reserved_end}
-    found = read_signed_bytes(file, size=size, sha256=sha256, hash_name=algorithm.hash_name, **place)
+    found = read_signed_bytes(update, original=original, **place)
     try:
         value = _read_signed_data(found, chain, algorithm, prepared.signed_attributes)
     except (ValueError, TypeError, KeyError):

@@ -40,13 +40,13 @@ from gateway.pades.nursery import nursery
 from gateway.pades.values import (
     Area,
     InspectedDocument,
-    PreparedSignature,
+    ReservedPlace,
     SignatureRequest,
     TrustedListContent,
     VerifiedSignedDocument,
     areas_to_json,
-    prepared_from_json,
     request_to_json,
+    reserved_from_json,
     trusted_list_from_json,
 )
 
@@ -90,14 +90,14 @@ def repair_document(document: IO[bytes], output: IO[bytes], *, password: str = "
 
 def prepare_document(
     document: IO[bytes], request: SignatureRequest, *, password: str = "", owner: Owner | None = None
-) -> PreparedSignature:
+) -> ReservedPlace:
     """``document``, a real file, grows in its place by what prepares a signature; raises a document error if that
     cannot be done, or would change what a page shows."""
     size = largest([document.fileno()])
     arguments = {"request": request_to_json(request), "password": password}
-    prepared = prepared_from_json(_call("prepare", [document], arguments, owner=owner))
-    _compare_pages(document, size, prepared.areas, password, owner)
-    return prepared
+    place = reserved_from_json(_call("prepare", [document], arguments, owner=owner))
+    _compare_pages(document, size, place.areas, password, owner)
+    return place
 
 
 def add_evidence(

@@ -1,24 +1,16 @@
 """Whether who reads the prepared file finds the signature where its value will be written. Runs in the child process,
 before anybody approves: the finished file differs in that value alone (`finished`)."""
 
-from typing import IO
-
 from pyhanko.pdf_utils.generic import IndirectObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 
-from gateway.errors import DamagedPdfError, InvalidSignatureError
-from gateway.pades.covering import read_update
+from gateway.errors import DamagedPdfError
 
 
-def verify_place(file: IO[bytes], reader: PdfFileReader, field_name: str, *, size: int, start: int, end: int) -> None:
-    """``file``, which ``reader`` reads, is an original of ``size`` bytes and an update with an empty place. Raises
-    `DamagedPdfError`."""
-    try:
-        for _part in read_update(file, size=size, start=start, end=end):
-            pass
-    except InvalidSignatureError:
-        raise DamagedPdfError from None
+def verify_place(reader: PdfFileReader, field_name: str, *, start: int) -> None:
+    """The field's value begins at ``start`` of the file that ``reader`` reads. What stands around it is for
+    `to_be_signed.fix_signature` to say. Raises `DamagedPdfError`."""
     found = _find_value(reader, field_name)
     # Read as far as this it is ours to the byte; to have the library read it all would take as long as to sign.
     header = b"%d %d obj\n<<\n/Contents " % (found.idnum, found.generation)

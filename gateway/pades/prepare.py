@@ -4,9 +4,7 @@ ETSI EN 319 142-1, 5.3 and 6.3: SubFilter ``ETSI.CAdES.detached``, signing-certi
 (the claimed time stands in ``/M``).
 """
 
-import os
-from collections.abc import Coroutine
-from typing import IO, Any
+from typing import IO
 
 from asn1crypto.x509 import Certificate
 from pyhanko.pdf_utils.generic import IndirectObject
@@ -29,37 +27,21 @@ from gateway.pades.pages import Page, place_of, read_page
 from gateway.pades.placing import verify_place
 from gateway.pades.reading import open_document, read_document
 from gateway.pades.timestamps import LONGEST_TOKEN
-from gateway.pades.values import Area, PreparedSignature, SignatureRequest
+from gateway.pades.values import Area, ReservedPlace, SignatureRequest
 from gateway.pades.writing import SigningWriter
 
 # Of a time-stamp beside the signature.
 _WRAPPING = 64
-_CHUNK = 1024 * 1024
 
 
-def prepare_document(document: IO[bytes], request: SignatureRequest, *, password: str = "") -> PreparedSignature:
-    """``document`` grows in its place by the update; answers with the attributes to be signed. Whether its pages look
-    as before is for `raster.compare_pages` to say."""
-    return _run(_prepare(document, request, password))
-
-
-def _run(steps: Coroutine[Any, Any, PreparedSignature]) -> PreparedSignature:
-    """Nothing in it waits for anything, and an event loop costs a new process more than the signature."""
-    try:
-        steps.send(None)
-    except StopIteration as end:
-        result: PreparedSignature = end.value
-        return result
-    raise AssertionError("preparing a document waits for something")
-
-
-async def _prepare(document: IO[bytes], request: SignatureRequest, password: str) -> PreparedSignature:
+def prepare_document(document: IO[bytes], request: SignatureRequest, *, password: str = "") -> ReservedPlace:
+    """``document`` grows in its place by the update. What is to be signed then is for
+    `to_be_signed.fix_signature` to say, and for `raster.compare_pages` whether its pages look as before."""
     algorithm = parse_algorithm(certificate=request.chain[0], sign_algo=request.sign_algo)
     signer = external_signer(request.chain, algorithm)
     options = request.options
     reader, encryption = open_document(document, password)
     writer = SigningWriter(document, prev=reader)
-    size = document.seek(0, os.SEEK_END)
     areas = _prepare_fields(writer, request, encryption)
     metadata = PdfSignatureMetadata(
         field_name=request.field_name,
@@ -75,19 +57,15 @@ async def _prepare(document: IO[bytes], request: SignatureRequest, password: str
     style, new_field = _style(writer, request), _new_field(writer, request)
     pdf_signer = PdfSigner(metadata, signer, new_field_spec=new_field, stamp_style=style)
     try:
-        prepared, _, _ = await pdf_signer.async_digest_doc_for_signing(
-            writer, bytes_reserved=_reserved(request, algorithm), in_place=True, chunk_size=_CHUNK
-        )
+        session = pdf_signer.init_signing_session(writer)
+        session.prepare_tbs_document(validation_info=None, bytes_reserved=_reserved(request, algorithm))
     except SigningError:
         raise FieldConstrainedError from None
+    start, end = writer.write_around(session.sig_field["/V"])
     # Read back now: what could not be verified at the end is refused before anybody approves it.
     document.seek(0)
-    start, end = prepared.reserved_region_start, prepared.reserved_region_end
-    verify_place(document, read_document(document, password), request.field_name, size=size, start=start, end=end)
-    attributes = build_signed_attributes(
-        document_digest=prepared.document_digest, certificate=request.chain[0], options=options
-    )
-    return PreparedSignature(attributes, start, end, tuple(areas))
+    verify_place(read_document(document, password), request.field_name, start=start)
+    return ReservedPlace(start, end, tuple(areas))
 
 
 def _prepare_fields(writer: IncrementalPdfFileWriter, request: SignatureRequest, encryption: Encryption) -> list[Area]:

@@ -12,7 +12,7 @@ from gateway.pades.inspect import inspect_document
 from gateway.pades.levels import Trust, decode, encode, evidence_from_json, place_to_json
 from gateway.pades.prepare import prepare_document
 from gateway.pades.raster import compare_pages
-from gateway.pades.values import areas_from_json, prepared_to_json, request_from_json, trusted_list_to_json
+from gateway.pades.values import areas_from_json, request_from_json, reserved_to_json, trusted_list_to_json
 from gateway.pades.verify import Expected, verify_document
 
 
@@ -29,7 +29,7 @@ def _repair(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]
 
 def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
     request = request_from_json(arguments["request"])
-    return prepared_to_json(prepare_document(files[0], request, password=arguments["password"]))
+    return reserved_to_json(prepare_document(files[0], request, password=arguments["password"]))
 
 
 def _compare_pages(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -48,15 +48,22 @@ class Area:
 
 
 @dataclass(frozen=True)
+class ReservedPlace:
+    """Where in a prepared file the CMS will stand (offsets); the pages look as before but for ``areas``."""
+
+    start: int
+    end: int
+    areas: tuple[Area, ...] = ()
+
+
+@dataclass(frozen=True)
 class PreparedSignature:
     """A prepared file's other half: ``signed_attributes`` is the DER that will be signed and embedded byte for byte;
-    the reserved region (offsets in the prepared file) is where the CMS will stand; the pages look as before but for
-    ``areas``."""
+    the reserved region (offsets in the prepared file) is where the CMS will stand."""
 
     signed_attributes: bytes
     reserved_start: int
     reserved_end: int
-    areas: tuple[Area, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,22 +89,12 @@ def request_from_json(value: dict[str, Any]) -> SignatureRequest:
     return SignatureRequest(**{**value, "chain": chain, "options": options})
 
 
-def prepared_to_json(prepared: PreparedSignature) -> dict[str, Any]:
-    return {
-        "signed_attributes": base64.b64encode(prepared.signed_attributes).decode(),
-        "reserved_start": prepared.reserved_start,
-        "reserved_end": prepared.reserved_end,
-        "areas": areas_to_json(prepared.areas),
-    }
+def reserved_to_json(place: ReservedPlace) -> dict[str, Any]:
+    return {"start": place.start, "end": place.end, "areas": areas_to_json(place.areas)}
 
 
-def prepared_from_json(value: dict[str, Any]) -> PreparedSignature:
-    return PreparedSignature(
-        base64.b64decode(value["signed_attributes"]),
-        int(value["reserved_start"]),
-        int(value["reserved_end"]),
-        areas_from_json(value["areas"]),
-    )
+def reserved_from_json(value: dict[str, Any]) -> ReservedPlace:
+    return ReservedPlace(int(value["start"]), int(value["end"]), areas_from_json(value["areas"]))
 
 
 def areas_to_json(areas: Sequence[Area]) -> list[Any]:

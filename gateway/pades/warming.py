@@ -16,10 +16,12 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject,
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 
 from gateway.pades.complete import complete_document
+from gateway.pades.covering import hash_original
 from gateway.pades.inspect import inspect_document
 from gateway.pades.levels import Trust
 from gateway.pades.prepare import prepare_document
 from gateway.pades.raster import compare_pages
+from gateway.pades.to_be_signed import fix_signature
 from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
 
@@ -51,8 +53,15 @@ def warm_up() -> None:
     facts = inspect_document(document, max_pages=1)
     document.seek(0)
     request = SignatureRequest(chain=chain, sign_algo=_SIGN_ALGO, field_name=_FIELD, pages=1)
-    prepared = prepare_document(document, request)
-    compare_pages(document, facts.size, prepared.areas)
+    place = prepare_document(document, request)
+    compare_pages(document, facts.size, place.areas)
+    document.seek(facts.size)
+    prepared = fix_signature(
+        io.BytesIO(document.read()),
+        original=hash_original([original], hash_name="sha256"),
+        place=place,
+        request=request,
+    )
     digest = hashlib.sha256(prepared.signed_attributes).digest()
     value = key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
     complete_document(document, chain=chain, sign_algo=_SIGN_ALGO, prepared=prepared, value=value)

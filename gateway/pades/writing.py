@@ -19,6 +19,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import init_xobject_dictionary
 from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.signers.pdf_byterange import PdfByteRangeDigest
 
 from gateway.pades.pdfa import read_claim
 from gateway.pades.reading import entry
@@ -47,6 +48,16 @@ class SigningWriter(IncrementalPdfFileWriter):
         """The same of what extends PDF 2.0."""
         if not (self._claim.is_pdf_1 and ext.base_version == "/2.0"):
             super().register_extension(ext)
+
+    def write_around(self, signature: PdfByteRangeDigest) -> tuple[int, int]:
+        """The document grows by the update, which says what ``signature``, one of its objects, covers; answers with
+        where its value will stand. The library does the same in `PdfByteRangeDigest.fill`, and reads the whole file
+        for its digest then, which is for others to do."""
+        self.digest_aware_write = True
+        self.write_in_place()  # type: ignore[no-untyped-call]  # pyHanko's are not annotated
+        start, end = signature.contents.offsets
+        signature.byte_range.fill_offsets(self.prev.stream, start, end, self.prev.stream.tell())  # type: ignore[no-untyped-call]
+        return start, end
 
     def try_to_write(self, stream: Any) -> None:
         """Writes only what comes behind the document; the offsets in it are wrong."""

@@ -117,8 +117,9 @@ def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
     if job.state != Job.State.SIGNED or job.signed is None or _is_withheld(job):
         raise NotSignedYetError
     stem = job.document_name.removesuffix(".pdf").removesuffix(".PDF")
-    password = documents.password_of(job.signed)
-    return Result(documents.open_document(job.signed), f"{stem}-signed.pdf", job.signed.size, password)
+    parts = [each for each in (job.original, job.signed) if each is not None]
+    password = documents.password_of(parts[0])
+    return Result(documents.open_document(*parts), f"{stem}-signed.pdf", job.signed_size or 0, password)
 
 
 def _is_withheld(job: Job) -> bool:

@@ -17,8 +17,10 @@ from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
 from gateway.pades.options import SignatureOptions
+from gateway.pades.to_be_signed import fix_signature
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.services.callers import VerifiedCaller
+from gateway.services.hashing import hashed_beside
 from gateway.services.jobs import PREPARABLE, find_job
 from gateway.services.keeping import Made, keep
 from gateway.wire import Credential
@@ -111,7 +113,7 @@ def make_prepared(*, job: Job, plan: Plan) -> Made:
         options=options,
         font_folders=tuple(settings.SIGNATURE_FONT_FOLDERS),
     )
-    prepared, stored = _prepare_file(job, request)
+    prepared, stored = _prepare_file(job, request, algorithm.hash_name)
     digest = hashlib.new(algorithm.hash_name, prepared.signed_attributes).digest()
     values = {
         "state": Job.State.PREPARED,
@@ -161,14 +163,19 @@ def is_usable(credential: Credential) -> bool:
     return enabled and credential.valid_from <= timezone.now() < credential.valid_to
 
 
-def _prepare_file(job: Job, request: SignatureRequest) -> tuple[PreparedSignature, StoredDocument]:
+def _prepare_file(job: Job, request: SignatureRequest, hash_name: str) -> tuple[PreparedSignature, StoredDocument]:
     if job.original is None:
         raise StorageError
-    with documents.open_document(job.original) as file:
+    with hashed_beside(job.original, hash_name=hash_name) as hashed, documents.open_document(job.original) as file:
         password = documents.password_of(job.original)
-        prepared = isolation.prepare_document(file, request, password=password, owner=job)
+        place = isolation.prepare_document(file, request, password=password, owner=job)
         # What preparing added; the document is kept already.
-        return prepared, documents.write_document(file, begin=job.document_size)
+        with documents.cut(file, begin=job.document_size) as update:
+            original = hashed()
+            if original.sha256 != job.document_sha256:
+                raise StorageError
+            prepared = fix_signature(update, original=original, place=place, request=request)
+            return prepared, documents.write_document(update)
 
 
 def encode_chain(chain: Sequence[bytes]) -> list[str]:

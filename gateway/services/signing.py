@@ -11,7 +11,6 @@ import logging
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import IO
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -35,12 +34,14 @@ from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
+from gateway.pades.covering import Original, measure_whole
 from gateway.pades.finished import verify_finished
 from gateway.pades.levels import Trust, reaches
 from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 from gateway.services import levels
 from gateway.services.bell import ring
 from gateway.services.callers import VerifiedCaller
+from gateway.services.hashing import hash_stored
 from gateway.services.jobs import find_job
 from gateway.services.keeping import Made, keep
 from gateway.services.levels import Signers
@@ -153,7 +154,7 @@ def finish_jobs(*, jobs: Iterable[Job], lease_id: uuid.UUID | None) -> None:
             states=[Job.State.SIGNING],
             lease_id=lease_id,
             column="signed",
-            replaced=["original", "prepared"],
+            replaced=["prepared"],
         )
 
 
@@ -182,6 +183,8 @@ def _finish(job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust], short
         "lease_id": None,
         "lease_until": None,
         "waits_for": "",
+        "signed_size": verified.size,
+        "signed_sha256": verified.sha256,
         "achieved_level": verified.level,
         "shortfall": shortfall,
         "lasts_until": datetime.fromisoformat(verified.lasts_until),
@@ -217,50 +220,93 @@ def _is_patient(job: Job) -> bool:
 def _complete(
     job: Job, level: str, trusted: dict[tuple[bytes, ...], Trust]
 ) -> tuple[StoredDocument, VerifiedSignedDocument]:
-    """The signed document, verified, its file stored. ``trusted`` is what was read of trust before."""
-    if job.original is None or job.prepared is None or job.signature is None or job.signed_attributes is None:
-        raise StorageError
-    chain, value = _chain(job), bytes(job.signature)
+    """What the signed document adds to the original, its file stored; the two together verified. ``trusted`` is what
+    was read of trust before."""
+    chain = _chain(job)
     if (trust := trusted.get(chain)) is None:
         trust = trusted[chain] = list_trust(chain=chain)
-    prepared = PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
-    timestamp = levels.stamp_signature(value=value, trust=trust) if reaches(level, "B-T") else None
-    password = documents.password_of(job.original)
-    with documents.open_document(job.original, update=job.prepared) as file:
-        token = timestamp.token if timestamp else None
-        complete_document(file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, value=value, timestamp=token)
-        if timestamp is not None and reaches(level, "B-LT"):
+    return _complete_lasting(job, level, trust) if reaches(level, "B-T") else _complete_basic(job, trust)
+
+
+def _complete_basic(job: Job, trust: Trust) -> tuple[StoredDocument, VerifiedSignedDocument]:
+    chain, prepared = _chain(job), _prepared(job)
+    with documents.open_document(_stored(job.prepared)) as update:
+        complete_document(
+            update,
+            chain=chain,
+            sign_algo=job.sign_algo,
+            prepared=prepared,
+            value=_value(job),
+            begin=job.document_size,
+        )
+        verified = verify_finished(
+            update,
+            chain=chain,
+            sign_algo=job.sign_algo,
+            prepared=prepared,
+            trust=trust,
+            original=_hash_original(job),
+            size=job.document_size,
+            sha256=job.document_sha256,
+        )
+        return documents.write_document(update), verified
+
+
+def _complete_lasting(job: Job, level: str, trust: Trust) -> tuple[StoredDocument, VerifiedSignedDocument]:
+    chain, original, value = _chain(job), _stored(job.original), _value(job)
+    timestamp = levels.stamp_signature(value=value, trust=trust)
+    password = documents.password_of(original)
+    with documents.open_document(original, _stored(job.prepared)) as file:
+        complete_document(
+            file,
+            chain=chain,
+            sign_algo=job.sign_algo,
+            prepared=_prepared(job),
+            value=value,
+            timestamp=timestamp.token,
+        )
+        if reaches(level, "B-LT"):
             signers = Signers(chain, timestamp)
             levels.add_evidence(file, level=level, signers=signers, trust=trust, password=password, owner=job)
-        verified = _verify(job, file, level, prepared=prepared, trust=trust, password=password)
-        # What a child says of a file that it had is not taken for measured.
-        measured = None if reaches(level, "B-T") else (verified.size, verified.sha256)
-        stored = documents.write_document(file, password=password, measured=measured)
-    if stored.sha256 != verified.sha256:
-        documents.remove_files([stored.id])
-        raise InvalidSignatureError
-    return stored, verified
-
-
-def _verify(
-    job: Job, file: IO[bytes], level: str, *, prepared: PreparedSignature, trust: Trust, password: str
-) -> VerifiedSignedDocument:
-    chain, size, sha256 = _chain(job), job.document_size, job.document_sha256
-    if not reaches(level, "B-T"):
-        return verify_finished(
-            file, chain=chain, sign_algo=job.sign_algo, prepared=prepared, trust=trust, size=size, sha256=sha256
+        verified = isolation.verify_document(
+            file,
+            chain=chain,
+            trust=trust,
+            field_name=job.field_name,
+            level=level,
+            size=job.document_size,
+            sha256=job.document_sha256,
+            password=password,
+            owner=job,
         )
-    return isolation.verify_document(
-        file,
-        chain=chain,
-        trust=trust,
-        field_name=job.field_name,
-        level=level,
-        size=size,
-        sha256=sha256,
-        password=password,
-        owner=job,
-    )
+        with documents.cut(file, begin=job.document_size) as update:
+            # What a child says of a file that it had is not taken for measured.
+            if measure_whole(update, original=_hash_original(job)) != (verified.size, verified.sha256):
+                raise InvalidSignatureError
+            return documents.write_document(update), verified
+
+
+def _stored(document: StoredDocument | None) -> StoredDocument:
+    if document is None:
+        raise StorageError
+    return document
+
+
+def _prepared(job: Job) -> PreparedSignature:
+    if job.signed_attributes is None:
+        raise StorageError
+    return PreparedSignature(bytes(job.signed_attributes), job.reserved_start or 0, job.reserved_end or 0)
+
+
+def _value(job: Job) -> bytes:
+    if job.signature is None:
+        raise StorageError
+    return bytes(job.signature)
+
+
+def _hash_original(job: Job) -> Original:
+    algorithm = parse_algorithm(certificate=_chain(job)[0], sign_algo=job.sign_algo)
+    return hash_stored(_stored(job.original), hash_name=algorithm.hash_name)
 
 
 def finish_job(*, caller: VerifiedCaller, job_id: uuid.UUID, best_effort: bool) -> Job:

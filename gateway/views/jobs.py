@@ -32,8 +32,8 @@ def signed_to_json(job: Job) -> dict[str, Any] | None:
     if job.signed is None:
         return None
     return {
-        "size": job.signed.size,
-        "sha256": job.signed.sha256,
+        "size": job.signed_size,
+        "sha256": job.signed_sha256,
         "level": job.achieved_level,
         "shortfall": job.shortfall or None,
         "lasts_until": job.lasts_until.isoformat() if job.lasts_until else None,

@@ -228,7 +228,8 @@ def test_the_password_is_sealed_lives_with_the_documents_and_is_written_nowhere(
     alice.call("POST", "inspections", make_encrypted(), **header(secret + "x"))
     assert secret not in caplog.text
     assert base64.b64encode(secret.encode()).decode() not in caplog.text
-    assert [bool(each.wrapped_password) for each in StoredDocument.objects.all()] == [True]
+    job = Job.objects.select_related("original", "signed").get()
+    assert [bool(each.wrapped_password) for each in (job.original, job.signed)] == [True, False]
     with connections[ALIAS].cursor() as cursor:
         for table in connections[ALIAS].introspection.table_names():
             if table.startswith("gateway_"):

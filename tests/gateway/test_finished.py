@@ -27,16 +27,15 @@ from gateway.pades.algorithms import HASHES, parse_algorithm
 from gateway.pades.attributes import build_signed_attributes
 from gateway.pades.cms import build_signed_data
 from gateway.pades.complete import complete_document
-from gateway.pades.finished import verify_finished
 from gateway.pades.levels import Trust
 from gateway.pades.options import Appearance, SignatureOptions
 from gateway.pades.placing import verify_place
-from gateway.pades.prepare import prepare_document
 from gateway.pades.reading import read_document
 from gateway.pades.values import PreparedSignature, SignatureRequest, VerifiedSignedDocument
 from gateway.pades.verify import Expected, verify_document
 from tests.support import pdfs
 from tests.support.authority import Authority, Identity
+from tests.support.whole_files import prepare_whole, verify_whole
 
 AUTHORITY = Authority()
 TRUST = Trust((AUTHORITY.certificate,), ())
@@ -86,7 +85,7 @@ class Finished:
             "size": len(self.original),
             "sha256": hashlib.sha256(self.original).hexdigest(),
         }
-        return verify_finished(io.BytesIO(self.data), **(expected | other))
+        return verify_whole(self.data, **(expected | other))
 
     def refuse(self, **other: Any) -> None:
         with pytest.raises(InvalidSignatureError):
@@ -176,7 +175,7 @@ def finish(
         options=SignatureOptions(**options),
     )
     output = io.BytesIO(pdf)
-    prepared = prepare_document(output, request, password=password)
+    prepared, _ = prepare_whole(output, request, password=password)
     value = sign(identity, sign_algo, prepared.signed_attributes)
     complete_document(output, chain=identity.chain, sign_algo=sign_algo, prepared=prepared, value=value)
     return Finished(output.getvalue(), pdf, prepared, identity, sign_algo, password)
@@ -787,9 +786,8 @@ def test_so_many_answers_are_remembered_and_no_more(
 # --- What a reader finds, before anybody approves -----------------------------------------------------------------
 
 
-def place_of(data: bytes, finished: Finished, name: str = "Alice", size: int = len(PLAIN)) -> None:
-    file = io.BytesIO(data)
-    verify_place(file, read_document(file), name, size=size, start=finished.start, end=finished.end)
+def place_of(data: bytes, finished: Finished, name: str = "Alice") -> None:
+    verify_place(read_document(io.BytesIO(data)), name, start=finished.start)
 
 
 def test_a_reader_finds_the_signature_in_its_place(finished: Finished) -> None:

@@ -369,13 +369,13 @@ def test_a_renewal_that_fails_says_why_and_keeps_the_document(
     assert renew_archives() == 0
     assert alice.call("GET", f"archives/{archive_id}").json()["error"] == "timestamp_failed"
     assert kept(alice, archive_id) == before
-    assert StoredDocument.objects.count() == 2  # the job's and the archive's
+    assert StoredDocument.objects.count() == 3  # the job's, what signing it added, and the archive's
     # Within the hour nobody asks again.
     assert renew_archives() == 0
     assert sources.calls["tsa"] == 4
     assert alice.call("DELETE", f"archives/{archive_id}").status_code == 204
     assert alice.call("GET", f"archives/{archive_id}").status_code == 404
-    assert StoredDocument.objects.count() == 1
+    assert StoredDocument.objects.count() == 2
 
 
 def flipped(pdf: bytes) -> bytes:

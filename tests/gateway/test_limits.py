@@ -1,11 +1,13 @@
 """What one caller may keep (yardstick G6): one document more is refused by name, and room comes back with what goes."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import documents
 from gateway.models import Archive, Job, StoredDocument
 from tests.gateway.conftest import User
 from tests.support import pdfs
@@ -63,12 +65,12 @@ def test_g6_archives_count_too(alice: User, approved: str, work: Callable[[str],
     settings.CALLER_BYTES = len(signed)
     _refused(alice.call("POST", "archives", signed))
     assert not Archive.objects.exists()
-    assert StoredDocument.objects.count() == 1
+    assert StoredDocument.objects.count() == 2  # the document, and what signing it added
     Archive.objects.create(
         issuer=Job.objects.get(pk=approved).issuer,
         subject=alice.subject,
         name="Kept.pdf",
-        document=Job.objects.get(pk=approved).signed,
+        document=documents.store_document(io.BytesIO(signed)),
         signatures=1,
         lasts_until="2050-01-01T00:00:00Z",
         next_renewal_at="2050-01-01T00:00:00Z",

@@ -42,13 +42,13 @@ from gateway.pades.appearance import read_image
 from gateway.pades.complete import complete_document
 from gateway.pades.inspect import inspect_document
 from gateway.pades.options import Appearance, FieldLock, NewField, Place, SignatureOptions, SignaturePolicy
-from gateway.pades.prepare import prepare_document
 from gateway.pades.raster import compare_pages
 from gateway.pades.values import SignatureRequest
 from tests.gateway.conftest import User
 from tests.gateway.remote import Remote
 from tests.support import pdfs
 from tests.support.authority import Authority
+from tests.support.whole_files import prepare_whole
 
 AUTHORITY = Authority()
 ALICE = AUTHORITY.issue("Alice Example")
@@ -70,8 +70,8 @@ def sign(pdf: bytes, name: str = "Alice", *, pages: int = 1, **options: Any) -> 
     with tempfile.TemporaryFile() as output:
         output.write(pdf)
         output.seek(0)
-        prepared = prepare_document(output, request)
-        compare_pages(output, len(pdf), prepared.areas)
+        prepared, areas = prepare_whole(output, request)
+        compare_pages(output, len(pdf), areas)
         digest = HASHES["sha256"][1]
         value = ALICE.sign_digest(_hash(prepared.signed_attributes), digest)
         complete_document(output, chain=ALICE.chain, sign_algo=SIGN_ALGO, prepared=prepared, value=value)

@@ -20,7 +20,6 @@ from gateway.pades.complete import complete_document
 from gateway.pades.levels import Evidence, Trust
 from gateway.pades.options import Appearance, FieldLock, FieldValue, NewField, Place, SignatureOptions
 from gateway.pades.pdfa import Claim, read_claim
-from gateway.pades.prepare import prepare_document
 from gateway.pades.raster import compare_pages
 from gateway.pades.values import SignatureRequest
 from gateway.pades.verify import Expected, verify_document
@@ -31,6 +30,7 @@ from tests.support import pdfs
 from tests.support.authority import Authority
 from tests.support.pdfa.checker import Checker, pdfa_checker
 from tests.support.pdfa.samples import FLAVOURS, make_pdfa
+from tests.support.whole_files import prepare_whole
 
 pytestmark = pytest.mark.xdist_group("pdfa")
 
@@ -84,8 +84,8 @@ def sign(pdf: bytes, name: str = "Alice", *, level: str = "B-B", **options: Any)
     with tempfile.TemporaryFile() as file:
         file.write(pdf)
         file.seek(0)
-        prepared = prepare_document(file, request)
-        compare_pages(file, len(pdf), prepared.areas)
+        prepared, areas = prepare_whole(file, request)
+        compare_pages(file, len(pdf), areas)
         value = ALICE.sign_digest(hashlib.sha256(prepared.signed_attributes).digest(), SHA256())
         stamp = levels.stamp_signature(value=value, trust=trust) if level != "B-B" else None
         token = stamp.token if stamp else None

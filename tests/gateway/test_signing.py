@@ -122,7 +122,7 @@ def test_the_pushed_request_says_what_the_signer_will_see(
     assert "Lease" not in answer["authorization_url"]
 
 
-def test_after_signing_only_the_signed_copy_is_kept(
+def test_after_signing_the_document_and_what_was_added_is_kept(
     alice: User, approved: str, work: Work, documents_folder: Path
 ) -> None:
     # The folder is set after the job was made, so the job's own files are moved along.
@@ -133,8 +133,11 @@ def test_after_signing_only_the_signed_copy_is_kept(
         (documents_folder / name).write_bytes((settings.VAR_DIR / "gateway-documents" / name).read_bytes())
     work(approved)
     job.refresh_from_db()
-    assert [path.name for path in documents_folder.iterdir()] == [f"{job.signed.pk}.age"]
-    assert StoredDocument.objects.count() == 1
+    kept = {job.original.pk, job.signed.pk}
+    assert {path.name for path in documents_folder.iterdir()} == {f"{pk}.age" for pk in kept}
+    assert set(StoredDocument.objects.values_list("pk", flat=True)) == kept
+    assert job.prepared is None
+    assert job.document_size + job.signed.size == job.signed_size
     assert job.token == ""
 
 

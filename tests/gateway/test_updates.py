@@ -1,8 +1,14 @@
 """What preparing adds is kept, and not the document a second time."""
 
+import hashlib
+import io
 from collections.abc import Callable
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.db import connections
 
 from gateway import documents
 from gateway.errors import StorageError
@@ -28,7 +34,7 @@ def test_of_a_prepared_document_only_the_update_is_kept(alice: User, credential_
     assert len(added) == job.prepared.size < len(pdf)
     assert added.count(b"/ByteRange") == 1
     assert b"%PDF-" not in added
-    with documents.open_document(job.original, update=job.prepared) as whole:
+    with documents.open_document(job.original, job.prepared) as whole:
         assert whole.read() == pdf + added
 
 
@@ -40,21 +46,36 @@ def test_where_one_half_is_gone_there_is_no_document(
     half: StoredDocument = getattr(job, column)
     documents.remove_files([half.id])
     with pytest.raises(StorageError):
-        documents.open_document(job.original, update=job.prepared)
+        documents.open_document(job.original, job.prepared)
     alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
     work(str(job.pk))
     assert alice.job(str(job.pk))["state"] == "failed"
 
 
-def test_an_update_of_another_document_is_not_signed(
-    alice: User, remote: Remote, credential_id: str, work: Callable[[str], None]
+@pytest.mark.parametrize("column", ["original", "prepared"])
+def test_half_of_another_document_is_not_signed(
+    alice: User, remote: Remote, credential_id: str, work: Callable[[str], None], column: str
 ) -> None:
     """Whoever can write to the database exchanges what was approved for something else."""
     job = prepared(alice, credential_id, pdfs.make_pdf())
     other = prepared(alice, credential_id, pdfs.make_pdf(text="Another agreement"))
-    Job.objects.filter(pk=other.pk).update(prepared=None)
-    Job.objects.filter(pk=job.pk).update(prepared=other.prepared)
+    Job.objects.filter(pk=other.pk).update(**{column: None})
+    Job.objects.filter(pk=job.pk).update(**{column: getattr(other, column)})
     alice.complete(str(job.pk), remote.approve(alice.ask(str(job.pk)).json()["authorization_url"], alice.subject))
     work(str(job.pk))
     told = alice.job(str(job.pk))
     assert (told["state"], told["error"]["code"]) == ("failed", "invalid_signature")
+
+
+def test_what_was_signed_before_is_handed_out_as_it_is(alice: User, approved: str, work: Callable[[str], None]) -> None:
+    """Documents used to be kept whole; what was said of their files is said by their jobs since."""
+    work(approved)
+    signed = alice.download(approved)
+    whole = documents.store_document(io.BytesIO(signed))
+    Job.objects.filter(pk=approved).update(original=None, signed=whole, signed_size=None, signed_sha256="")
+    import_module("gateway.migrations.0019_signed_as_updates").describe_signed(
+        apps, SimpleNamespace(connection=connections["gateway"])
+    )
+    told = alice.job(approved)["signed"]
+    assert (told["size"], told["sha256"]) == (len(signed), hashlib.sha256(signed).hexdigest())
+    assert alice.download(approved) == signed

@@ -1,10 +1,12 @@
 """The worker: exactly one signHash for each approval, whatever fails, and a truthful end of every job."""
 
 import hashlib
+import subprocess
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import IO, Any
 
 import httpx
@@ -264,12 +266,55 @@ def test_a_document_that_the_process_reading_it_alters_is_not_handed_out(
         opened = alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()
     assert opened["document"]["sha256"] == hashlib.sha256(pdf).hexdigest()
     assert alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()["job_id"] == opened["job_id"]
-    assert alice.prepare(opened["job_id"], credential_id).status_code == 200
-    url = alice.ask(opened["job_id"]).json()["authorization_url"]
-    assert alice.complete(opened["job_id"], remote.approve(url, alice.subject)).status_code == 202
-    work(opened["job_id"])
-    job = alice.job(opened["job_id"])
-    assert (job["state"], job["error"]["code"]) == ("failed", "invalid_signature")
+    refused = alice.prepare(opened["job_id"], credential_id)
+    assert refused.status_code == 500
+    assert alice.job(opened["job_id"])["state"] == "open"
+
+
+def altered(old: bytes, new: bytes, *, then: Callable[..., Any]) -> Callable[..., Any]:
+    """A child that does what it is asked, and writes something else into the file that it holds open."""
+
+    def prepare(document: IO[bytes], *arguments: Any, **named: Any) -> Any:
+        answer = then(document, *arguments, **named)
+        document.seek(0)
+        document.seek(document.read().index(old))
+        document.write(new)
+        document.flush()
+        return answer
+
+    return prepare
+
+
+def test_an_original_that_the_process_preparing_it_alters_is_signed_as_it_came(
+    alice: User, remote: Remote, credential_id: str, work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its digest is of the document that is stored, and no child has that."""
+    pdf = pdfs.make_pdf()
+    job_id = alice.open_job(pdf).json()["job_id"]
+    monkeypatch.setattr(isolation, "prepare_document", altered(b"Lease", b"Loose", then=isolation.prepare_document))
+    assert alice.prepare(job_id, credential_id).status_code == 200
+    alice.complete(job_id, remote.approve(alice.ask(job_id).json()["authorization_url"], alice.subject))
+    work(job_id)
+    signed = alice.download(job_id)
+    assert signed.startswith(pdf)
+    path = tmp_path / "signed.pdf"
+    path.write_bytes(signed)
+    said = subprocess.run(["pdfsig", "-nocert", path], capture_output=True, text=True, check=True).stdout
+    assert "Signature is Valid." in said
+    assert "Total document signed" in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"/ByteRange [0 ", b"/ByteRange [1 "), (b"/ETSI.CAdES", b"/ETSI.CADES"), (b"/Contents <", b"/Contents (")],
+)
+def test_an_update_that_says_something_else_than_was_asked_for_is_not_approved(
+    alice: User, credential_id: str, monkeypatch: pytest.MonkeyPatch, old: bytes, new: bytes
+) -> None:
+    job_id = alice.open_job(pdfs.make_pdf()).json()["job_id"]
+    monkeypatch.setattr(isolation, "prepare_document", altered(old, new, then=isolation.prepare_document))
+    assert alice.prepare(job_id, credential_id).json()["error"] == "damaged_pdf"
+    assert alice.job(job_id)["state"] == "open"
 
 
 def test_a_signature_of_level_b_b_is_finished_without_a_child(
