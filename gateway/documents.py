@@ -13,10 +13,11 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _STALE_SECONDS = 3600
 _LOOKED_UP = 500
+# Hashing so much takes longer than it takes to start a thread.
+LARGE = 1_000_000
 
 
 def _box() -> MultiFernet:
@@ -92,12 +95,22 @@ def cut(file: IO[bytes], *, begin: int) -> Iterator[IO[bytes]]:
         discard(rest)
 
 
-def store_document(
-    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
-) -> StoredDocument:
-    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it;
-    ``measured`` is what `measure` says of it, where that is known. Raises `StorageFullError`."""
-    document = write_document(plaintext, password=password, measured=measured)
+@contextmanager
+def _measured_beside(file: IO[bytes]) -> Iterator[Callable[[], tuple[int, str]]]:
+    """What gives what `measure` does; the time in the block goes into it where the file, a real one then, is large."""
+    if file.seek(0, os.SEEK_END) < LARGE:
+        measured = measure(file)
+        yield lambda: measured
+        return
+    # Where this one is read does not matter to the other.
+    with Path(f"/proc/self/fd/{file.fileno()}").open("rb") as same, ThreadPoolExecutor(1) as thread:
+        yield thread.submit(measure, same).result
+
+
+def store_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocument:
+    """Encrypts the whole file; the row is written after the file is safely on disk. ``password`` opens the PDF in it.
+    Raises `StorageFullError`."""
+    document = write_document(plaintext, password=password)
     settle([document.id])
     try:
         document.save(force_insert=True)
@@ -107,23 +120,17 @@ def store_document(
     return document
 
 
-def write_document(
-    plaintext: IO[bytes], *, password: str = "", measured: tuple[int, str] | None = None
-) -> StoredDocument:
+def write_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocument:
     """As `store_document`, but for the row, which the caller writes after `settle`: whoever dies before leaves noise
     that `remove_stale_files` removes."""
-    size, sha256 = measured or measure(plaintext)
     identity = age.new_identity()
-    document = StoredDocument(
-        wrapped_key=encrypt_text(identity),
-        wrapped_password=encrypt_text(password) if password else "",
-        size=size,
-        sha256=sha256,
-    )
-    plaintext.seek(0)
+    document = StoredDocument(wrapped_key=encrypt_text(identity), wrapped_password=wrap_password(password))
     try:
-        with _storing(), _storage().begin(_name(document.id)) as file:
-            age.encrypt(plaintext, file, identity)
+        with _measured_beside(plaintext) as measured:
+            plaintext.seek(0)
+            with _storing(), _storage().begin(_name(document.id)) as file:
+                age.encrypt(plaintext, file, identity)
+            document.size, document.sha256 = measured()
     except BaseException:
         remove_files([document.id])
         raise
@@ -198,6 +205,11 @@ def _fetch(name: str) -> IO[bytes]:
         raise StorageError from None
     except OSError:
         raise StorageUnavailableError from None
+
+
+def wrap_password(password: str) -> str:
+    """As a row keeps it; nothing if there is none."""
+    return encrypt_text(password) if password else ""
 
 
 def password_of(document: StoredDocument) -> str:

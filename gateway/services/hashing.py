@@ -9,9 +9,6 @@ from gateway import documents
 from gateway.models import StoredDocument
 from gateway.pades.covering import Original, hash_original
 
-# Hashing so much takes longer than it takes to start a thread.
-_LARGE = 1_000_000
-
 
 def hash_stored(document: StoredDocument, *, hash_name: str) -> Original:
     """The document, as the original of a signature with ``hash_name``. Raises `StorageError`,
@@ -22,7 +19,7 @@ def hash_stored(document: StoredDocument, *, hash_name: str) -> Original:
 @contextmanager
 def hashed_beside(document: StoredDocument, *, hash_name: str) -> Iterator[Callable[[], Original]]:
     """What gives the same when it is asked; for a large document, the time in the block goes into it."""
-    if document.size < _LARGE:
+    if document.size < documents.LARGE:
         yield lambda: hash_stored(document, hash_name=hash_name)
         return
     with ThreadPoolExecutor(1) as thread:

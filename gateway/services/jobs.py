@@ -51,16 +51,20 @@ def open_job(
     Raises `TooManyDocumentsError`, document errors, `TooManyPasswordsError`; `KeyReusedError` if the key was used for
     another document.
     """
-    existing = _find_by_key(caller, idempotency_key) if idempotency_key else None
-    if existing is None:
-        check_room_for_job(caller=caller, size=upload.seek(0, os.SEEK_END))
-    # Before a child has it, which the document might take over: what comes in is what will have been signed, or
-    # nothing is.
-    size, sha256 = documents.measure(upload)
-    facts = inspect_document(caller=caller, upload=upload, password=password)
-    if existing is not None:
+    if idempotency_key and (existing := _find_by_key(caller, idempotency_key)) is not None:
+        _size, sha256 = documents.measure(upload)
+        inspect_document(caller=caller, upload=upload, password=password)
         return _same_document(existing, sha256)
-    stored = documents.write_document(upload, password=password if facts.encryption else "", measured=(size, sha256))
+    check_room_for_job(caller=caller, size=upload.seek(0, os.SEEK_END))
+    # Before a child has it, which the document might take over: what comes in is what is kept and signed.
+    stored = documents.write_document(upload)
+    try:
+        facts = inspect_document(caller=caller, upload=upload, password=password)
+    except BaseException:
+        documents.remove_files([stored.id])
+        raise
+    if facts.encryption:
+        stored.wrapped_password = documents.wrap_password(password)
     job = Job(
         issuer=caller.issuer,
         subject=caller.subject,
@@ -69,8 +73,8 @@ def open_job(
         idempotency_key=idempotency_key,
         document_name=name,
         document_pages=facts.pages,
-        document_size=size,
-        document_sha256=sha256,
+        document_size=stored.size,
+        document_sha256=stored.sha256,
         original=stored,
         expires_at=retention_end(),
     )
@@ -82,10 +86,9 @@ def open_job(
     except IntegrityError:
         # Where the database fails otherwise it may have kept both rows all the same: the file stays, or is swept.
         documents.remove_files([stored.id])
-        existing = _find_by_key(caller, idempotency_key or "")
-        if existing is None:
+        if (existing := _find_by_key(caller, idempotency_key or "")) is None:
             raise
-        return _same_document(existing, sha256)
+        return _same_document(existing, stored.sha256)
     return job
 
 

@@ -35,16 +35,16 @@ def test_what_was_stored_is_read_back() -> None:
     assert stored.size == 300_000
 
 
-def test_what_was_measured_before_is_not_measured_again() -> None:
-    """Whoever measured is believed; who did not is told the truth."""
-    told = documents.store_document(io.BytesIO(b"agreed"), measured=(6, "0" * 64))
-    assert (told.size, told.sha256) == (6, "0" * 64)
-    assert documents.open_document(told).read() == b"agreed"
-    file = io.BytesIO(b"agreed")
-    file.seek(3)
-    found = documents.store_document(file)
-    assert (found.size, found.sha256) == documents.measure(file) == (6, hashlib.sha256(b"agreed").hexdigest())
-    assert documents.open_document(found).read() == b"agreed"
+@pytest.mark.parametrize("size", [6, documents.LARGE - 1, documents.LARGE, documents.LARGE + 300_000])
+def test_a_document_is_measured_from_its_beginning_wherever_it_stands(size: int) -> None:
+    """A large one while it is encrypted."""
+    data = os.urandom(size)
+    with documents.temporary_file() as file:
+        file.write(data)
+        file.seek(3)
+        found = documents.store_document(file)
+        assert (found.size, found.sha256) == documents.measure(file) == (size, hashlib.sha256(data).hexdigest())
+    assert documents.open_document(found).read() == data
 
 
 @pytest.mark.django_db(databases="__all__")

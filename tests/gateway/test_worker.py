@@ -18,7 +18,6 @@ from django.utils import timezone
 from gateway import tasks
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
-from gateway.pades.values import InspectedDocument
 from gateway.services import signing, sweeping
 from tests.gateway.conftest import ALIAS, User
 from tests.gateway.remote import Remote
@@ -246,35 +245,10 @@ def test_a_prepared_file_that_was_altered_is_not_handed_out(
     assert (job["state"], job["error"]["code"]) == ("failed", "server_error")
 
 
-def test_a_document_that_the_process_reading_it_alters_is_not_handed_out(
-    alice: User, remote: Remote, credential_id: str, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What came in is what was hashed before any process had it; a child holds the file open."""
-    inspect = isolation.inspect_document
-
-    def inspect_and_alter(document: IO[bytes], **arguments: Any) -> InspectedDocument:
-        facts = inspect(document, **arguments)
-        document.seek(0)
-        document.seek(document.read().index(b"Lease"))
-        document.write(b"Loose")
-        document.flush()
-        return facts
-
-    pdf = pdfs.make_pdf()
-    with monkeypatch.context() as patch:
-        patch.setattr(isolation, "inspect_document", inspect_and_alter)
-        opened = alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()
-    assert opened["document"]["sha256"] == hashlib.sha256(pdf).hexdigest()
-    assert alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()["job_id"] == opened["job_id"]
-    refused = alice.prepare(opened["job_id"], credential_id)
-    assert refused.status_code == 500
-    assert alice.job(opened["job_id"])["state"] == "open"
-
-
 def altered(old: bytes, new: bytes, *, then: Callable[..., Any]) -> Callable[..., Any]:
     """A child that does what it is asked, and writes something else into the file that it holds open."""
 
-    def prepare(document: IO[bytes], *arguments: Any, **named: Any) -> Any:
+    def act(document: IO[bytes], *arguments: Any, **named: Any) -> Any:
         answer = then(document, *arguments, **named)
         document.seek(0)
         document.seek(document.read().index(old))
@@ -282,7 +256,23 @@ def altered(old: bytes, new: bytes, *, then: Callable[..., Any]) -> Callable[...
         document.flush()
         return answer
 
-    return prepare
+    return act
+
+
+def test_a_document_that_the_process_reading_it_alters_is_signed_as_it_came(
+    alice: User, remote: Remote, credential_id: str, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept before any process has it; a child holds the file open."""
+    pdf = pdfs.make_pdf()
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "inspect_document", altered(b"Lease", b"Loose", then=isolation.inspect_document))
+        job_id = alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()["job_id"]
+    assert alice.job(job_id)["document"]["sha256"] == hashlib.sha256(pdf).hexdigest()
+    assert alice.open_job(pdf, HTTP_IDEMPOTENCY_KEY="k").json()["job_id"] == job_id
+    assert alice.prepare(job_id, credential_id).status_code == 200
+    alice.complete(job_id, remote.approve(alice.ask(job_id).json()["authorization_url"], alice.subject))
+    work(job_id)
+    assert alice.download(job_id).startswith(pdf)
 
 
 def test_an_original_that_the_process_preparing_it_alters_is_signed_as_it_came(
