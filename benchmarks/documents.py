@@ -58,7 +58,7 @@ CORES = os.cpu_count() or 1
 _WARMING = 32
 PLAIN, SAME, PHASES = "plain pyHanko", "the same work", "gateway's two phases"
 GATEWAY, FIRST = "gateway", "gateway, an owner's first"
-STEPS = ("inspect, encrypt, store", "prepare, compare pages", "complete, verify, store")
+STEPS = ("encrypt, store, inspect", "prepare, compare pages", "complete, verify, store")
 HERE = ("inspect", "prepare", "compare pages", "complete", "verify")
 # Of a document whose owner has no children yet that wait for more.
 FIRST_STEPS = tuple(f"{step}, an owner's first" for step in STEPS)
