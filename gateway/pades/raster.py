@@ -7,6 +7,7 @@ else, may differ. Where there are more pages than time, the first, the last and 
 """
 
 import ctypes
+import math
 import mmap
 import os
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import pypdfium2
+import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops, ImageDraw
 
 from gateway.errors import PageChangedError
@@ -94,32 +96,39 @@ def _compare(
     for left, bottom, right, top in boxes:
         x, y = left * scale - _EDGE, difference.height - top * scale - _EDGE
         far = (right * scale + _EDGE, difference.height - bottom * scale + _EDGE)
-        drawing.rectangle((x, y, *far), fill=0)
+        drawing.rectangle((x, y, *far), fill=(0, 0, 0))
     if difference.getbbox() is not None:
         raise PageChangedError
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    """A page in grey: a byte for each pixel, line after line; ``scale`` are pixels for each 1/72 inch."""
+    """A page in colour: a byte each for blue, green and red of each pixel, line after line; ``scale`` are pixels for
+    each 1/72 inch."""
 
     size: tuple[int, int]
-    stride: int
-    pixels: bytes
+    pixels: bytearray
     scale: float
 
     def to_image(self) -> Image.Image:
-        return Image.frombuffer("L", self.size, self.pixels, "raw", "L", self.stride, 1)
+        return Image.frombuffer("RGB", self.size, self.pixels, "raw", "BGR", 0, 1)
 
 
 def _draw(document: pypdfium2.PdfDocument, index: int) -> _Drawing | None:
     try:
         page = document[index]
-        scale = min(1.0, _LONGEST_SIDE / max(*page.get_size(), 1.0))
-        bitmap = page.render(scale=scale, grayscale=True)
-        drawing = _Drawing((bitmap.width, bitmap.height), bitmap.stride, bytes(bitmap.buffer), scale)
-        bitmap.close()
-        page.close()
     except pypdfium2.PdfiumError:
         return None
-    return drawing
+    scale = min(1.0, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+    width, height = (max(1, math.ceil(side * scale)) for side in page.get_size())
+    # Not `page.render`: it fills colour pixel by pixel, and ctypes compares its buffer so. A copy of it costs, too.
+    pixels = bytearray(b"\xff") * (width * height * 3)
+    buffer = (ctypes.c_ubyte * len(pixels)).from_buffer(pixels)
+    bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium.FPDFBitmap_BGR, buffer=buffer)
+    place = (bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_ANNOT)
+    pdfium.FPDF_RenderPageBitmap(*place)
+    if document.formenv:
+        pdfium.FPDF_FFLDraw(document.formenv, *place)
+    bitmap.close()
+    page.close()
+    return _Drawing((width, height), pixels, scale)
