@@ -7,9 +7,13 @@ Who says whose document it is lets a child stay that has served the same ``owner
 import base64
 import json
 import logging
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -58,6 +62,9 @@ _BYTES_A_SECOND = 10_000_000
 TRUSTED_LIST_SECONDS = 90
 # So many documents are read at once by this process: each may take its limit of memory.
 _places = threading.BoundedSemaphore(4)
+# The pages of larger files are drawn by two children at once. For less it takes as long to have a second one.
+_BYTES_FOR_TWO = 2_000_000
+_CHILDREN_THAT_DRAW = min(2, len(os.sched_getaffinity(0)))
 _REFUSALS: dict[str, type[GatewayError]] = {
     **DOCUMENT_ERRORS,
     **LEVEL_ERRORS,
@@ -96,7 +103,7 @@ def prepare_document(
     size = largest([document.fileno()])
     arguments = {"request": request_to_json(request), "password": password}
     place = reserved_from_json(_call("prepare", [document], arguments, owner=owner))
-    _compare_pages(document, size, place.areas, password, owner)
+    _compare_pages(document, size, place.areas, password, owner, pages=request.pages)
     return place
 
 
@@ -177,13 +184,39 @@ def _refuse_changed_pages(
 
 
 def _compare_pages(
-    file: IO[bytes], original_size: int, areas: Sequence[Area], password: str, owner: Owner | None
-) -> None:
-    """See `gateway.pades.raster`. Its child can read the file and not write it."""
+    file: IO[bytes],
+    original_size: int,
+    areas: Sequence[Area],
+    password: str,
+    owner: Owner | None,
+    *,
+    pages: int | None = None,
+) -> int:
+    """See `gateway.pades.raster`. Its children can read the file and not write it; ``pages`` is how many there are, if
+    that is known."""
     file.flush()
-    arguments = {"original_size": original_size, "areas": areas_to_json(areas), "password": password}
-    with Path(f"/proc/self/fd/{file.fileno()}").open("rb") as reading:
-        _call("compare_pages", [reading], arguments, owner=owner)
+    is_shared = largest([file.fileno()]) >= _BYTES_FOR_TWO and pages != 1
+    children = _CHILDREN_THAT_DRAW if is_shared else 1
+
+    def compare(which: int) -> int:
+        share = {"share": [which, children]}
+        arguments = {"original_size": original_size, "areas": areas_to_json(areas), "password": password, **share}
+        with Path(f"/proc/self/fd/{file.fileno()}").open("rb") as reading:
+            compared: int = _call("compare_pages", [reading], arguments, owner=owner)["compared"]
+        return compared
+
+    with ThreadPoolExecutor(1) as threads:
+        others = [_begin(threads, compare, which) for which in range(1, children)]
+        return compare(0) + sum(other() for other in others)
+
+
+def _begin(threads: ThreadPoolExecutor, run: Callable[[int], int], argument: int) -> Callable[[], int]:
+    """What gives the result of ``run``, which a thread is at meanwhile where one can be started."""
+    try:
+        # What is logged tells of the same request.
+        return threads.submit(copy_context().run, run, argument).result
+    except RuntimeError:
+        return partial(run, argument)
 
 
 def _call(

@@ -3,7 +3,8 @@ process that does nothing else, with a second library than the one that signs: w
 it may not write what is signed.
 
 The original is the beginning of the signed file, so one file serves both. A visible signature's own area, and nothing
-else, may differ. Where there are more pages than time, the first, the last and others evenly between are drawn.
+else, may differ. Several children may share the pages. Where there are more pages than time, the first, the last and
+others evenly between are drawn.
 """
 
 import ctypes
@@ -29,9 +30,15 @@ _SECONDS = 3.0
 _EDGE = 2
 
 
-def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area], password: str = "") -> int:
-    """How many pages of ``file``, a real one, were compared. Raises `PageChangedError`, also if the two cannot be drawn
-    alike at all."""
+def compare_pages(
+    file: IO[bytes],
+    original_size: int,
+    areas: Collection[Area],
+    password: str = "",
+    share: tuple[int, int] = (0, 1),
+) -> int:
+    """How many pages of ``file``, a real one, were compared. ``share`` is which part of them, from 0, of how many
+    parts. Raises `PageChangedError`, also if the two cannot be drawn alike at all."""
     until = time.monotonic() + _SECONDS
     size = file.seek(0, os.SEEK_END)
     # Its pages would be copied if somebody wrote to them, which nobody does: only of such a mapping there are views.
@@ -44,7 +51,7 @@ def compare_pages(file: IO[bytes], original_size: int, areas: Collection[Area], 
         after = _open(content, size, password, stack)
         if after is None or len(before) != len(after):
             raise PageChangedError
-        return _compare_all(before, after, areas, until)
+        return _compare_all(before, after, areas, share, until)
 
 
 def _open(content: mmap.mmap, size: int, password: str, stack: ExitStack) -> pypdfium2.PdfDocument | None:
@@ -60,10 +67,14 @@ def _open(content: mmap.mmap, size: int, password: str, stack: ExitStack) -> pyp
 
 
 def _compare_all(
-    before: pypdfium2.PdfDocument, after: pypdfium2.PdfDocument, areas: Collection[Area], until: float
+    before: pypdfium2.PdfDocument,
+    after: pypdfium2.PdfDocument,
+    areas: Collection[Area],
+    share: tuple[int, int],
+    until: float,
 ) -> int:
-    compared = 0
-    for index in _order(len(before)):
+    (which, of), compared = share, 0
+    for index in _order(len(before))[which::of]:
         _compare(before, after, index, [area.box for area in areas if area.page == index + 1])
         compared += 1
         if time.monotonic() > until:

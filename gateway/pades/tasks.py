@@ -33,8 +33,9 @@ def _prepare(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any
 
 
 def _compare_pages(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
-    areas = areas_from_json(arguments["areas"])
-    return {"compared": compare_pages(files[0], arguments["original_size"], areas, arguments["password"])}
+    areas, (which, of) = areas_from_json(arguments["areas"]), arguments["share"]
+    compared = compare_pages(files[0], arguments["original_size"], areas, arguments["password"], (which, of))
+    return {"compared": compared}
 
 
 def _add_evidence(files: list[IO[bytes]], arguments: dict[str, Any]) -> dict[str, Any]:
