@@ -136,6 +136,7 @@ def _draw(document: pypdfium2.PdfDocument, index: int) -> _Drawing | None:
     pixels = bytearray(b"\xff") * (width * height * 3)
     buffer = (ctypes.c_ubyte * len(pixels)).from_buffer(pixels)
     bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium.FPDFBitmap_BGR, buffer=buffer)
+    # Pictures are smoothed: else one of their pixels decides for each of ours, and all others could change unseen.
     place = (bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_ANNOT)
     pdfium.FPDF_RenderPageBitmap(*place)
     if document.formenv:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from gateway.errors import HostilePdfError, PageChangedError
 from gateway.pades import isolation, raster
@@ -25,6 +26,11 @@ RED, GREY = b"1 0 0", b"0.298 0.298 0.298"
 def painted(colour: bytes) -> bytes:
     """A content stream: a square in the box."""
     return pdfs.stream_object(b"%s rg 100 100 100 100 re f" % colour)
+
+
+def picture(image: Image.Image) -> bytes:
+    entries = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
+    return pdfs.stream_object(image.tobytes(), entries % image.size)
 
 
 def update(pdf: bytes, objects: dict[int, bytes]) -> bytes:
@@ -71,6 +77,19 @@ def test_only_in_an_area_may_a_colour_change() -> None:
     for area in (Area(2, BOX), Area(1, (100.0, 100.0, 190.0, 200.0))):
         with pytest.raises(PageChangedError):
             compare(before, after, [area])
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 1), (500, 700), (701, 502), (1238, 3), (1239, 1753)])
+def test_a_change_of_one_pixel_of_a_scanned_page_is_refused(place: tuple[int, int]) -> None:
+    """However coarsely it is drawn: whoever knew which pixels are looked at could exchange all others."""
+    page = Image.new("L", (1240, 1754), 255)
+    objects = pdfs.document_objects()
+    objects[4] = objects[4].replace(b"/Font", b"/XObject << /Scan 6 0 R >> /Font")
+    objects[5] = pdfs.stream_object(b"595 0 0 842 0 0 cm /Scan Do")
+    before = pdfs.assemble(objects | {6: picture(page)})
+    page.putpixel(place, 0)
+    with pytest.raises(PageChangedError):
+        compare(before, update(before, {6: picture(page)}))
 
 
 # --- Pages that are shared out ------------------------------------------------------------------------------------
