@@ -13,10 +13,10 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
@@ -26,6 +26,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from gateway import age
+from gateway.beside import LARGE, beside
 from gateway.errors import StorageError, StorageFullError, StorageUnavailableError
 from gateway.models import StoredDocument
 
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 
 _STALE_SECONDS = 3600
 _LOOKED_UP = 500
-# Hashing so much takes longer than it takes to start a thread.
-LARGE = 1_000_000
 
 
 def _box() -> MultiFernet:
@@ -81,6 +80,12 @@ def measure(file: IO[bytes]) -> tuple[int, str]:
     return file.seek(0, os.SEEK_END), digest.hexdigest()
 
 
+def _measure_apart(descriptor: int) -> tuple[int, str]:
+    """The same of a real file that somebody else reads meanwhile."""
+    with Path(f"/proc/self/fd/{descriptor}").open("rb") as file:
+        return measure(file)
+
+
 @contextmanager
 def cut(file: IO[bytes], *, begin: int) -> Iterator[IO[bytes]]:
     """What stands in the file from ``begin`` on, in a file of its own for as long as the block. Raises
@@ -93,18 +98,6 @@ def cut(file: IO[bytes], *, begin: int) -> Iterator[IO[bytes]]:
         yield rest
     finally:
         discard(rest)
-
-
-@contextmanager
-def _measured_beside(file: IO[bytes]) -> Iterator[Callable[[], tuple[int, str]]]:
-    """What gives what `measure` does; the time in the block goes into it where the file, a real one then, is large."""
-    if file.seek(0, os.SEEK_END) < LARGE:
-        measured = measure(file)
-        yield lambda: measured
-        return
-    # Where this one is read does not matter to the other.
-    with Path(f"/proc/self/fd/{file.fileno()}").open("rb") as same, ThreadPoolExecutor(1) as thread:
-        yield thread.submit(measure, same).result
 
 
 def store_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocument:
@@ -126,7 +119,9 @@ def write_document(plaintext: IO[bytes], *, password: str = "") -> StoredDocumen
     identity = age.new_identity()
     document = StoredDocument(wrapped_key=encrypt_text(identity), wrapped_password=wrap_password(password))
     try:
-        with _measured_beside(plaintext) as measured:
+        size = plaintext.seek(0, os.SEEK_END)
+        measuring = partial(measure, plaintext) if size < LARGE else partial(_measure_apart, plaintext.fileno())
+        with beside(measuring, size=size) as measured:
             plaintext.seek(0)
             with _storing(), _storage().begin(_name(document.id)) as file:
                 age.encrypt(plaintext, file, identity)

@@ -9,14 +9,13 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from gateway.beside import beside
 from gateway.errors import (
     DOCUMENT_ERRORS,
     LEVEL_ERRORS,
@@ -205,18 +204,10 @@ def _compare_pages(
             compared: int = _call("compare_pages", [reading], arguments, owner=owner)["compared"]
         return compared
 
-    with ThreadPoolExecutor(1) as threads:
-        others = [_begin(threads, compare, which) for which in range(1, children)]
-        return compare(0) + sum(other() for other in others)
-
-
-def _begin(threads: ThreadPoolExecutor, run: Callable[[int], int], argument: int) -> Callable[[], int]:
-    """What gives the result of ``run``, which a thread is at meanwhile where one can be started."""
-    try:
-        # What is logged tells of the same request.
-        return threads.submit(copy_context().run, run, argument).result
-    except RuntimeError:
-        return partial(run, argument)
+    if children == 1:
+        return compare(0)
+    with beside(partial(compare, 1), size=original_size) as other:
+        return compare(0) + other()
 
 
 def _call(

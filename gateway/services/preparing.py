@@ -6,21 +6,23 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
 
 from gateway import documents
+from gateway.beside import beside
 from gateway.clients import rssp
 from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
+from gateway.pades.covering import hash_original
 from gateway.pades.options import SignatureOptions
 from gateway.pades.to_be_signed import fix_signature
 from gateway.pades.values import PreparedSignature, SignatureRequest
 from gateway.services.callers import VerifiedCaller
-from gateway.services.hashing import hashed_beside
 from gateway.services.jobs import PREPARABLE, find_job
 from gateway.services.keeping import Made, keep
 from gateway.wire import Credential
@@ -166,7 +168,8 @@ def is_usable(credential: Credential) -> bool:
 def _prepare_file(job: Job, request: SignatureRequest, hash_name: str) -> tuple[PreparedSignature, StoredDocument]:
     if job.original is None:
         raise StorageError
-    with hashed_beside(job.original, hash_name=hash_name) as hashed, documents.open_document(job.original) as file:
+    hashing = partial(hash_original, documents.read_document(job.original), hash_name=hash_name)
+    with beside(hashing, size=job.document_size) as hashed, documents.open_document(job.original) as file:
         password = documents.password_of(job.original)
         place = isolation.prepare_document(file, request, password=password, owner=job)
         # What preparing added; the document is kept already.

@@ -34,14 +34,13 @@ from gateway.models import ChangingQuerySet, Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import parse_algorithm
 from gateway.pades.complete import complete_document
-from gateway.pades.covering import Original, measure_whole
+from gateway.pades.covering import Original, hash_original, measure_whole
 from gateway.pades.finished import verify_finished
 from gateway.pades.levels import Trust, reaches
 from gateway.pades.values import PreparedSignature, VerifiedSignedDocument
 from gateway.services import levels
 from gateway.services.bell import ring
 from gateway.services.callers import VerifiedCaller
-from gateway.services.hashing import hash_stored
 from gateway.services.jobs import find_job
 from gateway.services.keeping import Made, keep
 from gateway.services.levels import Signers
@@ -306,7 +305,7 @@ def _value(job: Job) -> bytes:
 
 def _hash_original(job: Job) -> Original:
     algorithm = parse_algorithm(certificate=_chain(job)[0], sign_algo=job.sign_algo)
-    return hash_stored(_stored(job.original), hash_name=algorithm.hash_name)
+    return hash_original(documents.read_document(_stored(job.original)), hash_name=algorithm.hash_name)
 
 
 def finish_job(*, caller: VerifiedCaller, job_id: uuid.UUID, best_effort: bool) -> Job:

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from django.db import IntegrityError, connections, router, transaction
 
 from gateway import documents
+from gateway.beside import LARGE
 from gateway.errors import StorageError, StorageFullError
 from gateway.models import Job, StoredDocument
 from tests.gateway.conftest import User
@@ -35,7 +36,7 @@ def test_what_was_stored_is_read_back() -> None:
     assert stored.size == 300_000
 
 
-@pytest.mark.parametrize("size", [6, documents.LARGE - 1, documents.LARGE, documents.LARGE + 300_000])
+@pytest.mark.parametrize("size", [6, LARGE - 1, LARGE, LARGE + 300_000])
 def test_a_document_is_measured_from_its_beginning_wherever_it_stands(size: int) -> None:
     """A large one while it is encrypted."""
     data = os.urandom(size)

@@ -79,3 +79,15 @@ def test_what_was_signed_before_is_handed_out_as_it_is(alice: User, approved: st
     told = alice.job(approved)["signed"]
     assert (told["size"], told["sha256"]) == (len(signed), hashlib.sha256(signed).hexdigest())
     assert alice.download(approved) == signed
+
+
+def test_another_original_is_not_prepared(alice: User, credential_id: str) -> None:
+    pdf = pdfs.make_pdf()
+    job_id, other_id = (
+        alice.open_job(each).json()["job_id"] for each in (pdf, pdfs.make_pdf(text="Another agreement"))
+    )
+    other = Job.objects.get(pk=other_id).original
+    Job.objects.filter(pk=other_id).update(original=None)
+    Job.objects.filter(pk=job_id).update(original=other)
+    assert alice.prepare(job_id, credential_id).status_code == 500
+    assert alice.job(job_id)["state"] == "open"
