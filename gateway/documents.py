@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -164,15 +164,18 @@ def _storing() -> Iterator[None]:
         raise StorageUnavailableError from None
 
 
-def open_document(*documents: StoredDocument) -> IO[bytes]:
+def open_document(*documents: StoredDocument, watch: Callable[[bytes | memoryview], None] | None = None) -> IO[bytes]:
     """The plaintext, in a file without a name, at its start: of one document, or of an original and what comes behind
-    it; the caller closes it. Raises `StorageError` if file or key is gone or altered, `StorageFullError`,
-    `StorageUnavailableError`."""
+    it; the caller closes it. ``watch`` gets each part before the file does. Raises `StorageError` if file or key is
+    gone or altered, `StorageFullError`, `StorageUnavailableError`."""
     plaintext = temporary_file()
     try:
         with writing():
             for document in documents:
-                plaintext.writelines(read_document(document))
+                for part in read_document(document):
+                    if watch is not None:
+                        watch(part)
+                    plaintext.write(part)
             plaintext.flush()
     except BaseException:
         discard(plaintext)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
 from gateway.errors import InvalidSignatureError
 
@@ -23,32 +23,34 @@ _LONGEST_NUMBERS = 62
 _HEXADECIMAL = re.compile(rb"<(?:[0-9A-F]{2})+>")
 
 
-@dataclass(frozen=True)
 class Original:
-    """An original of ``size`` bytes that was read. What it was hashed with can go on behind it, in copies: ``whole``
-    is SHA-256, ``covered`` the signature's hash."""
+    """An original as far as it was read: ``size`` bytes, hashed for a signature with ``hash_name``. What it is hashed
+    with can go on behind it, in copies: ``whole`` is SHA-256, ``covered`` the signature's hash."""
 
-    size: int
-    whole: Any
-    covered: Any
+    def __init__(self, hash_name: str) -> None:
+        self.size = 0
+        self.whole = hashlib.sha256()
+        self.covered = self.whole if hash_name == self.whole.name else hashlib.new(hash_name)
+
+    def update(self, part: bytes | memoryview) -> None:
+        """The next part."""
+        self.size += len(part)
+        self.whole.update(part)
+        if self.covered is not self.whole:
+            self.covered.update(part)
 
     @property
     def sha256(self) -> str:
         """Lower-case hexadecimal."""
-        found: str = self.whole.hexdigest()
-        return found
+        return self.whole.hexdigest()
 
 
 def hash_original(parts: Iterable[bytes | memoryview], *, hash_name: str) -> Original:
-    """The original of a signature with ``hash_name``, which comes in ``parts``."""
-    size, whole, covered = 0, hashlib.sha256(), hashlib.new(hash_name)
-    is_same = covered.name == whole.name
+    """One that comes in ``parts``."""
+    original = Original(hash_name)
     for part in parts:
-        size += len(part)
-        whole.update(part)
-        if not is_same:
-            covered.update(part)
-    return Original(size, whole, whole if is_same else covered)
+        original.update(part)
+    return original
 
 
 @dataclass(frozen=True)

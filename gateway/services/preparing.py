@@ -6,19 +6,17 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
 
 from gateway import documents
-from gateway.beside import beside
 from gateway.clients import rssp
 from gateway.errors import CredentialNotUsableError, StorageError, WrongStateError
 from gateway.models import Job, StoredDocument
 from gateway.pades import isolation
 from gateway.pades.algorithms import choose_algorithm, parse_algorithm
-from gateway.pades.covering import hash_original
+from gateway.pades.covering import Original
 from gateway.pades.options import SignatureOptions
 from gateway.pades.to_be_signed import fix_signature
 from gateway.pades.values import PreparedSignature, SignatureRequest
@@ -168,15 +166,14 @@ def is_usable(credential: Credential) -> bool:
 def _prepare_file(job: Job, request: SignatureRequest, hash_name: str) -> tuple[PreparedSignature, StoredDocument]:
     if job.original is None:
         raise StorageError
-    hashing = partial(hash_original, documents.read_document(job.original), hash_name=hash_name)
-    with beside(hashing, size=job.document_size) as hashed, documents.open_document(job.original) as file:
+    original = Original(hash_name)
+    with documents.open_document(job.original, watch=original.update) as file:
+        if original.sha256 != job.document_sha256:
+            raise StorageError
         password = documents.password_of(job.original)
         place = isolation.prepare_document(file, request, password=password, owner=job)
         # What preparing added; the document is kept already.
         with documents.cut(file, begin=job.document_size) as update:
-            original = hashed()
-            if original.sha256 != job.document_sha256:
-                raise StorageError
             prepared = fix_signature(update, original=original, place=place, request=request)
             return prepared, documents.write_document(update)
 
