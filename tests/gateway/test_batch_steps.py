@@ -64,7 +64,8 @@ def rows() -> list[Job]:
 
 def replace_original(job: Job, pdf: bytes) -> None:
     """As if that one had been let in."""
-    Job.objects.filter(pk=job.pk).update(original=documents.store_document(io.BytesIO(pdf)))
+    other = documents.store_document(io.BytesIO(pdf))
+    Job.objects.filter(pk=job.pk).update(original=other, document_size=other.size, document_sha256=other.sha256)
     documents.delete_document(job.original)
 
 
