@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, router, transaction
 
 from gateway import documents
-from gateway.errors import JobNotFoundError, KeyReusedError, NotSignedYetError, WrongStateError
+from gateway.errors import JobNotFoundError, KeyReusedError, NotSignedYetError, StorageError, WrongStateError
 from gateway.models import Batch, Job, StoredDocument, retention_end
 from gateway.pades import isolation
 from gateway.pades.values import InspectedDocument
@@ -113,7 +113,8 @@ def find_job(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Job:
 
 
 def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
-    """Raises `NotSignedYetError`, or `JobNotFoundError` once the document is purged."""
+    """Raises `NotSignedYetError`, or `JobNotFoundError` once the document is purged; `StorageError` if not all of it
+    is there."""
     job = find_job(caller=caller, job_id=job_id)
     if job.state == Job.State.EXPIRED:
         raise JobNotFoundError
@@ -121,8 +122,12 @@ def open_result(*, caller: VerifiedCaller, job_id: uuid.UUID) -> Result:
         raise NotSignedYetError
     stem = job.document_name.removesuffix(".pdf").removesuffix(".PDF")
     parts = [each for each in (job.original, job.signed) if each is not None]
+    size = sum(each.size for each in parts)
+    if size != job.signed_size:
+        # What signing added is no document without the original.
+        raise StorageError
     password = documents.password_of(parts[0])
-    return Result(documents.open_document(*parts), f"{stem}-signed.pdf", job.signed_size or 0, password)
+    return Result(documents.open_document(*parts), f"{stem}-signed.pdf", size, password)
 
 
 def _is_withheld(job: Job) -> bool:

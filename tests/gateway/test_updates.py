@@ -91,3 +91,13 @@ def test_another_original_is_not_prepared(alice: User, credential_id: str) -> No
     Job.objects.filter(pk=job_id).update(original=other)
     assert alice.prepare(job_id, credential_id).status_code == 500
     assert alice.job(job_id)["state"] == "open"
+
+
+def test_what_signing_added_is_not_handed_out_without_its_original(
+    alice: User, approved: str, work: Callable[[str], None]
+) -> None:
+    work(approved)
+    assert alice.call("GET", f"jobs/{approved}/result").status_code == 200
+    Job.objects.filter(pk=approved).update(original=None)
+    refused = alice.call("GET", f"jobs/{approved}/result")
+    assert (refused.status_code, refused.json()["error"]) == (500, "server_error")
